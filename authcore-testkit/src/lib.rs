@@ -1,0 +1,1 @@
+//! The contract of session stores as a test suite.

@@ -1,0 +1,191 @@
+//! What can go wrong, told apart by whose fault it is.
+
+use crate::{Incident, StoreError, StoreErrorKind};
+
+/// What a call of [`Auth`](crate::Auth) answers instead of a result.
+///
+/// `Display` is fit for clients: it never says which check failed, and shows no secret, token or claim. What
+/// logs want to know is in [`Error::rejection`] and in the error's source.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The credential is not good (HTTP 401). The [`Rejection`] is for logs only.
+    #[error("unauthenticated")]
+    Unauthenticated(Rejection),
+    /// The session store failed; see [`StoreError::kind`]. For `Unavailable` the same call may be repeated
+    /// (HTTP 503); the client keeps its credentials.
+    #[error("the session store failed")]
+    Store(#[from] StoreError),
+    /// The strategy in use has no such operation.
+    #[error("{operation} is not supported by {strategy}; {instead} would do it")]
+    Unsupported {
+        /// What was asked for.
+        operation: &'static str,
+        /// The strategy that was asked.
+        strategy: &'static str,
+        /// The strategies that can.
+        instead: &'static str,
+    },
+    /// What the application said about the subject cannot be used.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    /// The principal's claims are not of the type that was asked for.
+    #[error("the claims are not a `{expected}`")]
+    Claims {
+        /// The name of the type that was asked for.
+        expected: &'static str,
+    },
+    /// Other logins of the same subject at the same moment filled its last places (rule A7).
+    #[error("too many sessions")]
+    SessionLimit,
+    /// Others changed the session at every attempt; the same call may be repeated.
+    #[error("the session is being changed by too many requests")]
+    Contended,
+    /// The operating system gave no random bytes.
+    #[error("no random bytes")]
+    NoEntropy,
+}
+
+/// What a host does about an [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Ask for a login: HTTP 401.
+    Unauthenticated,
+    /// The same request may succeed later; the credentials stay as they are: HTTP 503.
+    Unavailable,
+    /// The application asked for something that it cannot have: HTTP 500, and mend the application.
+    Internal,
+}
+
+impl Error {
+    /// What a host does about it.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unauthenticated(_) => ErrorKind::Unauthenticated,
+            Self::Store(error) if matches!(error.kind(), StoreErrorKind::Unavailable) => {
+                ErrorKind::Unavailable
+            }
+            Self::SessionLimit | Self::Contended | Self::NoEntropy => ErrorKind::Unavailable,
+            _ => ErrorKind::Internal,
+        }
+    }
+
+    /// Why the credential was refused: for logs, never for clients.
+    pub const fn rejection(&self) -> Option<&Rejection> {
+        match self {
+            Self::Unauthenticated(rejection) => Some(rejection),
+            _ => None,
+        }
+    }
+
+    /// The security incident that this very call discovered and ended (rule R3): alert the subject.
+    pub const fn incident(&self) -> Option<&Incident> {
+        match self {
+            Self::Unauthenticated(Rejection::RefreshReused(incident)) => Some(incident),
+            _ => None,
+        }
+    }
+}
+
+impl From<Rejection> for Error {
+    fn from(rejection: Rejection) -> Self {
+        Self::Unauthenticated(rejection)
+    }
+}
+
+/// Why a credential was refused: the precise reason, for logs.
+///
+/// # Security
+///
+/// Never send it to a client: which check failed helps only whoever tries forgeries.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// It does not have the shape of a credential.
+    #[error("malformed: {0}")]
+    Malformed(&'static str),
+    /// It is a credential of another kind than is asked for.
+    #[error("a credential of another kind")]
+    WrongKind,
+    /// A token's header asks for an extension (`crit`), and we understand none (rule T3).
+    #[error("the token's header has `crit`")]
+    CriticalExtension,
+    /// No configured key has the token's `kid` (rule T2).
+    #[error("no key for the token's `kid`")]
+    UnknownKey,
+    /// The token's `alg` is not its key's (rule T1).
+    #[error("the token's `alg` is not its key's")]
+    WrongAlgorithm,
+    /// The token's `typ` is not that of an access token (rule T4).
+    #[error("the token's `typ` is not accepted")]
+    WrongType,
+    /// The signature is not by the key (rule T5).
+    #[error("wrong signature")]
+    WrongSignature,
+    /// A registered claim is missing, there twice, or of the wrong JSON type (rules T6, T8).
+    #[error("the token's `{0}` claim is missing or malformed")]
+    InvalidClaim(&'static str),
+    /// The token is of an issuer that its key does not speak for (rule T6).
+    #[error("the token's issuer is not its key's")]
+    WrongIssuer,
+    /// The token is for another audience (rule T6).
+    #[error("the token is for another audience")]
+    WrongAudience,
+    /// Its time is over.
+    #[error("expired")]
+    Expired,
+    /// Its time has not come, or it claims to come from the future (rule T6).
+    #[error("not valid yet")]
+    NotYetValid,
+    /// The token lives longer than is accepted (rule T7).
+    #[error("the token's lifetime is above the cap")]
+    LifetimeAboveCap,
+    /// The session has ended: by logout, revocation, or long enough after its expiry.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// The session exists, but its secret is another (rule R8).
+    #[error("wrong secret")]
+    WrongSecret,
+    /// The session was renewed since this credential was made (rule A11).
+    #[error("the session was renewed since")]
+    Superseded,
+    /// A refresh token that had been replaced was used again; its session was ended by this call (rule R3).
+    #[error("a replaced refresh token was used again ({})", .0.kind())]
+    RefreshReused(Box<Incident>),
+    /// The host's hook refused the refresh (rule R10).
+    #[error("the refresh was denied")]
+    Denied,
+}
+
+/// What an application said about a subject that cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoginError {
+    /// The subject is empty, longer than 255 bytes, or contains NUL.
+    #[error("a subject has 1 to 255 bytes of text and no NUL")]
+    Subject,
+    /// The claims do not serialize as a JSON object.
+    #[error("claims must be a JSON object")]
+    NotAnObject,
+    /// A claim has a name that tokens need (rule T13).
+    #[error("the claim name `{0}` is reserved")]
+    ReservedClaim(&'static str),
+    /// A claim has a name that says it is a secret (rule T10).
+    #[error("a claim's name says that it is a secret, and claims are readable")]
+    SecretClaim,
+    /// The claims' JSON is longer than 3072 bytes.
+    #[error("claims are larger than 3072 bytes of JSON")]
+    ClaimsTooLarge,
+}
+
+/// A setting that was refused when something was built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("invalid configuration: {0}")]
+pub struct ConfigError(&'static str);
+
+impl ConfigError {
+    pub(crate) const fn new(what: &'static str) -> Self {
+        Self(what)
+    }
+}

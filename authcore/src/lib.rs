@@ -1,0 +1,45 @@
+#![doc = include_str!("docs/crate.md")]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod auth;
+mod claims;
+mod clock;
+mod error;
+mod memory;
+#[cfg(feature = "password")]
+pub mod password;
+mod principal;
+mod refresh;
+mod secret;
+mod session;
+mod store;
+mod subject;
+mod token;
+
+pub use auth::{Admin, Auth, Effective, Revoked, SessionInfo};
+pub use claims::{Claims, RESERVED_CLAIMS, SECRET_CLAIMS};
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use error::{ConfigError, Error, ErrorKind, LoginError, Rejection};
+pub use memory::MemoryStore;
+pub use principal::{Incident, IncidentKind, Issued, Login, Principal, VerifiedToken};
+pub use refresh::{Refresh, RefreshBuilder, RefreshDecision, RefreshHook};
+pub use secret::SecretBytes;
+pub use session::id::{InvalidSessionId, SessionId};
+pub use session::policy::SessionPolicy;
+pub use session::record::{Device, RecordParts, SessionRecord, StoredCredential, Version};
+pub use session::server::{ServerSessions, ServerSessionsBuilder};
+pub use session::{OpenedSession, SessionStrategy, Sessions};
+pub use store::{Inserted, Purged, Replaced, SessionStore, StoreError, StoreErrorKind};
+pub use subject::Subject;
+pub use token::jwt::{Jwt, JwtBuilder, TokenBuffer, TrustedIssuer, VerifiedClaims};
+pub use token::keys::{Algorithm, Key, KeyRing};
+pub use token::{AccessToken, Grant, TokenStrategy};
+
+/// The guides: longer prose than fits an item.
+pub mod guide {
+    #[doc = include_str!("docs/choosing-a-strategy.md")]
+    pub mod choosing_a_strategy {}
+    #[doc = include_str!("docs/threat-model.md")]
+    pub mod threat_model {}
+}

@@ -1,0 +1,350 @@
+//! Who just proved themselves, what they are handed, and who a request is.
+
+use std::any::type_name;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::claims::Claims;
+use crate::secret::SecretString;
+use crate::session::record::StoredCredential;
+use crate::token::claims::ApplicationClaims;
+use crate::{Device, Error, LoginError, SessionId, SessionRecord, Subject, Timestamp};
+
+/// Somebody who has just proved who they are, by whatever means the application uses.
+///
+/// ```
+/// # fn main() -> Result<(), authcore::LoginError> {
+/// use authcore::{Device, Login};
+///
+/// #[derive(serde::Serialize)]
+/// struct Role { role: String }
+///
+/// let login = Login::new("user-42")?
+///     .claims(&Role { role: "admin".into() })?
+///     .device(Device::unknown().with_label("Ada's phone"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Login {
+    pub(crate) subject: Subject,
+    pub(crate) claims: Box<str>,
+    pub(crate) device: Device,
+    pub(crate) replacing: Option<SecretString>,
+}
+
+impl Login {
+    /// A login of `subject`, without claims.
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError::Subject`] if `subject` is empty, longer than 255 bytes or contains NUL.
+    pub fn new(subject: impl Into<Box<str>>) -> Result<Self, LoginError> {
+        Ok(Self::of(Subject::new(subject)?))
+    }
+
+    /// A login of `subject`, without claims.
+    pub fn of(subject: Subject) -> Self {
+        Self { subject, claims: "{}".into(), device: Device::unknown(), replacing: None }
+    }
+
+    /// Sets the application's claims: anything that serializes as a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// As [`Claims::from_serialize`].
+    pub fn claims<T: Serialize + ?Sized>(mut self, claims: &T) -> Result<Self, LoginError> {
+        self.claims = Claims::from_serialize(claims)?.to_json()?;
+        Ok(self)
+    }
+
+    /// Says what is logging in, for the subject's list of devices.
+    #[must_use]
+    pub fn device(mut self, device: Device) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// Names the credential that the client held until now: if it is good, its session ends once the new one
+    /// exists (rule A10). One that is not good is ignored.
+    #[must_use]
+    pub fn replacing(mut self, credential: impl Into<String>) -> Self {
+        self.replacing = Some(SecretString::new(credential.into()));
+        self
+    }
+}
+
+/// What to hand the client after a login, a refresh or a renewal.
+///
+/// Its secrets are redacted in `Debug` and wiped when it is dropped.
+#[derive(Debug, Clone)]
+pub struct Issued {
+    pub(crate) credential: SecretString,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) refresh: Option<SecretString>,
+    pub(crate) refresh_expires_at: Option<Timestamp>,
+    pub(crate) principal: Principal,
+    pub(crate) incident: Option<Box<Incident>>,
+}
+
+impl Issued {
+    /// What the client sends with every request: the session token or the access token.
+    ///
+    /// # Security
+    ///
+    /// Whoever holds it is the subject. It belongs into a cookie or a response body, and nowhere else.
+    pub fn credential(&self) -> &str {
+        self.credential.expose()
+    }
+
+    /// When the credential ends in any case.
+    pub const fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+
+    /// What the client sends to [`Auth::refresh`](crate::Auth::refresh), and nowhere else: the hybrid strategy's
+    /// second credential.
+    ///
+    /// # Security
+    ///
+    /// As [`Issued::credential`]. Each one is good once; it is replaced by the next.
+    pub fn refresh_token(&self) -> Option<&str> {
+        self.refresh.as_ref().map(SecretString::expose)
+    }
+
+    /// When the refresh token's session ends in any case.
+    pub const fn refresh_expires_at(&self) -> Option<Timestamp> {
+        self.refresh_expires_at
+    }
+
+    /// Who the credential says that its holder is.
+    pub const fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The incident that this call discovered and survived: [`IncidentKind::StoreWentBack`] (rule R6).
+    pub fn incident(&self) -> Option<&Incident> {
+        self.incident.as_deref()
+    }
+}
+
+/// Something that the subject or an operator should hear of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incident {
+    pub(crate) kind: IncidentKind,
+    pub(crate) subject: Subject,
+    pub(crate) session_id: SessionId,
+    pub(crate) device: Device,
+}
+
+/// The kinds of [`Incident`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum IncidentKind {
+    /// A refresh token was used after its grace window: a client that lost its successor, or a thief (rule R3).
+    ReplayedLate,
+    /// A refresh token was used that had been replaced twice or more: somebody kept it (rule R3).
+    Reuse,
+    /// A good refresh token was newer than its stored session: the store lost writes (rule R6).
+    StoreWentBack,
+}
+
+impl fmt::Display for IncidentKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ReplayedLate => "replayed late",
+            Self::Reuse => "reuse",
+            Self::StoreWentBack => "the store went back",
+        })
+    }
+}
+
+impl Incident {
+    pub(crate) fn new(kind: IncidentKind, record: &SessionRecord) -> Box<Self> {
+        let (subject, device) = (record.subject().clone(), record.device().clone());
+        Box::new(Self { kind, subject, session_id: record.id(), device })
+    }
+
+    /// What happened.
+    pub const fn kind(&self) -> IncidentKind {
+        self.kind
+    }
+
+    /// To whom.
+    pub const fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// In which session. It has ended, but for [`IncidentKind::StoreWentBack`].
+    pub const fn session_id(&self) -> SessionId {
+        self.session_id
+    }
+
+    /// What had logged in.
+    pub const fn device(&self) -> &Device {
+        &self.device
+    }
+}
+
+/// Who a request is: what a verified credential says.
+///
+/// A principal does not outlive its credential: operations that change or list sessions check
+/// it against the store again (rule A11).
+#[derive(Clone)]
+pub struct Principal(Source);
+
+#[derive(Clone)]
+enum Source {
+    Session(SessionRecord),
+    Token(VerifiedToken),
+}
+
+/// What a [`TokenStrategy`](crate::TokenStrategy) read from a good token.
+#[derive(Clone)]
+#[expect(clippy::exhaustive_structs, reason = "token strategies build it")]
+pub struct VerifiedToken {
+    /// `sub`.
+    pub subject: Subject,
+    /// `sid` and `epoch`, if the token belongs to a session of ours.
+    pub session: Option<(SessionId, u32)>,
+    /// `iss`, if it is not our own: subjects of different issuers are different people.
+    pub foreign_issuer: Option<Arc<str>>,
+    /// `iat`.
+    pub issued_at: Timestamp,
+    /// `auth_time`, or `iat` if there is none.
+    pub authenticated_at: Timestamp,
+    /// `exp`.
+    pub expires_at: Timestamp,
+    /// The payload: a JSON object with the application's claims beside registered ones, which are skipped.
+    pub payload: Box<str>,
+}
+
+impl fmt::Debug for VerifiedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedToken")
+            .field("subject", &self.subject)
+            .field("session", &self.session)
+            .field("foreign_issuer", &self.foreign_issuer)
+            .field("issued_at", &self.issued_at)
+            .field("authenticated_at", &self.authenticated_at)
+            .field("expires_at", &self.expires_at)
+            .field("payload", &format_args!("[{} bytes]", self.payload.len()))
+            .finish()
+    }
+}
+
+/// Which session a principal belongs to, and which credential of it is required.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SessionRef {
+    pub(crate) id: SessionId,
+    pub(crate) epoch: u32,
+    pub(crate) kind: CredentialKind,
+}
+
+/// The kinds of credential that a session can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CredentialKind {
+    Session,
+    Refresh,
+}
+
+impl CredentialKind {
+    pub(crate) const fn of(credential: &StoredCredential) -> Self {
+        match credential {
+            StoredCredential::Session { .. } => Self::Session,
+            StoredCredential::Refresh { .. } => Self::Refresh,
+        }
+    }
+}
+
+impl Principal {
+    pub(crate) const fn from_record(record: SessionRecord) -> Self {
+        Self(Source::Session(record))
+    }
+
+    /// The principal of a token that a [`TokenStrategy`](crate::TokenStrategy) has verified.
+    pub const fn from_token(token: VerifiedToken) -> Self {
+        Self(Source::Token(token))
+    }
+
+    /// The authenticated user.
+    pub fn subject(&self) -> &Subject {
+        match &self.0 {
+            Source::Session(record) => record.subject(),
+            Source::Token(token) => &token.subject,
+        }
+    }
+
+    /// The issuer that vouches for the subject, if it is not the application itself.
+    ///
+    /// # Security
+    ///
+    /// Subjects are unique within one issuer only: `user-42` of another issuer is somebody else.
+    pub fn foreign_issuer(&self) -> Option<&str> {
+        match &self.0 {
+            Source::Session(_) => None,
+            Source::Token(token) => token.foreign_issuer.as_deref(),
+        }
+    }
+
+    /// The session, where there is one.
+    pub fn session_id(&self) -> Option<SessionId> {
+        self.session().map(|session| session.id)
+    }
+
+    pub(crate) fn session(&self) -> Option<SessionRef> {
+        match &self.0 {
+            Source::Session(record) => Some(SessionRef {
+                id: record.id(),
+                epoch: record.epoch(),
+                kind: CredentialKind::of(record.credential()),
+            }),
+            Source::Token(token) => {
+                token.session.map(|(id, epoch)| SessionRef { id, epoch, kind: CredentialKind::Refresh })
+            }
+        }
+    }
+
+    /// When the subject last proved who they are.
+    pub fn authenticated_at(&self) -> Timestamp {
+        match &self.0 {
+            Source::Session(record) => record.authenticated_at(),
+            Source::Token(token) => token.authenticated_at,
+        }
+    }
+
+    /// When the credential behind this principal ends in any case.
+    pub fn expires_at(&self) -> Timestamp {
+        match &self.0 {
+            Source::Session(record) => record.expires_at(),
+            Source::Token(token) => token.expires_at,
+        }
+    }
+
+    /// The application's claims, as its own type.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Claims`] if the claims are not a `T`.
+    pub fn claims<'p, T: Deserialize<'p>>(&'p self) -> Result<T, Error> {
+        let claims = match &self.0 {
+            Source::Session(record) => serde_json::from_str(record.claims_json()).ok(),
+            Source::Token(token) => ApplicationClaims::read(&token.payload),
+        };
+        claims.ok_or(Error::Claims { expected: type_name::<T>() })
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Principal")
+            .field("subject", self.subject())
+            .field("foreign_issuer", &self.foreign_issuer())
+            .field("session_id", &self.session_id())
+            .field("authenticated_at", &self.authenticated_at())
+            .field("expires_at", &self.expires_at())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,426 @@
+//! The hybrid strategy's sessions: a refresh token that rotates at every use.
+
+pub(crate) mod token;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use self::token::RefreshToken;
+use crate::claims::{Claims, SecretNames};
+use crate::principal::CredentialKind;
+use crate::secret::{SecretBytes, SecretString};
+use crate::session::engine::ATTEMPTS;
+use crate::session::record::{RecordParts, StoredCredential};
+use crate::{
+    ConfigError, Error, Incident, IncidentKind, Login, OpenedSession, Principal, Rejection, Replaced,
+    SessionId, SessionPolicy, SessionRecord, SessionStore, SessionStrategy, Sessions, Timestamp,
+};
+
+/// Sessions proved by a refresh token, which is replaced by its successor at every use (rules R1 to R11).
+///
+/// The successor is derived, not minted: the same token presented again within the grace window gives the same
+/// successor. Two tabs, a lost response or a retried request log nobody out and do not fork the chain; a token
+/// used after that was kept by somebody, and ends its session.
+///
+/// ```
+/// # fn main() -> Result<(), authcore::ConfigError> {
+/// use authcore::{Algorithm, Auth, Jwt, Key, KeyRing, MemoryStore, Refresh};
+/// # let secret = [7; 32];
+/// # let keys = KeyRing::new(Key::hmac("k1", Algorithm::HS256, &secret)?);
+///
+/// let jwt = Jwt::builder(keys).issuer("https://auth.example.com").audience("api").build()?;
+/// let auth = Auth::hybrid(jwt, Refresh::builder(MemoryStore::new()).build()?)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Refresh {
+    sessions: Sessions,
+    grace: Duration,
+    rotation: Rotation,
+    hook: Option<Arc<dyn RefreshHook>>,
+}
+
+/// When a token is replaced, and how long it is good afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rotation {
+    /// At every use; good for the grace window.
+    Window,
+    /// At every use; good until the successor is used.
+    UntilSuccessorUsed,
+    /// Never.
+    Off,
+}
+
+/// What a host says to a refresh: see [`RefreshHook`].
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "hosts build it")]
+pub enum RefreshDecision {
+    /// Go on with the claims as they are.
+    Keep,
+    /// Go on with these claims, in the session and in the access token.
+    Replace(Claims),
+    /// End the session: the account is disabled, or gone.
+    Deny,
+}
+
+/// Asked at every refresh, so that a role taken away or a disabled account does not live on until the session's
+/// absolute expiry (rule R10).
+///
+/// It is asked before the session is changed, and again if its claims were changed meanwhile.
+///
+/// ```
+/// use authcore::{Claims, Error, RefreshDecision, RefreshHook, SessionRecord};
+///
+/// #[derive(Debug)]
+/// struct CurrentRole;
+///
+/// #[async_trait::async_trait]
+/// impl RefreshHook for CurrentRole {
+///     async fn on_refresh(&self, session: &SessionRecord) -> Result<RefreshDecision, Error> {
+///         // ... read the account of session.subject() from the database ...
+///         let mut claims = Claims::new();
+///         claims.set("role", "reader")?;
+///         Ok(RefreshDecision::Replace(claims))
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait RefreshHook: fmt::Debug + Send + Sync + 'static {
+    /// Decides about the refresh of this session.
+    ///
+    /// # Errors
+    ///
+    /// Any error refuses this refresh and changes nothing; answer
+    /// [`StoreError::unavailable`](crate::StoreError::unavailable) when the account cannot be read, and the client
+    /// will try again.
+    async fn on_refresh(&self, session: &SessionRecord) -> Result<RefreshDecision, Error>;
+}
+
+/// What a refresh gave: a session, the token to use next, and perhaps news of the store.
+pub(crate) struct Refreshed {
+    pub(crate) record: SessionRecord,
+    pub(crate) credential: SecretString,
+    pub(crate) incident: Option<Box<Incident>>,
+}
+
+/// What is to be done with a token that was proved.
+enum Verdict {
+    /// Hand out the token of this generation, which is the stored one.
+    Reissue(u64),
+    /// Make this generation the stored one, and hand out its token.
+    Rotate(u64, Option<IncidentKind>),
+    /// End the session.
+    End(IncidentKind),
+}
+
+impl Refresh {
+    /// Refresh sessions in `store`, under the default policy until another is set.
+    pub fn builder(store: impl SessionStore) -> RefreshBuilder {
+        RefreshBuilder {
+            store: Arc::new(store),
+            policy: SessionPolicy::default(),
+            grace: Duration::from_secs(30),
+            rotation: Rotation::Window,
+            hook: None,
+        }
+    }
+
+    /// Until when an access token of this session may have been issued at the latest.
+    pub(crate) fn last_issue(&self, record: &SessionRecord, now: Timestamp) -> Timestamp {
+        match self.rotation {
+            Rotation::Window => record.last_seen_at().plus(self.grace).min(now),
+            Rotation::UntilSuccessorUsed | Rotation::Off => now,
+        }
+    }
+
+    fn mint() -> Result<(SecretBytes<32>, SecretBytes<32>), Error> {
+        Ok((SecretBytes::generate()?, SecretBytes::generate()?))
+    }
+
+    /// Takes a refresh token and gives the next one (rules R1 to R11).
+    pub(crate) async fn rotate(
+        &self,
+        token: &str,
+        now: Timestamp,
+        secret_names: &SecretNames,
+    ) -> Result<Refreshed, Error> {
+        let token = RefreshToken::parse(token)?;
+        let mut asked: Option<(Box<str>, Option<Box<str>>)> = None;
+        for _ in 0..ATTEMPTS {
+            let record = self.prove(&token).await?.ok_or(Rejection::SessionEnded)?;
+            SessionPolicy::check_live(&record, now)?;
+            let (verdict, mac_key) = self.judge(&token, &record, now)?;
+            if let Verdict::End(kind) = verdict {
+                return Err(self.end(&record, kind).await);
+            }
+            if asked.as_ref().is_none_or(|(claims, _)| **claims != *record.claims_json()) {
+                let replacement = self.ask_hook(&record, secret_names).await?;
+                asked = Some((record.claims_json().into(), replacement));
+            }
+            let claims = asked.as_ref().and_then(|(_, replacement)| replacement.as_deref());
+            if let Some(refreshed) = self.apply(&token, &record, verdict, mac_key, claims, now).await? {
+                return Ok(refreshed);
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// The session that a token proves, in any generation; `None` if it is gone.
+    async fn prove(&self, token: &RefreshToken) -> Result<Option<SessionRecord>, Error> {
+        let Some(record) = self.sessions.load(token.id).await? else { return Ok(None) };
+        match record.credential() {
+            StoredCredential::Refresh { secret_digest, mac_key, .. }
+                if token.is_proved(secret_digest, mac_key) =>
+            {
+                Ok(Some(record))
+            }
+            _ => Err(Rejection::WrongSecret.into()),
+        }
+    }
+
+    /// What the presented generation means beside the stored one.
+    fn judge<'r>(
+        &self,
+        token: &RefreshToken,
+        record: &'r SessionRecord,
+        now: Timestamp,
+    ) -> Result<(Verdict, &'r SecretBytes<32>), Rejection> {
+        let StoredCredential::Refresh { mac_key, generation, rotated_at, .. } = record.credential() else {
+            return Err(Rejection::WrongKind);
+        };
+        let (presented, stored) = (token.generation, *generation);
+        // A negative age counts as none (rule R3).
+        let in_window = now.since(*rotated_at) <= self.grace;
+        let next = presented.checked_add(1).ok_or(Rejection::Malformed("no generation is left"))?;
+        let verdict = if self.rotation == Rotation::Off {
+            Verdict::Reissue(presented)
+        } else if presented > stored {
+            Verdict::Rotate(next, Some(IncidentKind::StoreWentBack))
+        } else if presented == stored {
+            // Within the window of its own birth, so that a late response overtakes one rotation at most (R11).
+            if in_window && !self.grace.is_zero() {
+                Verdict::Reissue(stored)
+            } else {
+                Verdict::Rotate(next, None)
+            }
+        } else if next == stored {
+            if in_window || self.rotation == Rotation::UntilSuccessorUsed {
+                Verdict::Reissue(stored)
+            } else {
+                Verdict::End(IncidentKind::ReplayedLate)
+            }
+        } else {
+            Verdict::End(IncidentKind::Reuse)
+        };
+        Ok((verdict, mac_key))
+    }
+
+    /// Ends the session of a token that was used again; only the call that ended it reports that (rule R3).
+    async fn end(&self, record: &SessionRecord, kind: IncidentKind) -> Error {
+        match self.sessions.store().remove(record.id()).await {
+            Ok(true) => Rejection::RefreshReused(Incident::new(kind, record)).into(),
+            Ok(false) => Rejection::SessionEnded.into(),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// The claims that the host wants instead, if it does (rule R10).
+    async fn ask_hook(
+        &self,
+        record: &SessionRecord,
+        secret_names: &SecretNames,
+    ) -> Result<Option<Box<str>>, Error> {
+        let Some(hook) = &self.hook else { return Ok(None) };
+        match hook.on_refresh(record).await? {
+            RefreshDecision::Keep => Ok(None),
+            RefreshDecision::Replace(claims) => {
+                let json = claims.to_json()?;
+                secret_names.check(&json)?;
+                Ok(Some(json))
+            }
+            RefreshDecision::Deny => {
+                self.sessions.store().remove(record.id()).await?;
+                Err(Rejection::Denied.into())
+            }
+        }
+    }
+
+    /// Carries out a verdict that goes on; `None` if the session was changed meanwhile.
+    async fn apply(
+        &self,
+        token: &RefreshToken,
+        record: &SessionRecord,
+        verdict: Verdict,
+        mac_key: &SecretBytes<32>,
+        claims: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<Refreshed>, Error> {
+        let (generation, rotated, incident) = match verdict {
+            Verdict::Reissue(generation) => (generation, false, None),
+            Verdict::Rotate(generation, incident) => (generation, true, incident),
+            Verdict::End(kind) => return Err(self.end(record, kind).await),
+        };
+        let credential = token.of_generation(generation, mac_key).to_text();
+        let claims = claims.filter(|claims| *claims != record.claims_json());
+        let record = if rotated || claims.is_some() {
+            let next = record.next(|parts| {
+                if rotated {
+                    rotate_to(parts, generation, now);
+                }
+                if let Some(claims) = claims {
+                    parts.claims = claims.into();
+                }
+                self.sessions.policy().slide(parts, now);
+            });
+            match self.sessions.store().replace(&next, record.version()).await? {
+                Replaced::Done => next,
+                Replaced::Stale => return Ok(None),
+                Replaced::Gone => return Err(Rejection::SessionEnded.into()),
+            }
+        } else {
+            self.sessions.touch(record.clone(), now).await?
+        };
+        let incident = incident.map(|kind| Incident::new(kind, &record));
+        Ok(Some(Refreshed { record, credential, incident }))
+    }
+}
+
+fn rotate_to(parts: &mut RecordParts, to: u64, now: Timestamp) {
+    if let StoredCredential::Refresh { generation, rotated_at, .. } = &mut parts.credential {
+        (*generation, *rotated_at) = (to, now);
+    }
+}
+
+fn stored(secret: &SecretBytes<32>, mac_key: &SecretBytes<32>, now: Timestamp) -> StoredCredential {
+    StoredCredential::Refresh {
+        secret_digest: SecretBytes::digest_of(secret.expose()),
+        mac_key: mac_key.clone(),
+        generation: 0,
+        rotated_at: now,
+    }
+}
+
+#[async_trait]
+impl SessionStrategy for Refresh {
+    async fn open(
+        &self,
+        login: &Login,
+        replaces: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<OpenedSession, Error> {
+        let (secret, mac_key) = Self::mint()?;
+        let record = self.sessions.open(login, replaces, now, &stored(&secret, &mac_key, now)).await?;
+        let credential = RefreshToken::new(record.id(), 0, secret, &mac_key).to_text();
+        Ok(OpenedSession { record, credential })
+    }
+
+    async fn verify(&self, credential: &str, now: Timestamp) -> Result<SessionRecord, Error> {
+        let token = RefreshToken::parse(credential)?;
+        let record = self.prove(&token).await?.ok_or(Rejection::SessionEnded)?;
+        SessionPolicy::check_live(&record, now)?;
+        match self.judge(&token, &record, now)?.0 {
+            Verdict::End(_) => Err(Rejection::WrongSecret.into()),
+            Verdict::Reissue(_) | Verdict::Rotate(..) => self.sessions.touch(record, now).await,
+        }
+    }
+
+    async fn find(&self, credential: &str) -> Result<Option<SessionRecord>, Error> {
+        self.prove(&RefreshToken::parse(credential)?).await
+    }
+
+    async fn renew(
+        &self,
+        principal: &Principal,
+        reauthenticated: bool,
+        now: Timestamp,
+    ) -> Result<OpenedSession, Error> {
+        let (secret, mac_key) = Self::mint()?;
+        let record = self
+            .sessions
+            .change_own(principal, now, |parts| {
+                parts.renew(stored(&secret, &mac_key, now), reauthenticated.then_some(now));
+                Ok(())
+            })
+            .await?;
+        let credential = RefreshToken::new(record.id(), 0, secret, &mac_key).to_text();
+        Ok(OpenedSession { record, credential })
+    }
+
+    fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+}
+
+/// Builds a [`Refresh`].
+#[derive(Debug)]
+#[must_use]
+pub struct RefreshBuilder {
+    store: Arc<dyn SessionStore>,
+    policy: SessionPolicy,
+    grace: Duration,
+    rotation: Rotation,
+    hook: Option<Arc<dyn RefreshHook>>,
+}
+
+impl RefreshBuilder {
+    /// Sets how long sessions live and how many a subject may have. The idle timeout must be at least twice the
+    /// lifetime of access tokens, since only refreshes are uses.
+    pub fn policy(mut self, policy: SessionPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// How long a token that was replaced still gives its successor: default 30 seconds, at most 60 (rule R2).
+    pub const fn grace_window(mut self, window: Duration) -> Self {
+        self.grace = window;
+        self
+    }
+
+    /// Lets a token that was replaced give its successor until that successor is used, however long: for mobile
+    /// clients that lose a response and sleep (rule R2).
+    ///
+    /// # Security
+    ///
+    /// A thief who stays in lockstep, using a stolen token before its owner uses the successor, is not noticed.
+    pub const fn grace_until_successor_is_used(mut self) -> Self {
+        self.rotation = Rotation::UntilSuccessorUsed;
+        self
+    }
+
+    /// Never replaces a token: for confidential clients, as FAPI 2.0 wants it.
+    ///
+    /// # Security
+    ///
+    /// A stolen token is good until its session ends, and its use is not noticed.
+    pub const fn without_rotation(mut self) -> Self {
+        self.rotation = Rotation::Off;
+        self
+    }
+
+    /// Asks `hook` at every refresh (rule R10).
+    pub fn on_refresh(mut self, hook: impl RefreshHook) -> Self {
+        self.hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// If the grace window is above 60 seconds, or the policy cannot be met.
+    pub fn build(self) -> Result<Refresh, ConfigError> {
+        if self.grace > Duration::from_secs(60) {
+            return Err(ConfigError::new("the grace window is above 60 seconds"));
+        }
+        Ok(Refresh {
+            sessions: Sessions::new(self.store, self.policy, CredentialKind::Refresh)?,
+            grace: self.grace,
+            rotation: self.rotation,
+            hook: self.hook,
+        })
+    }
+}

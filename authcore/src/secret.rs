@@ -1,0 +1,107 @@
+//! Secrets: bytes and strings that never show in a log, are wiped when dropped, and are compared in constant
+//! time.
+
+use std::fmt;
+
+use rand::TryRng as _;
+use rand::rngs::SysRng;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::Error;
+
+/// `N` secret bytes: the digest of a session's secret, or the key that authenticates its refresh tokens.
+///
+/// Redacted in `Debug` and wiped when dropped. There is no `==`: [`SecretBytes::ct_eq`] takes the same time
+/// wherever the first difference is (rule A2).
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct SecretBytes<const N: usize>([u8; N]);
+
+impl<const N: usize> SecretBytes<N> {
+    /// Fresh bytes from the operating system's generator (rule A2).
+    pub(crate) fn generate() -> Result<Self, Error> {
+        let mut bytes = Self([0; N]);
+        fill_random(&mut bytes.0)?;
+        Ok(bytes)
+    }
+
+    /// The bytes themselves.
+    ///
+    /// # Security
+    ///
+    /// Meant for a store that writes them down. Never log them.
+    pub const fn expose(&self) -> &[u8; N] {
+        &self.0
+    }
+
+    /// Whether both are the same bytes, in constant time.
+    pub fn ct_eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl SecretBytes<32> {
+    /// SHA-256 of `secret`.
+    pub(crate) fn digest_of(secret: &[u8]) -> Self {
+        Self(Sha256::digest(secret).into())
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for SecretBytes<N> {
+    fn from(bytes: [u8; N]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl<const N: usize> fmt::Debug for SecretBytes<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{N} secret bytes]")
+    }
+}
+
+/// A secret text: a credential on its way to the client, or a password.
+///
+/// Redacted in `Debug` and wiped when dropped.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub(crate) struct SecretString(String);
+
+impl SecretString {
+    pub(crate) const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// Fills `bytes` from the operating system's generator.
+pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<(), Error> {
+    SysRng.try_fill_bytes(bytes).map_err(|_| Error::NoEntropy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a2_generated_secrets_differ_and_compare_by_content() {
+        let one = SecretBytes::<32>::generate().unwrap();
+        let two = SecretBytes::<32>::generate().unwrap();
+        assert!(!one.ct_eq(&two));
+        assert!(one.ct_eq(&one.clone()));
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        assert_eq!(format!("{:?}", SecretBytes::from(*b"hunter2")), "[7 secret bytes]");
+        assert_eq!(format!("{:?}", SecretString::new("hunter2".into())), "[secret]");
+    }
+}

@@ -1,0 +1,159 @@
+//! The stateful strategy: an opaque token, and a session that a store holds.
+
+mod encoding;
+pub(crate) mod engine;
+pub(crate) mod id;
+pub(crate) mod policy;
+pub(crate) mod record;
+pub(crate) mod server;
+pub(crate) mod token;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::secret::SecretString;
+use crate::{Error, Login, Principal, SessionId, SessionRecord, Timestamp};
+
+pub use engine::Sessions;
+
+/// How sessions are opened, proved, renewed and closed by a credential of their own.
+///
+/// [`ServerSessions`](crate::ServerSessions) is the one for session tokens, and [`Refresh`](crate::Refresh) the one
+/// for refresh tokens. What does not depend on the credential (listing, revoking, changing claims, expiry) is
+/// done once, by [`Sessions`]; a strategy of your own wraps one of ours, adds what it wants (a check of the
+/// client's address, an audit line) and hands on the rest.
+///
+/// ```
+/// use authcore::{Error, Login, OpenedSession, Principal, ServerSessions, SessionId, SessionRecord};
+/// use authcore::{SessionStrategy, Sessions, Timestamp};
+///
+/// #[derive(Debug)]
+/// struct Logged(ServerSessions);
+///
+/// #[async_trait::async_trait]
+/// impl SessionStrategy for Logged {
+///     async fn open(&self, login: &Login, replaces: Option<SessionId>, now: Timestamp) -> Result<OpenedSession, Error> {
+///         let opened = self.0.open(login, replaces, now).await?;
+///         println!("opened {}", opened.record().id());
+///         Ok(opened)
+///     }
+///     async fn verify(&self, credential: &str, now: Timestamp) -> Result<SessionRecord, Error> {
+///         self.0.verify(credential, now).await
+///     }
+///     async fn find(&self, credential: &str) -> Result<Option<SessionRecord>, Error> {
+///         self.0.find(credential).await
+///     }
+///     async fn renew(&self, principal: &Principal, reauthenticated: bool, now: Timestamp) -> Result<OpenedSession, Error> {
+///         self.0.renew(principal, reauthenticated, now).await
+///     }
+///     fn sessions(&self) -> &Sessions {
+///         self.0.sessions()
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait SessionStrategy: fmt::Debug + Send + Sync + 'static {
+    /// Opens a session with a new id and a new secret; never adopts anything that the client sent (rule A1). Then
+    /// ends the session `replaces` (rule A10) and those above the subject's limit (rule A7).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`]; [`Error::SessionLimit`] if concurrent logins left no place for this one. The session does
+    /// not exist then, or nobody holds its credential.
+    async fn open(
+        &self,
+        login: &Login,
+        replaces: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<OpenedSession, Error>;
+
+    /// The live session that `credential` proves; writes down the use when that is due (rule A5).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unauthenticated`] or [`Error::Store`], never one for the other (rule A9).
+    async fn verify(&self, credential: &str, now: Timestamp) -> Result<SessionRecord, Error>;
+
+    /// The session that `credential` proves or has proved, expired or not; `None` if it is gone: for logout and
+    /// for a login that replaces it.
+    ///
+    /// # Errors
+    ///
+    /// As [`SessionStrategy::verify`]: knowing a session id alone finds nothing (rule R8).
+    async fn find(&self, credential: &str) -> Result<Option<SessionRecord>, Error>;
+
+    /// Gives the principal's session a new secret and a new epoch, so that every credential and principal made
+    /// before is refused from now on (rules A6, A11). With `reauthenticated` the subject has just proved
+    /// themselves again.
+    ///
+    /// # Errors
+    ///
+    /// As [`SessionStrategy::verify`], and [`Error::Contended`].
+    async fn renew(
+        &self,
+        principal: &Principal,
+        reauthenticated: bool,
+        now: Timestamp,
+    ) -> Result<OpenedSession, Error>;
+
+    /// What can be done with its sessions whatever their credential.
+    fn sessions(&self) -> &Sessions;
+}
+
+#[async_trait]
+impl<S: SessionStrategy + ?Sized> SessionStrategy for Arc<S> {
+    async fn open(
+        &self,
+        login: &Login,
+        replaces: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<OpenedSession, Error> {
+        (**self).open(login, replaces, now).await
+    }
+
+    async fn verify(&self, credential: &str, now: Timestamp) -> Result<SessionRecord, Error> {
+        (**self).verify(credential, now).await
+    }
+
+    async fn find(&self, credential: &str) -> Result<Option<SessionRecord>, Error> {
+        (**self).find(credential).await
+    }
+
+    async fn renew(
+        &self,
+        principal: &Principal,
+        reauthenticated: bool,
+        now: Timestamp,
+    ) -> Result<OpenedSession, Error> {
+        (**self).renew(principal, reauthenticated, now).await
+    }
+
+    fn sessions(&self) -> &Sessions {
+        (**self).sessions()
+    }
+}
+
+/// A session and the credential that proves it, which only the client will know.
+#[derive(Debug, Clone)]
+pub struct OpenedSession {
+    pub(crate) record: SessionRecord,
+    pub(crate) credential: SecretString,
+}
+
+impl OpenedSession {
+    /// The session as it was written.
+    pub const fn record(&self) -> &SessionRecord {
+        &self.record
+    }
+
+    /// The credential.
+    ///
+    /// # Security
+    ///
+    /// Whoever holds it is the subject.
+    pub fn credential(&self) -> &str {
+        self.credential.expose()
+    }
+}

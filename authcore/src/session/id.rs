@@ -1,0 +1,128 @@
+//! The public handle of a session.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::secret::fill_random;
+use crate::{Error, Subject};
+
+/// The public handle of a session, 128 bits.
+///
+/// Safe to show in a device list and in a token's `sid` claim: knowing it lets nobody in, and ends no session
+/// (rule R8). The first 16 bits are those of SHA-256 of the subject, so that a partitioned store can keep all
+/// sessions of one subject together; the other 112 come from the operating system's generator (rule A2).
+///
+/// As text it is 22 characters of unpadded base64url.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId([u8; 16]);
+
+impl SessionId {
+    /// The length of the text form, in bytes.
+    pub const TEXT_LEN: usize = 22;
+
+    /// A fresh id for a session of `subject`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoEntropy`] if the operating system's generator fails.
+    pub fn generate(subject: &Subject) -> Result<Self, Error> {
+        let mut bytes = [0; 16];
+        fill_random(&mut bytes[2..])?;
+        bytes[..2].copy_from_slice(&subject.partition());
+        Ok(Self(bytes))
+    }
+
+    /// The id with these bytes, as a store kept them.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes of the id.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// The partition that all sessions of one subject share, for stores that are divided.
+    pub const fn partition(self) -> u16 {
+        u16::from_be_bytes([self.0[0], self.0[1]])
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0; Self::TEXT_LEN];
+        let written = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
+        f.pad(std::str::from_utf8(&text[..written]).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionId({self})")
+    }
+}
+
+/// The text is not a session id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a session id: 22 characters of unpadded base64url are expected")]
+#[non_exhaustive]
+pub struct InvalidSessionId;
+
+impl FromStr for SessionId {
+    type Err = InvalidSessionId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSessionId> {
+        let mut bytes = [0; 16];
+        if text.len() != Self::TEXT_LEN {
+            return Err(InvalidSessionId);
+        }
+        match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+            Ok(16) => Ok(Self(bytes)),
+            _ => Err(InvalidSessionId),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a2_ids_share_the_partition_of_their_subject_and_nothing_else() {
+        let subject = Subject::new("user-42").unwrap();
+        let (one, two) = (SessionId::generate(&subject).unwrap(), SessionId::generate(&subject).unwrap());
+        assert_eq!(one.partition(), two.partition());
+        assert_ne!(one, two);
+        let other = SessionId::generate(&Subject::new("user-43").unwrap()).unwrap();
+        assert_ne!(one.partition(), other.partition());
+    }
+
+    #[test]
+    fn text_that_is_not_canonical_is_refused() {
+        assert!("AAAAAAAAAAAAAAAAAAAAAA".parse::<SessionId>().is_ok());
+        for text in ["", "AAAAAAAAAAAAAAAAAAAAAB", "AAAAAAAAAAAAAAAAAAAAA=", "AAAAAAAAAAAAAAAAAAAAA+", "AAAA"]
+        {
+            assert!(text.parse::<SessionId>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn text_round_trips(bytes: [u8; 16]) {
+            let id = SessionId::from_bytes(bytes);
+            prop_assert_eq!(id.to_string().parse(), Ok(id));
+        }
+
+        #[test]
+        fn any_text_is_parsed_without_panic(text in "\\PC{0,30}") {
+            if let Ok(id) = text.parse::<SessionId>() {
+                prop_assert_eq!(id.to_string(), text);
+            }
+        }
+    }
+}

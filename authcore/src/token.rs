@@ -1,0 +1,128 @@
+//! The stateless strategy: signed tokens that carry their own claims.
+
+pub(crate) mod claims;
+mod codec;
+mod issue;
+pub(crate) mod jwt;
+pub(crate) mod keys;
+mod validation;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::secret::SecretString;
+use crate::{Error, Principal, Rejection, SessionId, Subject, Timestamp};
+
+/// How access tokens are made and verified: without a store and without I/O.
+///
+/// [`Jwt`](crate::Jwt) is the one that comes with this crate. An implementation
+///
+/// - **must** check the signature before it believes anything else (rule T5);
+/// - **must** refuse what has expired, what lives longer than it is willing to accept, and what is meant for
+///   somebody else (rules T6 and T7);
+/// - **must** take bounded time and memory for any input, and never panic (rule T12): `token` is the attacker's.
+pub trait TokenStrategy: fmt::Debug + Send + Sync + 'static {
+    /// Makes an access token. Its `iat` is `now`, and its `exp` is one [`TokenStrategy::lifetime`] later or
+    /// [`Grant::not_after`], whichever is earlier (rule R9).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Login`] if the claims do not fit, [`Error::NoEntropy`] without random bytes.
+    fn issue(&self, grant: &Grant<'_>, now: Timestamp) -> Result<AccessToken, Error>;
+
+    /// Who the holder of `token` is.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the token is refused.
+    fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection>;
+
+    /// As [`TokenStrategy::verify`], but a token whose only fault is that it has expired is good: for logout.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the token is refused.
+    fn verify_ignoring_expiry(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection>;
+
+    /// How long its tokens live.
+    fn lifetime(&self) -> Duration;
+
+    /// How long after its expiry a token is still accepted, since clocks differ.
+    fn leeway(&self) -> Duration;
+}
+
+impl<T: TokenStrategy + ?Sized> TokenStrategy for Arc<T> {
+    fn issue(&self, grant: &Grant<'_>, now: Timestamp) -> Result<AccessToken, Error> {
+        (**self).issue(grant, now)
+    }
+
+    fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection> {
+        (**self).verify(token, now)
+    }
+
+    fn verify_ignoring_expiry(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection> {
+        (**self).verify_ignoring_expiry(token, now)
+    }
+
+    fn lifetime(&self) -> Duration {
+        (**self).lifetime()
+    }
+
+    fn leeway(&self) -> Duration {
+        (**self).leeway()
+    }
+}
+
+/// What an access token is to say.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Grant<'g> {
+    /// `sub`.
+    pub subject: &'g Subject,
+    /// The application's claims: the text of one JSON object without reserved names.
+    pub claims: &'g str,
+    /// `auth_time`.
+    pub authenticated_at: Timestamp,
+    /// `sid` and `epoch`, if the token belongs to a session.
+    pub session: Option<(SessionId, u32)>,
+    /// When its session ends: `exp` is never later (rule R9).
+    pub not_after: Option<Timestamp>,
+}
+
+impl fmt::Debug for Grant<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grant")
+            .field("subject", &self.subject)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A signed access token.
+#[derive(Debug, Clone)]
+pub struct AccessToken {
+    pub(crate) text: SecretString,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl AccessToken {
+    /// A token and its `exp`.
+    pub fn new(text: impl Into<String>, expires_at: Timestamp) -> Self {
+        Self { text: SecretString::new(text.into()), expires_at }
+    }
+
+    /// The token itself.
+    ///
+    /// # Security
+    ///
+    /// Whoever holds it is the subject, until it expires.
+    pub fn expose(&self) -> &str {
+        self.text.expose()
+    }
+
+    /// `exp`.
+    pub const fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+}

@@ -1,0 +1,253 @@
+//! The compact serialization of a JWS (RFC 7515): three segments of base64url, and the header in the first.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use subtle::ConstantTimeEq as _;
+
+use crate::Rejection;
+
+/// The longest token that is looked at, in bytes (rule T8).
+pub(super) const MAX_TOKEN_LEN: usize = 8 * 1024;
+/// The longest header, decoded, in bytes (rule T8).
+const MAX_HEADER_LEN: usize = 512;
+/// The most parameters of a header (rule T8).
+const MAX_HEADER_PARAMETERS: usize = 16;
+/// The longest payload that a token can hold, and one byte for the brace of a recognised one.
+pub(super) const MAX_PAYLOAD_LEN: usize = MAX_TOKEN_LEN / 4 * 3 + 1;
+
+/// A token taken apart; nothing is decoded yet.
+pub(super) struct Segments<'t> {
+    pub(super) header: &'t str,
+    pub(super) payload: &'t str,
+    pub(super) signature: &'t str,
+    /// What the signature is over: header, dot, payload.
+    pub(super) signed: &'t str,
+}
+
+impl<'t> Segments<'t> {
+    /// Splits a token at its two dots (rule T8).
+    pub(super) fn split(token: &'t str) -> Result<Self, Rejection> {
+        const SHAPE: Rejection = Rejection::Malformed("a token has three segments");
+        if token.len() > MAX_TOKEN_LEN {
+            return Err(Rejection::Malformed("a token has at most 8192 bytes"));
+        }
+        let mut dots = memchr::memchr_iter(b'.', token.as_bytes());
+        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
+            return Err(SHAPE);
+        };
+        let (header, payload, signature) = (&token[..first], &token[first + 1..second], &token[second + 1..]);
+        if header.is_empty() || payload.is_empty() || signature.is_empty() {
+            return Err(SHAPE);
+        }
+        Ok(Self { header, payload, signature, signed: &token[..second] })
+    }
+}
+
+/// A MAC as a token writes it: at most 86 characters of unpadded base64url.
+///
+/// Comparing this text, rather than the decoded bytes, also refuses every other spelling of the same tag.
+pub(super) struct EncodedTag {
+    text: [u8; 88],
+    len: usize,
+}
+
+impl EncodedTag {
+    pub(super) fn new(tag: &[u8]) -> Self {
+        let mut text = [0; 88];
+        let len = URL_SAFE_NO_PAD.encode_slice(tag, &mut text).unwrap_or(0);
+        Self { text, len }
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.text[..self.len]
+    }
+
+    /// Whether `signature` is this tag, in constant time.
+    pub(super) fn matches(&self, signature: &str) -> bool {
+        self.len != 0 && self.as_bytes().ct_eq(signature.as_bytes()).into()
+    }
+}
+
+/// Decodes a segment strictly: no padding, no other alphabet, no stray trailing bits (rule T8).
+pub(super) fn decode<'b>(segment: &str, buffer: &'b mut [u8]) -> Result<&'b [u8], Rejection> {
+    match URL_SAFE_NO_PAD.decode_slice(segment, buffer) {
+        Ok(len) => Ok(&buffer[..len]),
+        Err(_) => Err(Rejection::Malformed("a segment is not base64url")),
+    }
+}
+
+/// What a token's header says of itself: used to find the key and check its rules, never to choose them.
+#[derive(Default)]
+pub(super) struct Header {
+    pub(super) algorithm: Option<String>,
+    pub(super) kid: Option<String>,
+    pub(super) typ: Option<String>,
+    pub(super) critical: bool,
+}
+
+impl Header {
+    /// Reads the header segment.
+    pub(super) fn read(segment: &str) -> Result<Self, Rejection> {
+        let mut buffer = [0; MAX_HEADER_LEN];
+        if segment.len() > MAX_HEADER_LEN.div_ceil(3) * 4 {
+            return Err(Rejection::Malformed("a header has at most 512 bytes"));
+        }
+        let json = decode(segment, &mut buffer)?;
+        let json = std::str::from_utf8(json).map_err(|_| Rejection::Malformed("a header is UTF-8"))?;
+        serde_json::from_str(json)
+            .map_err(|_| Rejection::Malformed("a header is a JSON object of our parameters"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct Parameters;
+
+        impl<'de> Visitor<'de> for Parameters {
+            type Value = Header;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JOSE header")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
+                let mut header = Header::default();
+                let mut names: [Text<'de>; MAX_HEADER_PARAMETERS] = Default::default();
+                let mut count = 0;
+                while let Some(name) = map.next_key::<Text<'de>>()? {
+                    if count == MAX_HEADER_PARAMETERS || names[..count].contains(&name) {
+                        return Err(A::Error::custom("too many parameters, or one twice"));
+                    }
+                    match &*name.0 {
+                        "alg" => header.algorithm = Some(map.next_value()?),
+                        "kid" => header.kid = Some(map.next_value()?),
+                        "typ" => header.typ = Some(map.next_value()?),
+                        "crit" => {
+                            header.critical = true;
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                    names[count] = name;
+                    count += 1;
+                }
+                Ok(header)
+            }
+        }
+
+        input.deserialize_map(Parameters)
+    }
+}
+
+/// A JSON string that is borrowed unless it has escapes.
+#[derive(Default, PartialEq)]
+pub(super) struct Text<'de>(pub(super) Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_string<E>(self, text: String) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text)))
+            }
+        }
+
+        input.deserialize_str(TextVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn header(json: &str) -> Result<Header, Rejection> {
+        Header::read(&URL_SAFE_NO_PAD.encode(json))
+    }
+
+    #[test]
+    fn t8_exactly_three_segments_that_are_not_empty() {
+        assert!(Segments::split("a.b.c").is_ok());
+        for bad in ["", "a", "a.b", "a.b.", ".b.c", "a..c", "a.b.c.d", "..", "a.b.c."] {
+            assert!(Segments::split(bad).is_err(), "{bad}");
+        }
+        let fits = format!("a.b.{}", "c".repeat(MAX_TOKEN_LEN - 4));
+        assert!(Segments::split(&fits).is_ok());
+        assert!(Segments::split(&(fits + "c")).is_err());
+        assert!(Segments::split(&".".repeat(MAX_TOKEN_LEN)).is_err());
+    }
+
+    #[test]
+    fn t8_segments_are_strict_base64url() {
+        let mut buffer = [0; 16];
+        assert_eq!(decode("AA", &mut buffer), Ok(&[0][..]));
+        for bad in ["AB", "A", "AA==", "A+AA", "A/AA", "AA\n", "A A", "ÄA"] {
+            assert!(decode(bad, &mut buffer).is_err(), "{bad}");
+        }
+        assert!(decode(&"A".repeat(32), &mut buffer).is_err());
+    }
+
+    #[test]
+    fn t8_headers_are_bounded_and_have_no_parameter_twice() {
+        let named = |count: usize| {
+            let members: Vec<_> = (0..count).map(|n| format!(r#""p{n}":{n}"#)).collect();
+            header(&format!("{{{}}}", members.join(",")))
+        };
+        assert!(named(16).is_ok());
+        assert!(named(17).is_err());
+        assert!(header(r#"{"alg":"HS256","alg":"HS256"}"#).is_err());
+        assert!(header(r#"{"x":1,"\u0078":1}"#).is_err(), "twice, once escaped");
+        assert!(header(r#"{"alg":["HS256"]}"#).is_err());
+        assert!(header(r#"{"alg":null}"#).is_err());
+        assert!(header("[]").is_err());
+        assert!(header("{}x").is_err());
+        let sized = |len: usize| header(&format!(r#"{{"x":"{}"}}"#, "y".repeat(len - 8)));
+        assert!(sized(512).is_ok());
+        assert!(sized(513).is_err());
+    }
+
+    #[test]
+    fn t3_crit_is_noticed_whatever_it_holds() {
+        for value in [r#"["exp"]"#, "[]", "1", "null", r#""exp""#] {
+            assert!(header(&format!(r#"{{"alg":"HS256","crit":{value}}}"#)).unwrap().critical, "{value}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn t12_any_text_is_split_and_read_without_panic(token in "\\PC{0,60}(\\.\\PC{0,60}){0,3}") {
+            if let Ok(segments) = Segments::split(&token) {
+                let _ = Header::read(segments.header);
+                let _ = decode(segments.payload, &mut [0; 256]);
+            }
+        }
+
+        #[test]
+        fn t12_any_header_json_is_read_without_panic(json in "\\{(\"(alg|kid|typ|crit|x)\":[\\[\\]{}\"0-9a-z,:]{0,9},?){0,4}\\}") {
+            let _ = header(&json);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Writing a token.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+
+use super::codec::MAX_TOKEN_LEN;
+use super::keys::{Key, MacState};
+use super::validation::Policy;
+use super::{AccessToken, Grant};
+use crate::secret::fill_random;
+use crate::{Error, LoginError, Timestamp};
+
+/// What is the same in all tokens that we issue.
+pub(super) struct Issuance {
+    /// As JSON.
+    client_id: String,
+    pub(super) lifetime: Duration,
+}
+
+impl Issuance {
+    pub(super) fn new(client_id: String, lifetime: Duration) -> Self {
+        Self { client_id: json(&client_id), lifetime }
+    }
+
+    /// How every token of this key for this issuer and audience begins: the header, a dot, and the payload up to
+    /// the subject, filled with spaces to a whole number of base64 groups.
+    pub(super) fn start(key: &Key, policy: &Policy) -> String {
+        let header =
+            format!(r#"{{"alg":"{}","typ":"at+jwt","kid":{}}}"#, key.algorithm().name(), json(key.kid()));
+        let mut payload = "{".to_owned();
+        if let Some(issuer) = &policy.issuer {
+            let _ = write!(payload, r#""iss":{},"#, json(&**issuer));
+        }
+        match &policy.audiences[..] {
+            [] => {}
+            [one] => {
+                let _ = write!(payload, r#""aud":{},"#, json(one));
+            }
+            many => {
+                let _ = write!(payload, r#""aud":{},"#, json(many));
+            }
+        }
+        while payload.len() % 3 != 0 {
+            payload.push(' ');
+        }
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload))
+    }
+
+    /// Signs a token that begins with `start`, which `mac` has already seen.
+    pub(super) fn issue(
+        &self,
+        grant: &Grant<'_>,
+        now: Timestamp,
+        start: &str,
+        mac: &MacState,
+    ) -> Result<AccessToken, Error> {
+        let issued_at = now.as_secs();
+        let not_after = grant.not_after.unwrap_or(Timestamp::MAX);
+        let expires_at = now.plus(self.lifetime).min(not_after).as_secs();
+        let rest = self.payload_rest(grant, issued_at, expires_at)?;
+
+        let mut token = String::with_capacity(start.len() + rest.len().div_ceil(3) * 4 + 88);
+        token.push_str(start);
+        URL_SAFE_NO_PAD.encode_string(rest, &mut token);
+        let tag = mac.tag_of(&token.as_bytes()[start.len()..]);
+        token.push('.');
+        token.extend(tag.as_bytes().iter().map(|byte| char::from(*byte)));
+        if token.len() > MAX_TOKEN_LEN {
+            return Err(LoginError::ClaimsTooLarge.into());
+        }
+        Ok(AccessToken::new(token, Timestamp::from_secs(expires_at)))
+    }
+
+    /// The payload from the subject on.
+    fn payload_rest(&self, grant: &Grant<'_>, issued_at: u64, expires_at: u64) -> Result<String, Error> {
+        let mut jti = [0; 16];
+        fill_random(&mut jti)?;
+        let mut rest = String::with_capacity(256 + grant.claims.len());
+        // Writing to a `String` cannot fail.
+        let _ = write!(
+            rest,
+            r#""sub":{},"client_id":{},"iat":{issued_at},"exp":{expires_at},"auth_time":{},"jti":"{}""#,
+            json(grant.subject.as_str()),
+            self.client_id,
+            grant.authenticated_at.as_secs(),
+            URL_SAFE_NO_PAD.encode(jti),
+        );
+        if let Some((id, epoch)) = grant.session {
+            let _ = write!(rest, r#","sid":"{id}","epoch":{epoch}"#);
+        }
+        let members = grant.claims.trim().strip_prefix('{').and_then(|claims| claims.strip_suffix('}'));
+        let members = members.ok_or(LoginError::NotAnObject)?.trim();
+        if !members.is_empty() {
+            rest.push(',');
+            rest.push_str(members);
+        }
+        rest.push('}');
+        Ok(rest)
+    }
+}
+
+/// The JSON text of a string or of a list of them; neither can fail to serialize.
+fn json<T: Serialize + ?Sized>(text: &T) -> String {
+    serde_json::to_string(text).unwrap_or_default()
+}

@@ -1,0 +1,80 @@
+//! What a token must say of itself beyond its signature.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::claims::Registered;
+use crate::{Rejection, Timestamp};
+
+/// The rules for the tokens of one issuer.
+#[derive(Debug, Clone)]
+pub(super) struct Policy {
+    /// The `iss` that is required, unless waived.
+    pub(super) issuer: Option<Arc<str>>,
+    /// The `aud` of which one is required, unless waived (empty).
+    pub(super) audiences: Vec<Box<str>>,
+    /// The longest `exp - iat` (rule T7).
+    pub(super) max_lifetime: Duration,
+    /// Whether any `typ` will do (rule T4).
+    pub(super) any_type: bool,
+    /// Whether it is somebody else's token.
+    pub(super) foreign: bool,
+}
+
+/// Whether an expired token is still looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expiry {
+    Checked,
+    /// For logout: the token may have expired, and must be good otherwise.
+    Ignored,
+}
+
+impl Policy {
+    pub(super) const fn is_own(&self) -> bool {
+        !self.foreign
+    }
+
+    pub(super) fn accepts_issuer(&self, issuer: &str) -> bool {
+        self.issuer.as_deref().is_none_or(|own| own == issuer)
+    }
+
+    pub(super) fn accepts_audience(&self, audience: &str) -> bool {
+        self.audiences.is_empty() || self.audiences.iter().any(|own| **own == *audience)
+    }
+
+    /// The header's `typ` (rule T4; RFC 9068, section 4).
+    pub(super) fn check_type(&self, typ: Option<&str>) -> Result<(), Rejection> {
+        let access_token =
+            |typ: &str| typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt");
+        if self.any_type || typ.is_some_and(access_token) { Ok(()) } else { Err(Rejection::WrongType) }
+    }
+
+    /// Everything that the payload must say (rules T6 and T7); gives `iat` and `exp`.
+    pub(super) fn check(
+        &self,
+        claims: &Registered<'_, '_>,
+        now: Timestamp,
+        leeway: Duration,
+        expiry: Expiry,
+    ) -> Result<(Timestamp, Timestamp), Rejection> {
+        if !claims.issuer_matches && self.issuer.is_some() {
+            return Err(Rejection::WrongIssuer);
+        }
+        if !claims.audience_matches && !self.audiences.is_empty() {
+            return Err(Rejection::WrongAudience);
+        }
+        let expires_at = claims.expires_at.ok_or(Rejection::InvalidClaim("exp"))?;
+        let issued_at = claims.issued_at.ok_or(Rejection::InvalidClaim("iat"))?;
+        if expiry == Expiry::Checked && now >= expires_at.plus(leeway) {
+            return Err(Rejection::Expired);
+        }
+        let soon = now.plus(leeway);
+        if issued_at > soon || claims.not_before.is_some_and(|not_before| not_before > soon) {
+            return Err(Rejection::NotYetValid);
+        }
+        if expires_at.since(issued_at) > self.max_lifetime {
+            return Err(Rejection::LifetimeAboveCap);
+        }
+        Ok((issued_at, expires_at))
+    }
+}

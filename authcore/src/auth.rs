@@ -176,7 +176,15 @@ impl Auth {
             Strategy::Tokens { tokens, .. } => issue_alone(&**tokens, &login, now, now, None),
             Strategy::Hybrid { tokens, refresh } => {
                 let opened = refresh.open(&login, replaces, now).await?;
-                by_refresh(&**tokens, opened, now)
+                let id = opened.record.id();
+                match by_refresh(&**tokens, opened, now) {
+                    Ok(issued) => Ok(issued),
+                    Err(error) => {
+                        // Nobody will hold the session's credential.
+                        let _ = refresh.sessions().store().remove(id).await;
+                        Err(error)
+                    }
+                }
             }
         }
     }

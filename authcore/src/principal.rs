@@ -27,7 +27,7 @@ use crate::{Device, Error, LoginError, SessionId, SessionRecord, Subject, Timest
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Login {
     pub(crate) subject: Subject,
     pub(crate) claims: Box<str>,
@@ -73,6 +73,17 @@ impl Login {
     pub fn replacing(mut self, credential: impl Into<String>) -> Self {
         self.replacing = Some(SecretString::new(credential.into()));
         self
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login")
+            .field("subject", &self.subject)
+            .field("claims", &format_args!("[{} bytes]", self.claims.len()))
+            .field("device", &self.device)
+            .field("replacing", &self.replacing)
+            .finish()
     }
 }
 

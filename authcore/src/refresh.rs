@@ -109,12 +109,30 @@ pub(crate) struct Refreshed {
 
 /// What is to be done with a token that was proved.
 enum Verdict {
-    /// Hand out the token of this generation, which is the stored one.
-    Reissue(u64),
-    /// Make this generation the stored one, and hand out its token.
-    Rotate(u64, Option<IncidentKind>),
+    /// Hand out a token of the session.
+    Go(Step),
     /// End the session.
     End(IncidentKind),
+}
+
+/// How a refresh goes on.
+#[derive(Clone, Copy)]
+struct Step {
+    /// The generation whose token is handed out.
+    generation: u64,
+    /// Whether it becomes the stored one first.
+    rotates: bool,
+    incident: Option<IncidentKind>,
+}
+
+impl Step {
+    const fn reissue(generation: u64) -> Self {
+        Self { generation, rotates: false, incident: None }
+    }
+
+    const fn rotate(generation: u64, incident: Option<IncidentKind>) -> Self {
+        Self { generation, rotates: true, incident }
+    }
 }
 
 impl Refresh {
@@ -153,16 +171,16 @@ impl Refresh {
         for _ in 0..ATTEMPTS {
             let record = self.prove(&token).await?.ok_or(Rejection::SessionEnded)?;
             SessionPolicy::check_live(&record, now)?;
-            let (verdict, mac_key) = self.judge(&token, &record, now)?;
-            if let Verdict::End(kind) = verdict {
-                return Err(self.end(&record, kind).await);
-            }
+            let step = match self.judge(&token, &record, now)? {
+                Verdict::Go(step) => step,
+                Verdict::End(kind) => return Err(self.end(&record, kind).await),
+            };
             if asked.as_ref().is_none_or(|(claims, _)| **claims != *record.claims_json()) {
                 let replacement = self.ask_hook(&record, secret_names).await?;
                 asked = Some((record.claims_json().into(), replacement));
             }
             let claims = asked.as_ref().and_then(|(_, replacement)| replacement.as_deref());
-            if let Some(refreshed) = self.apply(&token, &record, verdict, mac_key, claims, now).await? {
+            if let Some(refreshed) = self.apply(&token, &record, step, claims, now).await? {
                 return Ok(refreshed);
             }
         }
@@ -183,40 +201,34 @@ impl Refresh {
     }
 
     /// What the presented generation means beside the stored one.
-    fn judge<'r>(
+    fn judge(
         &self,
         token: &RefreshToken,
-        record: &'r SessionRecord,
+        record: &SessionRecord,
         now: Timestamp,
-    ) -> Result<(Verdict, &'r SecretBytes<32>), Rejection> {
-        let StoredCredential::Refresh { mac_key, generation, rotated_at, .. } = record.credential() else {
+    ) -> Result<Verdict, Rejection> {
+        let StoredCredential::Refresh { generation: stored, rotated_at, .. } = *record.credential() else {
             return Err(Rejection::WrongKind);
         };
-        let (presented, stored) = (token.generation, *generation);
-        // A negative age counts as none (rule R3).
-        let in_window = now.since(*rotated_at) <= self.grace;
+        let presented = token.generation;
         let next = presented.checked_add(1).ok_or(Rejection::Malformed("no generation is left"))?;
-        let verdict = if self.rotation == Rotation::Off {
-            Verdict::Reissue(presented)
+        // A negative age counts as none (rule R3).
+        let in_window = now.since(rotated_at) <= self.grace;
+        Ok(if self.rotation == Rotation::Off {
+            Verdict::Go(Step::reissue(presented))
         } else if presented > stored {
-            Verdict::Rotate(next, Some(IncidentKind::StoreWentBack))
+            Verdict::Go(Step::rotate(next, Some(IncidentKind::StoreWentBack)))
         } else if presented == stored {
             // Within the window of its own birth, so that a late response overtakes one rotation at most (R11).
-            if in_window && !self.grace.is_zero() {
-                Verdict::Reissue(stored)
-            } else {
-                Verdict::Rotate(next, None)
-            }
-        } else if next == stored {
-            if in_window || self.rotation == Rotation::UntilSuccessorUsed {
-                Verdict::Reissue(stored)
-            } else {
-                Verdict::End(IncidentKind::ReplayedLate)
-            }
-        } else {
+            let newborn = in_window && !self.grace.is_zero();
+            Verdict::Go(if newborn { Step::reissue(stored) } else { Step::rotate(next, None) })
+        } else if next < stored {
             Verdict::End(IncidentKind::Reuse)
-        };
-        Ok((verdict, mac_key))
+        } else if in_window || self.rotation == Rotation::UntilSuccessorUsed {
+            Verdict::Go(Step::reissue(stored))
+        } else {
+            Verdict::End(IncidentKind::ReplayedLate)
+        })
     }
 
     /// Ends the session of a token that was used again; only the call that ended it reports that (rule R3).
@@ -249,27 +261,24 @@ impl Refresh {
         }
     }
 
-    /// Carries out a verdict that goes on; `None` if the session was changed meanwhile.
+    /// Carries out a step; `None` if the session was changed meanwhile.
     async fn apply(
         &self,
         token: &RefreshToken,
         record: &SessionRecord,
-        verdict: Verdict,
-        mac_key: &SecretBytes<32>,
+        step: Step,
         claims: Option<&str>,
         now: Timestamp,
     ) -> Result<Option<Refreshed>, Error> {
-        let (generation, rotated, incident) = match verdict {
-            Verdict::Reissue(generation) => (generation, false, None),
-            Verdict::Rotate(generation, incident) => (generation, true, incident),
-            Verdict::End(kind) => return Err(self.end(record, kind).await),
+        let StoredCredential::Refresh { mac_key, .. } = record.credential() else {
+            return Err(Rejection::WrongKind.into());
         };
-        let credential = token.of_generation(generation, mac_key).to_text();
+        let credential = token.of_generation(step.generation, mac_key).to_text();
         let claims = claims.filter(|claims| *claims != record.claims_json());
-        let record = if rotated || claims.is_some() {
+        let record = if step.rotates || claims.is_some() {
             let next = record.next(|parts| {
-                if rotated {
-                    rotate_to(parts, generation, now);
+                if step.rotates {
+                    rotate_to(parts, step.generation, now);
                 }
                 if let Some(claims) = claims {
                     parts.claims = claims.into();
@@ -284,7 +293,7 @@ impl Refresh {
         } else {
             self.sessions.touch(record.clone(), now).await?
         };
-        let incident = incident.map(|kind| Incident::new(kind, &record));
+        let incident = step.incident.map(|kind| Incident::new(kind, &record));
         Ok(Some(Refreshed { record, credential, incident }))
     }
 }
@@ -322,9 +331,9 @@ impl SessionStrategy for Refresh {
         let token = RefreshToken::parse(credential)?;
         let record = self.prove(&token).await?.ok_or(Rejection::SessionEnded)?;
         SessionPolicy::check_live(&record, now)?;
-        match self.judge(&token, &record, now)?.0 {
-            Verdict::End(_) => Err(Rejection::WrongSecret.into()),
-            Verdict::Reissue(_) | Verdict::Rotate(..) => self.sessions.touch(record, now).await,
+        match self.judge(&token, &record, now)? {
+            Verdict::End(_) => Err(Rejection::Superseded.into()),
+            Verdict::Go(_) => self.sessions.touch(record, now).await,
         }
     }
 

@@ -202,6 +202,36 @@ mod tests {
         }
     }
 
+    /// RFC 4231, test case 6: the published one whose key is long enough for us.
+    #[test]
+    fn rfc_4231_case_6() {
+        let message = b"Test Using Larger Than Block-Size Key - Hash Key First";
+        for (algorithm, expected) in [
+            (Algorithm::HS256, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"),
+            (
+                Algorithm::HS384,
+                "4ece084485813e9088d2c63a041bc5b44f9ef1012a2b588f3cd11f05033ac4c6\
+                 0c2ef6ab4030fe8296248df163f44952",
+            ),
+            (
+                Algorithm::HS512,
+                "80b24263c7c1a3ebb71493c1dd7be8b49b46d1f41b4aeec1121b013783f8f352\
+                 6b56d037e05f2598bd0fd2215d6a1e5295e64f73f63f0aec8b915a985d786598",
+            ),
+        ] {
+            let key = Key::hmac("k", algorithm, &[0xaa; 131]).unwrap();
+            let tag: Vec<u8> = (0..expected.len())
+                .step_by(2)
+                .filter_map(|i| u8::from_str_radix(&expected[i..i + 2], 16).ok())
+                .collect();
+            assert_eq!(tag.len(), algorithm.hash_len());
+            assert_eq!(key.mac.tag_of(message).as_bytes(), EncodedTag::new(&tag).as_bytes());
+            let mut fed = key.mac.clone();
+            fed.update(&message[..10]);
+            assert_eq!(fed.tag_of(&message[10..]).as_bytes(), EncodedTag::new(&tag).as_bytes());
+        }
+    }
+
     #[test]
     fn key_ids_stay_within_header_limits() {
         assert!(Key::hmac(&"k".repeat(64), Algorithm::HS256, &[7; 32]).is_ok());

@@ -1,0 +1,339 @@
+//! The hybrid strategy beyond the suite of `authcore-testkit`: the host's hook, the named options, what logout
+//! says, and which credentials reach which session.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use authcore::{
+    Algorithm, Auth, Claims, Effective, Error, ErrorKind, IncidentKind, Issued, Jwt, Key, KeyRing, Login,
+    ManualClock, MemoryStore, Refresh, RefreshBuilder, RefreshDecision, RefreshHook, Rejection, ServerSessions,
+    SessionPolicy, SessionRecord, SessionStore, StoreError, Timestamp,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+const LIFETIME: Duration = Duration::from_secs(15 * 60);
+const LEEWAY: Duration = Duration::from_secs(30);
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn jwt() -> Jwt {
+    let keys = KeyRing::new(Key::hmac("k1", Algorithm::HS256, &[7; 32]).unwrap());
+    Jwt::builder(keys).issuer("https://auth.example.com").audience("api").build().unwrap()
+}
+
+struct World {
+    auth: Auth,
+    clock: ManualClock,
+    store: MemoryStore,
+}
+
+fn world(options: impl FnOnce(RefreshBuilder) -> RefreshBuilder) -> World {
+    let (clock, store) = (ManualClock::new(NOW), MemoryStore::new());
+    let refresh = options(Refresh::builder(store.clone())).build().unwrap();
+    let auth = Auth::hybrid(jwt(), refresh).unwrap().with_clock(clock.clone());
+    World { auth, clock, store }
+}
+
+impl World {
+    async fn login(&self) -> Issued {
+        let login = Login::new("user-42").unwrap().claims(&json!({ "role": "admin" })).unwrap();
+        self.auth.login(login).await.unwrap()
+    }
+
+    async fn refresh(&self, issued: &Issued) -> Result<Issued, Error> {
+        self.auth.refresh(issued.refresh_token().unwrap()).await
+    }
+}
+
+fn refused(outcome: Result<Issued, Error>) -> Rejection {
+    match outcome {
+        Err(Error::Unauthenticated(rejection)) => rejection,
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+/// What the hook says next, and how often it was asked.
+#[derive(Debug, Clone, Default)]
+struct Host {
+    says: Arc<std::sync::Mutex<Option<Result<RefreshDecision, &'static str>>>>,
+    asked: Arc<AtomicU32>,
+}
+
+impl Host {
+    fn say(&self, decision: Result<RefreshDecision, &'static str>) {
+        *self.says.lock().unwrap() = Some(decision);
+    }
+
+    fn replace(&self, claims: &Value) {
+        self.say(Ok(RefreshDecision::Replace(Claims::from_serialize(claims).unwrap())));
+    }
+}
+
+#[async_trait]
+impl RefreshHook for Host {
+    async fn on_refresh(&self, session: &SessionRecord) -> Result<RefreshDecision, Error> {
+        assert_eq!(session.subject().as_str(), "user-42");
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let said = self.says.lock().unwrap().clone();
+        said.unwrap_or(Ok(RefreshDecision::Keep)).map_err(|context| StoreError::unavailable(context).into())
+    }
+}
+
+#[tokio::test]
+async fn r10_the_hook_replaces_claims_in_session_and_token() {
+    let host = Host::default();
+    let world = world(|refresh| refresh.on_refresh(host.clone()));
+    let first = world.login().await;
+    world.clock.advance(MINUTE);
+    host.replace(&json!({ "role": "reader" }));
+    let second = world.refresh(&first).await.unwrap();
+    let principal = world.auth.authenticate(second.credential()).await.unwrap();
+    assert_eq!(principal.claims::<Value>().unwrap(), json!({ "role": "reader" }));
+    let live = world.auth.authenticate_live(second.credential()).await.unwrap();
+    assert_eq!(live.claims::<Value>().unwrap(), json!({ "role": "reader" }));
+
+    // Also where nothing rotates: a replay within the window.
+    host.replace(&json!({ "role": "nobody" }));
+    let replayed = world.refresh(&first).await.unwrap();
+    assert_eq!(replayed.refresh_token(), second.refresh_token());
+    let principal = world.auth.authenticate(replayed.credential()).await.unwrap();
+    assert_eq!(principal.claims::<Value>().unwrap(), json!({ "role": "nobody" }));
+    assert_eq!(host.asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn r10_a_denied_refresh_ends_the_session() {
+    let host = Host::default();
+    let world = world(|refresh| refresh.on_refresh(host.clone()));
+    let first = world.login().await;
+    host.say(Ok(RefreshDecision::Deny));
+    assert_eq!(refused(world.refresh(&first).await), Rejection::Denied);
+    assert!(world.store.is_empty());
+    host.say(Ok(RefreshDecision::Keep));
+    assert_eq!(refused(world.refresh(&first).await), Rejection::SessionEnded);
+}
+
+#[tokio::test]
+async fn r10_a_failing_hook_refuses_and_changes_nothing() {
+    let host = Host::default();
+    let world = world(|refresh| refresh.on_refresh(host.clone()));
+    let first = world.login().await;
+    world.clock.advance(MINUTE);
+    host.say(Err("the account database is away"));
+    assert_eq!(world.refresh(&first).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    host.say(Ok(RefreshDecision::Keep));
+    assert!(world.refresh(&first).await.is_ok());
+}
+
+#[tokio::test]
+async fn r10_t10_the_hook_cannot_bring_in_a_secret() {
+    let host = Host::default();
+    let world = world(|refresh| refresh.on_refresh(host.clone()));
+    let first = world.login().await;
+    host.replace(&json!({ "password": "hunter2" }));
+    assert_eq!(world.refresh(&first).await.unwrap_err().kind(), ErrorKind::Internal);
+    host.say(Ok(RefreshDecision::Keep));
+    assert!(world.refresh(&first).await.is_ok());
+}
+
+#[tokio::test]
+async fn r2_the_mobile_option_waits_for_the_successor_and_no_longer() {
+    let world = world(RefreshBuilder::grace_until_successor_is_used);
+    let first = world.login().await;
+    world.clock.advance(MINUTE);
+    let second = world.refresh(&first).await.unwrap();
+    world.clock.advance(600 * MINUTE);
+    let again = world.refresh(&first).await.unwrap();
+    assert_eq!(again.refresh_token(), second.refresh_token());
+    let third = world.refresh(&second).await.unwrap();
+    assert_ne!(third.refresh_token(), second.refresh_token());
+    let reuse = world.refresh(&first).await.unwrap_err();
+    assert_eq!(reuse.incident().unwrap().kind(), IncidentKind::Reuse);
+}
+
+#[tokio::test]
+async fn rotation_is_turned_off_by_name() {
+    let world = world(RefreshBuilder::without_rotation);
+    let first = world.login().await;
+    for _ in 0..3 {
+        world.clock.advance(3 * 24 * 60 * MINUTE);
+        let next = world.refresh(&first).await.unwrap();
+        assert_eq!(next.refresh_token(), first.refresh_token());
+        assert!(world.auth.authenticate(next.credential()).await.is_ok());
+    }
+    world.clock.advance(8 * 24 * 60 * MINUTE);
+    assert_eq!(refused(world.refresh(&first).await), Rejection::Expired);
+}
+
+#[tokio::test]
+async fn without_a_window_every_second_use_is_reuse() {
+    let world = world(|refresh| refresh.grace_window(Duration::ZERO));
+    let first = world.login().await;
+    let second = world.refresh(&first).await.unwrap();
+    assert_ne!(second.refresh_token(), first.refresh_token(), "no window, so no birth to wait for either");
+    world.clock.advance(Duration::from_millis(1));
+    let late = world.refresh(&first).await.unwrap_err();
+    assert_eq!(late.incident().unwrap().kind(), IncidentKind::ReplayedLate);
+}
+
+#[tokio::test]
+async fn logout_takes_whichever_credential_the_client_still_has() {
+    let world = world(|refresh| refresh);
+    // The access token, good or expired.
+    for wait in [Duration::ZERO, 60 * MINUTE] {
+        let issued = world.login().await;
+        world.clock.advance(wait);
+        let revoked = world.auth.logout(issued.credential()).await.unwrap();
+        assert_eq!(revoked.sessions, [issued.principal().session_id().unwrap()]);
+        assert_eq!(refused(world.refresh(&issued).await), Rejection::SessionEnded);
+    }
+    // Any generation of the refresh token.
+    let first = world.login().await;
+    let mut last = first.clone();
+    for _ in 0..3 {
+        world.clock.advance(MINUTE);
+        last = world.refresh(&last).await.unwrap();
+    }
+    let revoked = world.auth.logout(first.refresh_token().unwrap()).await.unwrap();
+    assert_eq!(revoked.sessions.len(), 1);
+    assert_eq!(refused(world.refresh(&last).await), Rejection::SessionEnded);
+    // Once more: nothing is left to end, and that is no error.
+    let again = world.auth.logout(first.refresh_token().unwrap()).await.unwrap();
+    assert!(again.sessions.is_empty());
+    assert!(world.auth.logout("garbage").await.is_err());
+}
+
+#[tokio::test]
+async fn logout_says_until_when_the_access_token_verifies() {
+    let world = world(|refresh| refresh);
+    let issued = world.login().await;
+    world.clock.advance(5 * MINUTE);
+    let revoked = world.auth.logout(issued.credential()).await.unwrap();
+    // An access token may have been re-issued until the end of the grace window, and none later.
+    let end = NOW.plus(Duration::from_secs(30)).plus(LIFETIME).plus(LEEWAY);
+    assert_eq!(revoked.effective, Effective::At(end));
+    let last_moment = Timestamp::from_millis(issued.expires_at().plus(LEEWAY).as_millis() - 1);
+    world.clock.set(last_moment);
+    assert!(world.auth.authenticate(issued.credential()).await.is_ok(), "as it was said");
+    assert!(world.auth.authenticate_live(issued.credential()).await.is_err());
+    world.clock.set(end);
+    assert!(world.auth.authenticate(issued.credential()).await.is_err());
+
+    let issued = world.login().await;
+    world.clock.advance(60 * MINUTE);
+    let late = world.auth.logout(issued.refresh_token().unwrap()).await.unwrap();
+    assert_eq!(late.effective, Effective::Now, "its access tokens have all expired");
+}
+
+#[tokio::test]
+async fn a11_a_renewed_session_leaves_older_credentials_behind() {
+    let world = world(|refresh| refresh);
+    let old = world.login().await;
+    let principal = world.auth.authenticate(old.credential()).await.unwrap();
+    world.clock.advance(MINUTE);
+    let new = world.auth.reauthenticated(&principal).await.unwrap();
+    assert_eq!(new.principal().authenticated_at(), NOW.plus(MINUTE));
+    assert_eq!(new.principal().session_id(), principal.session_id());
+    assert_eq!(refused(world.refresh(&old).await), Rejection::WrongSecret);
+    assert!(world.auth.authenticate_live(old.credential()).await.is_err());
+    assert!(world.auth.logout_everywhere(&principal).await.is_err());
+    assert!(world.auth.logout(old.credential()).await.is_err());
+    assert!(world.auth.logout(old.refresh_token().unwrap()).await.is_err());
+    let fresh = world.auth.authenticate_live(new.credential()).await.unwrap();
+    assert_eq!(world.auth.sessions_of(&fresh).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn r8_a_session_id_alone_ends_nothing() {
+    let world = world(|refresh| refresh);
+    let victim = world.login().await;
+    let attacker = world.auth.login(Login::new("mallory").unwrap()).await.unwrap();
+    let id = victim.principal().session_id().unwrap();
+    // The victim's id, and everything else of the attacker's own session.
+    let bytes = |issued: &Issued| URL_SAFE_NO_PAD.decode(&issued.refresh_token().unwrap()[4..]).unwrap();
+    let mut forged = bytes(&attacker);
+    forged[1..17].copy_from_slice(id.as_bytes());
+    assert_eq!(forged[..17], bytes(&victim)[..17]);
+    let forged = format!("acr_{}", URL_SAFE_NO_PAD.encode(forged));
+    assert_eq!(refused(world.auth.refresh(&forged).await), Rejection::WrongSecret);
+    assert!(world.auth.logout(&forged).await.is_err());
+    let nothing = world.auth.revoke(attacker.principal(), id).await.unwrap();
+    assert!(nothing.sessions.is_empty());
+    let _ = world.auth.login(Login::new("mallory").unwrap().replacing(forged)).await.unwrap();
+    assert!(world.refresh(&victim).await.is_ok());
+}
+
+#[tokio::test]
+async fn credentials_of_one_strategy_are_nothing_to_another_on_the_same_store() {
+    let world = world(|refresh| refresh);
+    let sessions = Auth::sessions(ServerSessions::builder(world.store.clone()).build().unwrap())
+        .with_clock(world.clock.clone());
+    let by_refresh = world.login().await;
+    let by_session = sessions.login(Login::new("user-42").unwrap()).await.unwrap();
+    assert!(sessions.authenticate(by_refresh.refresh_token().unwrap()).await.is_err());
+    assert!(sessions.authenticate(by_refresh.credential()).await.is_err());
+    assert!(world.auth.refresh(by_session.credential()).await.is_err());
+    assert!(world.auth.authenticate(by_session.credential()).await.is_err());
+    // The secret of one, dressed up as the other.
+    let dressed = format!("acs_{}", &by_refresh.refresh_token().unwrap()[4..68]);
+    assert!(sessions.authenticate(&dressed).await.is_err());
+    assert!(sessions.renew(by_refresh.principal()).await.is_err());
+    assert!(world.auth.renew(by_session.principal()).await.is_err());
+    assert_eq!(sessions.sessions_of(by_session.principal()).await.unwrap().len(), 2, "but the subject sees both");
+}
+
+#[tokio::test]
+async fn r9_access_tokens_never_outlive_their_session() {
+    let hour = 60 * MINUTE;
+    let policy = SessionPolicy::new().idle_timeout(hour).absolute_timeout(hour);
+    let world = world(|refresh| refresh.policy(policy));
+    let mut issued = world.login().await;
+    let end = issued.refresh_expires_at().unwrap();
+    for _ in 0..7 {
+        world.clock.advance(8 * MINUTE);
+        issued = world.refresh(&issued).await.unwrap();
+        assert!(issued.expires_at() <= end);
+        assert_eq!(issued.refresh_expires_at(), Some(end), "rotation never moves the end (R5)");
+    }
+    assert_eq!(issued.expires_at(), end);
+    world.clock.set(end);
+    assert_eq!(refused(world.refresh(&issued).await), Rejection::Expired);
+}
+
+#[test]
+fn what_cannot_work_is_an_error_when_auth_is_built() {
+    let build = |refresh: RefreshBuilder| refresh.build();
+    assert!(build(Refresh::builder(MemoryStore::new()).grace_window(Duration::from_secs(60))).is_ok());
+    let error = build(Refresh::builder(MemoryStore::new()).grace_window(Duration::from_secs(61))).unwrap_err();
+    assert!(error.to_string().contains("60 seconds"), "{error}");
+    let policy = |idle: Duration, absolute: Duration| SessionPolicy::new().idle_timeout(idle).absolute_timeout(absolute);
+    let upside_down = policy(2 * MINUTE, MINUTE);
+    assert!(build(Refresh::builder(MemoryStore::new()).policy(upside_down.clone())).is_err());
+    assert!(ServerSessions::builder(MemoryStore::new()).policy(upside_down).build().is_err());
+    for (idle, good) in [(30 * MINUTE, true), (30 * MINUTE - Duration::from_secs(1), false)] {
+        let refresh = build(Refresh::builder(MemoryStore::new()).policy(policy(idle, 60 * MINUTE))).unwrap();
+        assert_eq!(Auth::hybrid(jwt(), refresh).is_ok(), good);
+    }
+}
+
+#[tokio::test]
+async fn changed_claims_show_in_the_next_access_token() {
+    let world = world(|refresh| refresh);
+    let issued = world.login().await;
+    let principal = world.auth.authenticate(issued.credential()).await.unwrap();
+    let changed = world.auth.update_claims(&principal, |claims| Ok(claims.set("theme", "dark")?)).await.unwrap();
+    assert_eq!(changed.claims::<Value>().unwrap(), json!({ "role": "admin", "theme": "dark" }));
+    let next = world.refresh(&issued).await.unwrap();
+    let principal = world.auth.authenticate(next.credential()).await.unwrap();
+    assert_eq!(principal.claims::<Value>().unwrap(), json!({ "role": "admin", "theme": "dark" }));
+    let secret = world.auth.update_claims(&principal, |claims| Ok(claims.set("password", "x")?)).await;
+    assert_eq!(secret.unwrap_err().kind(), ErrorKind::Internal);
+    let large = world.auth.update_claims(&principal, |claims| Ok(claims.set("x", &"y".repeat(3072))?)).await;
+    assert!(matches!(large, Err(Error::Login(authcore::LoginError::ClaimsTooLarge))));
+    let record = world.store.load(principal.session_id().unwrap()).await.unwrap().unwrap();
+    assert_eq!(record.claims_json(), r#"{"role":"admin","theme":"dark"}"#, "a failed change writes nothing");
+}

@@ -374,6 +374,16 @@ impl Auth {
         Admin(self)
     }
 
+    /// The principal's own live session (rule A11); `None` if the strategy keeps none.
+    #[cfg(feature = "password")]
+    pub(crate) async fn own_session(&self, principal: &Principal) -> Result<Option<SessionRecord>, Error> {
+        let now = self.clock.now();
+        match self.stateful("own session") {
+            Ok(strategy) => strategy.sessions().own(principal, now).await.map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// The strategy's sessions, if it has any.
     fn stateful(&self, operation: &'static str) -> Result<&dyn SessionStrategy, Error> {
         match &self.strategy {
@@ -395,10 +405,11 @@ impl Auth {
         Error::Unsupported { operation, strategy, instead }
     }
 
-    /// The answer to a revocation of sessions of which nothing more is known.
+    /// The answer to a revocation of sessions of which nothing more is known. That none was there to be ended may
+    /// mean that an earlier attempt ended them, so the time is the same.
     fn revoked(&self, sessions: Vec<SessionId>, now: Timestamp) -> Revoked {
         let effective = match &self.strategy {
-            Strategy::Hybrid { tokens, .. } if !sessions.is_empty() => {
+            Strategy::Hybrid { tokens, .. } => {
                 Effective::At(now.plus(tokens.lifetime()).plus(tokens.leeway()))
             }
             _ => Effective::Now,

@@ -156,6 +156,9 @@ pub enum Rejection {
     /// The host's hook refused the refresh (rule R10).
     #[error("the refresh was denied")]
     Denied,
+    /// No account of this name, or not its password (rule P2), or one that was changed meanwhile (rule P5).
+    #[error("no such account, or not its password")]
+    WrongPassword,
 }
 
 /// What an application said about a subject that cannot be used.

@@ -35,7 +35,8 @@ impl Auth {
                     }
                     None => (refresh.find(credential).await?, Timestamp::UNIX_EPOCH),
                 };
-                let last = record.as_ref().map_or(Timestamp::UNIX_EPOCH, |record| {
+                // An earlier attempt may have ended a session that is gone, just now.
+                let last = record.as_ref().map_or(now.plus(tokens.lifetime()), |record| {
                     refresh.last_issue(record, now).plus(tokens.lifetime()).min(record.expires_at())
                 });
                 let ended = end(&**refresh, record).await?;

@@ -1,0 +1,227 @@
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
+
+use super::*;
+use crate::password::pool::tests::Gate;
+
+const TODAY: u64 = 19_456 * 2;
+
+fn hasher() -> PasswordHasher {
+    PasswordHasher::builder().threads(1).build().unwrap()
+}
+
+fn password(text: &str) -> Password {
+    Password::new(text).unwrap()
+}
+
+/// A hash by another tool: `argon2` itself.
+fn foreign(text: &str, algorithm: Algorithm, version: Version, (m, t, p): (u32, u32, u32)) -> PasswordHash {
+    let params = Params::new(m, t, p, None).unwrap();
+    let hash = Argon2::new(algorithm, version, params)
+        .hash_password_with_salt(text.as_bytes(), b"sixteen byte sal")
+        .unwrap();
+    PasswordHash::new(hash.to_string())
+}
+
+/// What one poll gives.
+async fn polled<F: Future>(future: &mut Pin<Box<F>>) -> Poll<F::Output> {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
+}
+
+impl PasswordHasher {
+    fn worked(&self) -> u64 {
+        self.0.engine.worked.swap(0, Ordering::SeqCst)
+    }
+}
+
+#[tokio::test]
+async fn p1_hashes_are_argon2id_with_at_least_the_required_parameters() {
+    let hasher = hasher();
+    let one = hasher.hash(NewPassword::new("correct horse").unwrap()).await.unwrap();
+    let two = hasher.hash(NewPassword::new("correct horse").unwrap()).await.unwrap();
+    assert!(one.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", one.expose());
+    assert_ne!(one.expose(), two.expose(), "each has its own salt");
+    for stored in [&one, &two] {
+        assert_eq!(hasher.verify(password("correct horse"), Some(stored)).await.unwrap(), Verdict::Match);
+    }
+}
+
+#[test]
+fn p1_parameters_only_rise() {
+    let builder = PasswordHasher::builder;
+    for refused in [
+        builder().memory_kib(19_455),
+        builder().iterations(1),
+        builder().parallelism(0),
+        builder().memory_kib(MAX_MEMORY + 1),
+        builder().memory_kib(MAX_MEMORY).iterations(5),
+        builder().iterations(u32::MAX),
+        builder().parallelism(65),
+        builder().threads(0),
+        builder().threads(257),
+        builder().max_waiting(0),
+        builder().max_waiting(65_537),
+    ] {
+        assert!(refused.clone().build().is_err(), "{refused:?}");
+    }
+    assert!(builder().memory_kib(65_536).iterations(3).parallelism(4).build().is_ok());
+}
+
+#[tokio::test]
+async fn p1_a_weaker_hash_verifies_by_its_own_parameters_and_is_outdated() {
+    let hasher = hasher();
+    use Algorithm::{Argon2d, Argon2i, Argon2id};
+    for (algorithm, version, params, verdict) in [
+        (Argon2id, Version::V0x13, (19_456, 2, 1), Verdict::Match),
+        (Argon2id, Version::V0x13, (32_768, 3, 1), Verdict::Match),
+        (Argon2id, Version::V0x13, (4_096, 3, 1), Verdict::MatchOutdated),
+        (Argon2id, Version::V0x13, (19_456, 1, 1), Verdict::MatchOutdated),
+        (Argon2id, Version::V0x10, (19_456, 2, 1), Verdict::MatchOutdated),
+        (Argon2i, Version::V0x13, (19_456, 2, 1), Verdict::MatchOutdated),
+        (Argon2d, Version::V0x13, (19_456, 2, 2), Verdict::MatchOutdated),
+    ] {
+        let stored = foreign("old", algorithm, version, params);
+        assert_eq!(hasher.verify(password("old"), Some(&stored)).await.unwrap(), verdict, "{stored:?}");
+        assert_eq!(hasher.verify(password("new"), Some(&stored)).await.unwrap(), Verdict::Mismatch);
+    }
+    let first = foreign("old", Argon2i, Version::V0x10, (4_096, 3, 1));
+    let unversioned = PasswordHash::new(first.expose().replace("$v=16", ""));
+    assert_eq!(hasher.verify(password("old"), Some(&unversioned)).await.unwrap(), Verdict::MatchOutdated);
+}
+
+#[tokio::test]
+async fn p2_whoever_is_unknown_costs_a_real_verification() {
+    let hasher = hasher();
+    let stored = hasher.hash(NewPassword::new("correct horse").unwrap()).await.unwrap();
+    assert_eq!(hasher.worked(), TODAY);
+    assert_eq!(hasher.verify(password("wrong"), Some(&stored)).await.unwrap(), Verdict::Mismatch);
+    assert_eq!(hasher.worked(), TODAY);
+    assert_eq!(hasher.verify(password("wrong"), None).await.unwrap(), Verdict::Mismatch);
+    assert_eq!(hasher.worked(), TODAY);
+    let corrupt = hasher.verify(password("wrong"), Some(&PasswordHash::new("hunter2"))).await;
+    assert!(matches!(corrupt, Err(PasswordError::CorruptHash)), "{corrupt:?}");
+    assert_eq!(hasher.worked(), TODAY);
+}
+
+#[tokio::test]
+async fn p2_a_wrong_password_costs_as_much_on_an_account_with_older_parameters() {
+    let hasher = PasswordHasher::builder().memory_kib(32_768).iterations(3).threads(1).build().unwrap();
+    for params in [(19_456, 2, 1), (32_768, 2, 1), (8, 1, 1), (32_767, 3, 1), (1_000, 64, 1)] {
+        let stored = foreign("old", Algorithm::Argon2id, Version::V0x13, params);
+        assert_eq!(hasher.verify(password("wrong"), Some(&stored)).await.unwrap(), Verdict::Mismatch);
+        let (worked, today) = (hasher.worked(), 32_768 * 3);
+        assert!(worked.abs_diff(today) <= 8, "{params:?}: {worked}");
+    }
+}
+
+#[tokio::test]
+async fn p2_takes_about_as_long_for_known_and_unknown_users() {
+    let hasher = hasher();
+    let stored = hasher.hash(NewPassword::new("correct horse").unwrap()).await.unwrap();
+    let older = foreign("correct horse", Algorithm::Argon2id, Version::V0x13, (1_024, 1, 1));
+    // The quickest of each: what the machine does besides only ever adds, so that more runs only come closer.
+    let mut quickest = [Duration::MAX; 3];
+    for run in 1..=100 {
+        for (stored, quickest) in [None, Some(&stored), Some(&older)].into_iter().zip(&mut quickest) {
+            let began = Instant::now();
+            assert_eq!(hasher.verify(password("wrong"), stored).await.unwrap(), Verdict::Mismatch);
+            *quickest = began.elapsed().min(*quickest);
+        }
+        let (least, most) = (quickest.iter().min().unwrap(), quickest.iter().max().unwrap());
+        if run >= 8 && *most < 2 * *least {
+            return;
+        }
+    }
+    panic!("nobody, today's hash, an older one: {quickest:?}");
+}
+
+#[tokio::test]
+async fn p3_verifies_exactly_what_was_received() {
+    let hasher = hasher();
+    let stored = hasher.hash(NewPassword::new(" \u{c4}pfel am Baum\0").unwrap()).await.unwrap();
+    for other in
+        ["\u{c4}pfel am Baum\0", " A\u{308}pfel am Baum\0", " \u{c4}pfel am Baum", " \u{e4}pfel am baum\0"]
+    {
+        assert_eq!(
+            hasher.verify(password(other), Some(&stored)).await.unwrap(),
+            Verdict::Mismatch,
+            "{other:?}"
+        );
+    }
+    let exact = hasher.verify(password(" \u{c4}pfel am Baum\0"), Some(&stored)).await.unwrap();
+    assert_eq!(exact, Verdict::Match);
+    let long = "x".repeat(1024);
+    let stored = hasher.hash(NewPassword::new(long.as_str()).unwrap()).await.unwrap();
+    let nearly = format!("{}y", &long[1..]);
+    assert_eq!(hasher.verify(password(&nearly), Some(&stored)).await.unwrap(), Verdict::Mismatch);
+}
+
+#[tokio::test]
+async fn p3_the_last_copy_of_a_password_goes_with_its_job() {
+    let hasher = hasher();
+    let watched = password("correct horse");
+    let copies = || watched.copies();
+    hasher.verify(watched.clone(), None).await.map(drop).unwrap();
+    assert_eq!(copies(), 1, "after a verification");
+
+    let (gate, held) = Gate::close(&hasher.0.pool);
+    let mut waiting = Box::pin(hasher.verify(watched.clone(), None));
+    assert!(polled(&mut waiting).await.is_pending());
+    assert_eq!(copies(), 2, "while it waits");
+    drop(waiting);
+    drop(gate);
+    held.await.unwrap();
+    // Its one thread has dropped the job when it takes the next.
+    hasher.verify(password("other"), None).await.map(drop).unwrap();
+    assert_eq!(copies(), 1, "after its future was dropped");
+}
+
+#[tokio::test]
+async fn p4_clones_share_one_bounded_pool() {
+    let hasher = PasswordHasher::builder().threads(1).max_waiting(1).build().unwrap();
+    let clone = hasher.clone();
+    let (gate, held) = Gate::close(&hasher.0.pool);
+    let mut waiting = Box::pin(clone.verify(password("correct horse"), None));
+    assert!(polled(&mut waiting).await.is_pending());
+    let refused = polled(&mut Box::pin(hasher.hash(NewPassword::new("correct horse").unwrap()))).await;
+    assert!(matches!(refused, Poll::Ready(Err(PasswordError::Busy))), "{refused:?}");
+    let refused = hasher.verify(password("correct horse"), None).await.unwrap_err();
+    assert_eq!(refused.kind(), crate::ErrorKind::Unavailable);
+    drop(gate);
+    assert_eq!(waiting.await.unwrap(), Verdict::Mismatch);
+    held.await.unwrap();
+    assert!(hasher.verify(password("correct horse"), None).await.is_ok());
+}
+
+#[tokio::test]
+async fn p4_never_computes_on_the_thread_that_asks() {
+    let hasher = hasher();
+    let mut verification = Box::pin(hasher.verify(password("correct horse"), None));
+    let (gate, _held) = Gate::close(&hasher.0.pool);
+    // The only thread of the pool is held, and still the poll returns.
+    assert!(polled(&mut verification).await.is_pending());
+    assert_eq!(hasher.worked(), 0);
+    drop(gate);
+    assert_eq!(verification.await.unwrap(), Verdict::Mismatch);
+    assert_eq!(hasher.worked(), TODAY);
+}
+
+#[tokio::test]
+async fn p4_a_panic_leaves_no_caller_hanging() {
+    let hasher = hasher();
+    let outcome = hasher.run::<()>(|| std::panic::resume_unwind(Box::new("on purpose"))).await;
+    assert!(matches!(outcome, Err(PasswordError::Failed)), "{outcome:?}");
+    assert!(hasher.verify(password("correct horse"), None).await.is_ok());
+}
+
+#[test]
+fn debug_shows_only_settings() {
+    let shown = format!("{:?}", hasher());
+    assert!(shown.contains("memory_kib: 19456"), "{shown}");
+    assert!(!shown.contains("salt") && !shown.contains("output"), "{shown}");
+}

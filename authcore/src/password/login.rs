@@ -1,0 +1,263 @@
+//! Login and change of password.
+
+use std::sync::Arc;
+
+use super::{Accounts, NewPassword, Password, PasswordError, PasswordHash, PasswordHasher, Verdict};
+use crate::{Auth, Error, ErrorKind, Issued, Login, Principal, Rejection, Replaced, Revoked, Subject};
+
+/// How often a change of password begins again because the stored hash changed under it.
+const ATTEMPTS: usize = 4;
+
+/// Login by password, and change of it: [`Auth`], a [`PasswordHasher`] and the application's [`Accounts`] together.
+///
+/// Cheap to clone and without type parameters, as [`Auth`] is.
+///
+/// ```
+/// # use authcore::password::{Account, Accounts, AccountsError, NewPassword, PasswordHash};
+/// # use authcore::{Login, Replaced, Subject};
+/// # #[derive(Debug)]
+/// # struct Users(PasswordHash);
+/// # #[async_trait::async_trait]
+/// # impl Accounts for Users {
+/// #     async fn find(&self, identifier: &str) -> Result<Option<Account>, AccountsError> {
+/// #         Ok(Some(Account::new(Login::new(identifier)?).password_hash(self.0.clone())))
+/// #     }
+/// #     async fn password_hash(&self, _: &Subject) -> Result<Option<PasswordHash>, AccountsError> {
+/// #         Ok(Some(self.0.clone()))
+/// #     }
+/// #     async fn replace_hash(&self, _: &Subject, _: &PasswordHash, _: &PasswordHash) -> Result<Replaced, AccountsError> {
+/// #         Ok(Replaced::Stale)
+/// #     }
+/// # }
+/// use authcore::password::{Password, PasswordHasher, PasswordLogin};
+/// use authcore::{Auth, Device, MemoryStore, ServerSessions};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let auth = Auth::sessions(ServerSessions::builder(MemoryStore::new()).build()?);
+/// let hasher = PasswordHasher::builder().build()?;
+/// # let users = Users(hasher.hash(NewPassword::new("correct horse battery")?).await?);
+/// let passwords = PasswordLogin::new(auth.clone(), hasher, users);
+///
+/// let password = Password::new("correct horse battery")?;
+/// let phone = Device::unknown().with_label("Ada's phone");
+/// let issued = passwords.login("ada", password, |login| login.device(phone)).await?;
+/// assert_eq!(auth.authenticate(issued.credential()).await?.subject().as_str(), "ada");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct PasswordLogin {
+    auth: Auth,
+    hasher: PasswordHasher,
+    accounts: Arc<dyn Accounts>,
+}
+
+/// What a change of password did, beside storing the new hash.
+#[derive(Debug, Clone)]
+#[must_use]
+#[expect(clippy::exhaustive_enums, reason = "there is no third answer")]
+pub enum PasswordChanged {
+    /// The other sessions have ended and the own one is renewed.
+    Renewed {
+        /// The own session's new credential, for the client.
+        issued: Box<Issued>,
+        /// The others that this call ended, and until when their access tokens still verify (hybrid strategy).
+        revoked: Revoked,
+    },
+    /// The strategy keeps no sessions: every token that was issued before, the own one too, verifies until it expires.
+    TokensRemain,
+}
+
+impl PasswordLogin {
+    /// Login and change of password of `accounts`.
+    pub fn new(auth: Auth, hasher: PasswordHasher, accounts: impl Accounts) -> Self {
+        Self { auth, hasher, accounts: Arc::new(accounts) }
+    }
+
+    /// Logs in whoever says the account's password; `configure` may add the device and the credential that is
+    /// replaced to the [`Login`] before it is used.
+    ///
+    /// A hash of older parameters is replaced on the way (rule P1); if that fails, the next login tries again. After
+    /// the session is written the stored hash is read again, and if it is another by then, or the account is gone,
+    /// the session is ended and the login refused (rule P5).
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::WrongPassword`] in [`Error::Unauthenticated`], whether there is no such account, it has no
+    /// password or another one, or it was changed meanwhile (HTTP 401). [`PasswordError::Busy`] and
+    /// [`PasswordError::Accounts`] (HTTP 503). [`PasswordError::CorruptHash`], after as much time as any other
+    /// answer. [`PasswordError::Auth`] as [`Auth::login`]. Nobody is logged in then.
+    pub async fn login(
+        &self,
+        identifier: &str,
+        password: Password,
+        configure: impl FnOnce(Login) -> Login + Send,
+    ) -> Result<Issued, PasswordError> {
+        let found = self.accounts.find(identifier).await.map_err(PasswordError::Accounts)?;
+        let (login, stored) = found.map_or((None, None), |account| (Some(account.login), account.hash));
+        let verdict = self.hasher.verify(password.clone(), stored.as_ref()).await?;
+        let (Some(login), Some(stored)) = (login, stored) else {
+            return Err(PasswordError::wrong_password());
+        };
+        let subject = login.subject.clone();
+        let accepted = match verdict {
+            Verdict::Mismatch => return Err(PasswordError::wrong_password()),
+            Verdict::Match => vec![stored],
+            Verdict::MatchOutdated => self.renew_hash(&subject, password, stored).await?,
+        };
+        let issued = self.auth.login(configure(login)).await?;
+        match self.accounts.password_hash(&subject).await {
+            Ok(Some(current)) if accepted.iter().any(|hash| same(hash, &current)) => Ok(issued),
+            Ok(_) => {
+                self.withdraw(issued).await;
+                Err(PasswordError::wrong_password())
+            }
+            Err(error) => {
+                self.withdraw(issued).await;
+                Err(PasswordError::Accounts(error))
+            }
+        }
+    }
+
+    /// Changes the password of the principal's account: stores the new hash, ends all other sessions, and renews the
+    /// own one (rule P5).
+    ///
+    /// If it failed half-way, the same call with the same arguments does the rest: it goes on when the new password
+    /// is already the account's. There is success only when no session is left that was opened by the old password
+    /// but the own one, whose credentials are new. When only the answer was lost, the principal's credential is
+    /// already replaced: log in with the new password.
+    ///
+    /// For a reset of a forgotten password store the new hash, then call
+    /// [`Admin::revoke_all`](crate::Admin::revoke_all).
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::WrongPassword`] if neither `current` nor `new` is the account's password, and the other
+    /// rejections of [`Auth::renew`] if the principal's session has ended (then, if this call stored the new hash,
+    /// all sessions are ended). [`PasswordError::Busy`], [`PasswordError::Accounts`] and
+    /// [`Error::Store`]: call it again. [`PasswordError::CorruptHash`].
+    ///
+    /// # Security
+    ///
+    /// It tries passwords: limit the attempts as for a login.
+    pub async fn change_password(
+        &self,
+        principal: &Principal,
+        current: Password,
+        new: NewPassword,
+    ) -> Result<PasswordChanged, PasswordError> {
+        let sessions = self.check_principal(principal).await?;
+        let wrote = self.store_new(principal.subject(), &current, &new).await?;
+        match sessions {
+            Sessions::None => Ok(PasswordChanged::TokensRemain),
+            Sessions::Kept => match self.end_old_sessions(principal).await {
+                Ok(changed) => Ok(changed),
+                Err(error) if wrote == Wrote::Now && error.kind() == ErrorKind::Unauthenticated => {
+                    // The own session ended after the check above, so that nobody can repeat this call.
+                    let _ended = self.auth.admin().revoke_all(principal.subject()).await?;
+                    Err(error.into())
+                }
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+
+    /// Others first: once the own session is renewed, the principal that could repeat this call is refused.
+    async fn end_old_sessions(&self, principal: &Principal) -> Result<PasswordChanged, Error> {
+        let revoked = self.auth.logout_others(principal).await?;
+        let issued = Box::new(self.auth.renew(principal).await?);
+        Ok(PasswordChanged::Renewed { issued, revoked })
+    }
+
+    /// Whether the principal may change anything here, before anything is changed (rule A11).
+    async fn check_principal(&self, principal: &Principal) -> Result<Sessions, Error> {
+        if principal.foreign_issuer().is_some() {
+            // Another issuer's subject of the same name is somebody else.
+            return Err(Rejection::WrongIssuer.into());
+        }
+        Ok(match self.auth.own_session(principal).await? {
+            Some(_) => Sessions::Kept,
+            None => Sessions::None,
+        })
+    }
+
+    /// Makes `new` the account's password if `current` or `new` is.
+    async fn store_new(
+        &self,
+        subject: &Subject,
+        current: &Password,
+        new: &NewPassword,
+    ) -> Result<Wrote, PasswordError> {
+        let mut hash = None;
+        for _ in 0..ATTEMPTS {
+            let stored = self.accounts.password_hash(subject).await.map_err(PasswordError::Accounts)?;
+            let verdict = self.hasher.verify(current.clone(), stored.as_ref()).await?;
+            let Some(stored) = stored else { return Err(PasswordError::wrong_password()) };
+            if verdict == Verdict::Mismatch {
+                return match self.hasher.verify(new.password().clone(), Some(&stored)).await? {
+                    Verdict::Mismatch => Err(PasswordError::wrong_password()),
+                    Verdict::Match | Verdict::MatchOutdated => Ok(Wrote::Before),
+                };
+            }
+            let fresh = match hash.take() {
+                Some(fresh) => fresh,
+                None => self.hasher.hash(new.clone()).await?,
+            };
+            let replaced = self.accounts.replace_hash(subject, &stored, &fresh).await;
+            match replaced.map_err(PasswordError::Accounts)? {
+                Replaced::Done => return Ok(Wrote::Now),
+                Replaced::Gone => return Err(PasswordError::wrong_password()),
+                Replaced::Stale => hash = Some(fresh),
+            }
+        }
+        Err(Error::Contended.into())
+    }
+
+    /// Replaces an outdated hash of the verified password, and answers which stored hashes are this password's. Only
+    /// if somebody else has changed it is there something to refuse.
+    async fn renew_hash(
+        &self,
+        subject: &Subject,
+        password: Password,
+        stored: PasswordHash,
+    ) -> Result<Vec<PasswordHash>, PasswordError> {
+        let Ok(fresh) = self.hasher.rehash(password.clone()).await else { return Ok(vec![stored]) };
+        match self.accounts.replace_hash(subject, &stored, &fresh).await {
+            Ok(Replaced::Done) => Ok(vec![fresh]),
+            // Stored or not: both are this password's.
+            Err(_) => Ok(vec![stored, fresh]),
+            // Another login may have renewed the hash, or the password is another now.
+            Ok(Replaced::Stale | Replaced::Gone) => {
+                let current = self.accounts.password_hash(subject).await.map_err(PasswordError::Accounts)?;
+                match (self.hasher.verify(password, current.as_ref()).await?, current) {
+                    (Verdict::Match | Verdict::MatchOutdated, Some(current)) => Ok(vec![current]),
+                    _ => Err(PasswordError::wrong_password()),
+                }
+            }
+        }
+    }
+
+    /// Ends a session that the client will never hear of; if the store cannot be reached, it stays behind and admits
+    /// nobody.
+    async fn withdraw(&self, issued: Issued) {
+        let _ = self.auth.logout(issued.credential()).await;
+    }
+}
+
+/// Whether the strategy keeps sessions.
+enum Sessions {
+    Kept,
+    None,
+}
+
+/// Which call stored the new hash.
+#[derive(PartialEq, Eq)]
+enum Wrote {
+    Now,
+    Before,
+}
+
+fn same(one: &PasswordHash, other: &PasswordHash) -> bool {
+    one.expose() == other.expose()
+}

@@ -172,7 +172,7 @@ impl Auth {
             None => None,
         };
         match &self.strategy {
-            Strategy::Sessions(sessions) => Ok(by_session(sessions.open(&login, replaces, now).await?)),
+            Strategy::Sessions(sessions) => Ok(by_session(sessions.open(&login, replaces, now).await?, now)),
             Strategy::Tokens { tokens, .. } => issue_alone(&**tokens, &login, now, now, None),
             Strategy::Hybrid { tokens, refresh } => {
                 let opened = refresh.open(&login, replaces, now).await?;
@@ -280,7 +280,7 @@ impl Auth {
         let opened = self.stateful("renew")?.renew(principal, reauthenticated, now).await?;
         match &self.strategy {
             Strategy::Hybrid { tokens, .. } => by_refresh(&**tokens, opened, now),
-            _ => Ok(by_session(opened)),
+            _ => Ok(by_session(opened, now)),
         }
     }
 
@@ -435,9 +435,10 @@ impl Auth {
 }
 
 /// A session token is the credential itself.
-fn by_session(opened: OpenedSession) -> Issued {
+fn by_session(opened: OpenedSession, now: Timestamp) -> Issued {
     Issued {
         credential: opened.credential,
+        issued_at: now,
         expires_at: opened.record.expires_at(),
         refresh: None,
         refresh_expires_at: None,
@@ -459,6 +460,8 @@ fn by_refresh(tokens: &dyn TokenStrategy, opened: OpenedSession, now: Timestamp)
     let access = tokens.issue(&grant, now)?;
     Ok(Issued {
         credential: access.text,
+        // As the token's own `iat`.
+        issued_at: Timestamp::from_secs(now.as_secs()),
         expires_at: access.expires_at,
         refresh: Some(opened.credential),
         refresh_expires_at: Some(record.expires_at()),
@@ -489,6 +492,8 @@ fn issue_alone(
     });
     Ok(Issued {
         credential: access.text,
+        // As the token's own `iat`.
+        issued_at: Timestamp::from_secs(now.as_secs()),
         expires_at: access.expires_at,
         refresh: None,
         refresh_expires_at: None,

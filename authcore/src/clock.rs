@@ -99,6 +99,7 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
 
 /// The operating system's clock.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing to add to it")]
 pub struct SystemClock;
 
 impl Clock for SystemClock {

@@ -54,6 +54,8 @@ pub enum ErrorKind {
     Unauthenticated,
     /// The same request may succeed later; the credentials stay as they are: HTTP 503.
     Unavailable,
+    /// The strategy in use has no such operation: HTTP 501, or do not offer it.
+    Unsupported,
     /// The application asked for something that it cannot have: HTTP 500, and mend the application.
     Internal,
 }
@@ -67,7 +69,8 @@ impl Error {
                 ErrorKind::Unavailable
             }
             Self::SessionLimit | Self::Contended | Self::NoEntropy => ErrorKind::Unavailable,
-            _ => ErrorKind::Internal,
+            Self::Unsupported { .. } => ErrorKind::Unsupported,
+            Self::Store(_) | Self::Login(_) | Self::Claims { .. } => ErrorKind::Internal,
         }
     }
 

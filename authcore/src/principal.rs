@@ -3,6 +3,7 @@
 use std::any::type_name;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +94,7 @@ impl fmt::Debug for Login {
 #[derive(Debug, Clone)]
 pub struct Issued {
     pub(crate) credential: SecretString,
+    pub(crate) issued_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     pub(crate) refresh: Option<SecretString>,
     pub(crate) refresh_expires_at: Option<Timestamp>,
@@ -115,6 +117,11 @@ impl Issued {
         self.expires_at
     }
 
+    /// How long the credential lives at most: OAuth's `expires_in`, or a cookie's `Max-Age`.
+    pub const fn expires_in(&self) -> Duration {
+        self.expires_at.since(self.issued_at)
+    }
+
     /// What the client sends to [`Auth::refresh`](crate::Auth::refresh), and nowhere else: the hybrid strategy's
     /// second credential.
     ///
@@ -128,6 +135,11 @@ impl Issued {
     /// When the refresh token's session ends in any case.
     pub const fn refresh_expires_at(&self) -> Option<Timestamp> {
         self.refresh_expires_at
+    }
+
+    /// How long the refresh token's session lives at most.
+    pub fn refresh_expires_in(&self) -> Option<Duration> {
+        self.refresh_expires_at.map(|end| end.since(self.issued_at))
     }
 
     /// Who the credential says that its holder is.

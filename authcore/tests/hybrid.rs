@@ -1,6 +1,8 @@
 //! The hybrid strategy beyond the suite of `authcore-testkit`: the host's hook, the named options, what logout
 //! says, and which credentials reach which session.
 
+#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -8,8 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use authcore::{
     Algorithm, Auth, Claims, Effective, Error, ErrorKind, IncidentKind, Issued, Jwt, Key, KeyRing, Login,
-    ManualClock, MemoryStore, Refresh, RefreshBuilder, RefreshDecision, RefreshHook, Rejection, ServerSessions,
-    SessionPolicy, SessionRecord, SessionStore, StoreError, Timestamp,
+    ManualClock, MemoryStore, Refresh, RefreshBuilder, RefreshDecision, RefreshHook, Rejection,
+    ServerSessions, SessionPolicy, SessionRecord, SessionStore, StoreError, Timestamp,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -283,7 +285,11 @@ async fn credentials_of_one_strategy_are_nothing_to_another_on_the_same_store() 
     assert!(sessions.authenticate(&dressed).await.is_err());
     assert!(sessions.renew(by_refresh.principal()).await.is_err());
     assert!(world.auth.renew(by_session.principal()).await.is_err());
-    assert_eq!(sessions.sessions_of(by_session.principal()).await.unwrap().len(), 2, "but the subject sees both");
+    assert_eq!(
+        sessions.sessions_of(by_session.principal()).await.unwrap().len(),
+        2,
+        "but the subject sees both"
+    );
 }
 
 #[tokio::test]
@@ -308,9 +314,12 @@ async fn r9_access_tokens_never_outlive_their_session() {
 fn what_cannot_work_is_an_error_when_auth_is_built() {
     let build = |refresh: RefreshBuilder| refresh.build();
     assert!(build(Refresh::builder(MemoryStore::new()).grace_window(Duration::from_secs(60))).is_ok());
-    let error = build(Refresh::builder(MemoryStore::new()).grace_window(Duration::from_secs(61))).unwrap_err();
+    let error =
+        build(Refresh::builder(MemoryStore::new()).grace_window(Duration::from_secs(61))).unwrap_err();
     assert!(error.to_string().contains("60 seconds"), "{error}");
-    let policy = |idle: Duration, absolute: Duration| SessionPolicy::new().idle_timeout(idle).absolute_timeout(absolute);
+    let policy = |idle: Duration, absolute: Duration| {
+        SessionPolicy::new().idle_timeout(idle).absolute_timeout(absolute)
+    };
     let upside_down = policy(2 * MINUTE, MINUTE);
     assert!(build(Refresh::builder(MemoryStore::new()).policy(upside_down.clone())).is_err());
     assert!(ServerSessions::builder(MemoryStore::new()).policy(upside_down).build().is_err());
@@ -325,7 +334,8 @@ async fn changed_claims_show_in_the_next_access_token() {
     let world = world(|refresh| refresh);
     let issued = world.login().await;
     let principal = world.auth.authenticate(issued.credential()).await.unwrap();
-    let changed = world.auth.update_claims(&principal, |claims| Ok(claims.set("theme", "dark")?)).await.unwrap();
+    let changed =
+        world.auth.update_claims(&principal, |claims| Ok(claims.set("theme", "dark")?)).await.unwrap();
     assert_eq!(changed.claims::<Value>().unwrap(), json!({ "role": "admin", "theme": "dark" }));
     let next = world.refresh(&issued).await.unwrap();
     let principal = world.auth.authenticate(next.credential()).await.unwrap();

@@ -1,8 +1,12 @@
 //! What the memory store does beyond the contract: it frees expired records as it goes.
 
+#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+
 use std::time::Duration;
 
-use authcore::{Auth, Login, ManualClock, MemoryStore, ServerSessions, SessionPolicy, SessionStore, Timestamp};
+use authcore::{
+    Auth, Login, ManualClock, MemoryStore, ServerSessions, SessionPolicy, SessionStore, Timestamp,
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

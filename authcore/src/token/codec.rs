@@ -32,7 +32,7 @@ pub(super) struct Segments<'t> {
 impl<'t> Segments<'t> {
     /// Splits a token at its two dots (rule T8).
     pub(super) fn split(token: &'t str) -> Result<Self, Rejection> {
-        const SHAPE: Rejection = Rejection::Malformed("a token has three segments");
+        const SHAPE: Rejection = Rejection::Malformed("a token has three non-empty segments");
         if token.len() > MAX_TOKEN_LEN {
             return Err(Rejection::Malformed("a token has at most 8192 bytes"));
         }

@@ -44,7 +44,7 @@ impl Issuance {
                 let _ = write!(payload, r#""aud":{},"#, json(many));
             }
         }
-        while payload.len() % 3 != 0 {
+        while !payload.len().is_multiple_of(3) {
             payload.push(' ');
         }
         format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload))

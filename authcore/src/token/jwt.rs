@@ -196,7 +196,7 @@ impl Inner {
 
     fn check_recognised<'t>(&self, own: &Recognised, rest: &'t str) -> Result<Signed<'_, 't>, Rejection> {
         let dot = memchr::memrchr(b'.', rest.as_bytes());
-        let dot = dot.ok_or(Rejection::Malformed("a token has three segments"))?;
+        let dot = dot.ok_or(Rejection::Malformed("a token has three non-empty segments"))?;
         let (payload, signature) = (&rest[..dot], &rest[dot + 1..]);
         verify_tag(&own.mac.tag_of(payload.as_bytes()), signature)?;
         Ok(Signed { policy: &self.policies[0], payload, recognised: true })

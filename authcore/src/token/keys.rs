@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Sha256, Sha384, Sha512};
 
 use super::codec::EncodedTag;
-use crate::ConfigError;
+use crate::{ConfigError, SecretBytes};
 
 /// The signature algorithms of RFC 7518 that this crate speaks.
 ///
@@ -80,6 +80,17 @@ impl Key {
         }
         let mac = MacState::new(algorithm, secret).ok_or(ConfigError::new("not a secret for HMAC"))?;
         Ok(Self { kid: kid.into(), algorithm, mac })
+    }
+
+    /// A fresh random key: for tests, and for applications of one process whose tokens may end with it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Key::hmac`] for the id, and if the operating system gives no random bytes.
+    pub fn generate(kid: &str, algorithm: Algorithm) -> Result<Self, ConfigError> {
+        let secret =
+            SecretBytes::<64>::generate().map_err(|_| ConfigError::new("no random bytes for a key"))?;
+        Self::hmac(kid, algorithm, secret.expose())
     }
 
     /// The key's id.

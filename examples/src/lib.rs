@@ -1,1 +1,21 @@
-//! What the example servers share.
+//! What the example servers share: everything but the one line that builds [`authcore::Auth`].
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`strategies`] | the construction of `Auth`: the only place where the three servers differ |
+//! | [`app`] | the routes and their handlers, the same for all strategies |
+//! | [`credentials`] | how credentials travel: in a cookie, or as a bearer token |
+//! | [`accounts`] | the people who may log in |
+//! | [`answer`] | what is answered when something is refused |
+//! | [`server`] | the command line, the port, the start and the end |
+//! | [`clock`] | a clock that can be moved on, for the tour |
+
+#![forbid(unsafe_code)]
+
+pub mod accounts;
+pub mod answer;
+pub mod app;
+pub mod clock;
+pub mod credentials;
+pub mod server;
+pub mod strategies;

@@ -1,0 +1,85 @@
+//! The people who may log in: two of them, in memory.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use authcore::password::{Account, Accounts, AccountsError, NewPassword, PasswordHash, PasswordHasher};
+use authcore::{Login, Replaced, Subject};
+use serde::{Deserialize, Serialize};
+
+/// Who logs in in all examples. There is `grace@example.com` too, who is an admin.
+pub const DEMO_EMAIL: &str = "ada@example.com";
+/// The password of the demo accounts: public, so never use it for anything.
+pub const DEMO_PASSWORD: &str = "demo-only-not-secret";
+
+/// The application's claims: what a credential says about its subject, beside who it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "an example of an application's own type")]
+pub struct Role<'r> {
+    /// What the subject may do.
+    pub role: &'r str,
+}
+
+/// What a database would hold: a row for each account, with an index on the address.
+#[derive(Debug)]
+pub struct DemoAccounts(Mutex<Vec<Row>>);
+
+#[derive(Debug)]
+struct Row {
+    email: &'static str,
+    subject: Subject,
+    role: &'static str,
+    hash: PasswordHash,
+}
+
+impl DemoAccounts {
+    /// The demo accounts, with freshly hashed passwords.
+    ///
+    /// # Errors
+    ///
+    /// If hashing fails.
+    pub async fn new(hasher: &PasswordHasher) -> Result<Self, AccountsError> {
+        let mut rows = Vec::new();
+        for (email, subject, role) in
+            [(DEMO_EMAIL, "user-1", "editor"), ("grace@example.com", "user-2", "admin")]
+        {
+            let hash = hasher.hash(NewPassword::new(DEMO_PASSWORD)?).await?;
+            rows.push(Row { email, subject: Subject::new(subject)?, role, hash });
+        }
+        Ok(Self(Mutex::new(rows)))
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Vec<Row>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Accounts for DemoAccounts {
+    async fn find(&self, identifier: &str) -> Result<Option<Account>, AccountsError> {
+        let rows = self.rows();
+        let Some(row) = rows.iter().find(|row| row.email == identifier) else { return Ok(None) };
+        let login = Login::of(row.subject.clone()).claims(&Role { role: row.role })?;
+        Ok(Some(Account::new(login).password_hash(row.hash.clone())))
+    }
+
+    async fn password_hash(&self, subject: &Subject) -> Result<Option<PasswordHash>, AccountsError> {
+        Ok(self.rows().iter().find(|row| row.subject == *subject).map(|row| row.hash.clone()))
+    }
+
+    async fn replace_hash(
+        &self,
+        subject: &Subject,
+        expected: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<Replaced, AccountsError> {
+        match self.rows().iter_mut().find(|row| row.subject == *subject) {
+            None => Ok(Replaced::Gone),
+            Some(row) if row.hash.expose() != expected.expose() => Ok(Replaced::Stale),
+            Some(row) => {
+                row.hash = new.clone();
+                Ok(Replaced::Done)
+            }
+        }
+    }
+}

@@ -1,2 +1,0 @@
-//! A tour.
-fn main() {}

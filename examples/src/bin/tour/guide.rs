@@ -1,0 +1,173 @@
+//! Leads through the steps: sends each request, shows it, and insists on the expected answer.
+
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use authcore::{Auth, Clock as _};
+use authcore_examples::app::{Log, router};
+use authcore_examples::clock::ShiftedClock;
+use authcore_examples::credentials::Transport;
+use authcore_examples::server;
+use reqwest::StatusCode;
+use reqwest::header::SET_COOKIE;
+use serde_json::Value;
+
+use crate::client::{Answer, Call};
+use crate::screen::{Screen, human, shorten};
+
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+
+/// The state of the tour.
+pub(crate) struct Guide {
+    screen: Screen,
+    /// The servers' clock, which the tour moves on.
+    clock: ShiftedClock,
+    /// What the servers have logged since the last step.
+    log: Arc<Mutex<Vec<String>>>,
+    steps: usize,
+}
+
+impl Guide {
+    pub(crate) fn new() -> Self {
+        Self { screen: Screen::new(), clock: ShiftedClock::default(), log: Arc::default(), steps: 0 }
+    }
+
+    pub(crate) fn welcome(&self) {
+        self.screen.title("authcore: a tour through the three strategies");
+        self.screen.text(
+            "Each chapter starts a real HTTP server on this machine and drives it as browsers and apps would.\n\
+             The handlers are the same in all three; only the line that builds `Auth` differs.\n\
+             Secrets are shortened. `log` is what the server's operator reads; clients are never told.\n\
+             When time passes, only the servers' clock is moved.",
+        );
+    }
+
+    pub(crate) fn clock(&self) -> ShiftedClock {
+        self.clock.clone()
+    }
+
+    /// Opens a chapter: starts the server of a strategy and gives its address.
+    pub(crate) async fn chapter(
+        &self,
+        title: &str,
+        text: &str,
+        auth: Auth,
+        transport: Transport,
+    ) -> Result<String, Failure> {
+        let lines = Arc::clone(&self.log);
+        let log: Log = Arc::new(move |line: &str| {
+            lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+        });
+        let listener = server::listen(0).await?;
+        let app = server::app(auth, transport, log, &listener).await?;
+        self.screen.chapter(title);
+        self.screen.text(text);
+        self.screen.text(&format!("The server listens on {}.", app.url));
+        let url = app.url.clone();
+        tokio::spawn(async move { axum::serve(listener, router(app)).await });
+        Ok(url)
+    }
+
+    /// Lets time pass.
+    pub(crate) fn later(&self, by: Duration) {
+        self.clock.advance(by);
+        self.screen.interlude(&format!("{} later", human(by.as_secs())));
+    }
+
+    /// Sends a request, shows it and its answer, and insists on the status.
+    pub(crate) async fn step(&mut self, title: &str, call: Call, expected: u16) -> Result<Answer, Failure> {
+        self.steps += 1;
+        let answer = match call.request.send().await {
+            Ok(response) => {
+                let (status, headers) = (response.status(), response.headers().clone());
+                let text = response.text().await?;
+                let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+                let log = self.log.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
+                Answer { status, headers, body, log }
+            }
+            Err(error) => return Err(self.unexpected(title, &expected.to_string(), &error.to_string())),
+        };
+        let good = answer.status.as_u16() == expected;
+        self.screen.step(self.steps, title, good);
+        self.screen.line("request", &call.line);
+        self.screen.lines("", call.credential.as_deref().unwrap_or_default());
+        self.screen.answer(&answer.status.to_string(), &answer.body, self.clock.now());
+        for cookie in answer.headers.get_all(SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok()) {
+            self.screen.lines("cookie", &show_set_cookie(cookie));
+        }
+        for line in &answer.log {
+            self.screen.line("log", line);
+        }
+        if good {
+            return Ok(answer);
+        }
+        let got = format!("{}: {}", answer.status, answer.body);
+        Err(self.unexpected(title, &status_name(expected), &got))
+    }
+
+    /// Insists on something that the status does not say.
+    pub(crate) fn check(&self, what: &str, good: bool) -> Result<(), Failure> {
+        self.screen.check(what, good);
+        if good { Ok(()) } else { Err(self.unexpected(what, "this to be so", "that it is not")) }
+    }
+
+    /// Explains the step before.
+    pub(crate) fn note(&self, text: &str) {
+        self.screen.lines("note", text);
+    }
+
+    /// Shows what is in an access token.
+    pub(crate) fn show_token(&self, token: &str) -> Result<(), Failure> {
+        let (header, payload) = crate::jwt::decode(token)?;
+        self.screen.token(&header, &payload, self.clock.now());
+        Ok(())
+    }
+
+    pub(crate) fn done(&self) {
+        self.screen.summary(&format!("{} steps, all as expected", self.steps));
+        self.screen.text(
+            "To drive a server yourself:   cargo run -p authcore-examples --bin sessions   (or tokens, or hybrid)\n\
+             To see how little they differ:   examples/src/strategies.rs\n",
+        );
+    }
+
+    pub(crate) fn failed(&self, failure: &Failure) {
+        self.screen.failure(&failure.to_string());
+    }
+
+    fn unexpected(&self, what: &str, expected: &str, got: &str) -> Failure {
+        format!("step {} ({what}) expected {expected}, got {got}", self.steps).into()
+    }
+}
+
+fn status_name(code: u16) -> String {
+    StatusCode::from_u16(code).map_or_else(|_| code.to_string(), |status| status.to_string())
+}
+
+/// A `Set-Cookie` with its value shortened, and its attributes on a line of their own.
+fn show_set_cookie(cookie: &str) -> String {
+    let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
+    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    format!("{name}={}\n{}", shorten(value), attributes.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use authcore_examples::strategies;
+
+    use super::*;
+    use crate::client::Client;
+
+    #[tokio::test]
+    async fn an_unexpected_answer_says_which_step_expected_what() {
+        let mut guide = Guide::new();
+        let auth = strategies::tokens().unwrap();
+        let url = guide.chapter("test", "", auth, Transport::Bearer).await.unwrap();
+        let client = Client::new("laptop", &url).unwrap();
+        assert!(guide.step("closed", client.get("/me"), 401).await.is_ok());
+        let failure = guide.step("open", client.get("/me"), 200).await.err().unwrap().to_string();
+        assert!(failure.starts_with("step 2 (open) expected 200 OK, got 401 Unauthorized"), "{failure}");
+        assert!(guide.check("so", true).is_ok() && guide.check("not so", false).is_err());
+    }
+}

@@ -1,0 +1,67 @@
+//! The chapter on the stateless strategy.
+
+use std::time::Duration;
+
+use authcore_examples::credentials::Transport;
+use authcore_examples::strategies;
+
+use crate::client::Client;
+use crate::guide::{Failure, Guide};
+use crate::jwt;
+use crate::steps::{closed_doors, need};
+
+pub(crate) async fn tour(guide: &mut Guide) -> Result<(), Failure> {
+    let auth = strategies::tokens()?.with_clock(guide.clock());
+    let text = "A signed token (JWT) that carries its own claims, and no store at all.\n\
+        No read for any request; nothing can end a token before it expires.";
+    let url = guide.chapter("Chapter 2: tokens", text, auth, Transport::Bearer).await?;
+    let mut laptop = Client::new("laptop", &url)?;
+
+    closed_doors(guide, &laptop).await?;
+    let answer = guide.step("Ada logs in on her laptop", laptop.login(), 200).await?;
+    laptop.keep(&answer);
+    let token = need(laptop.access.clone(), "access token")?;
+    guide.show_token(&token)?;
+    guide.note("The payload is signed, not hidden: anybody who holds the token can read it.");
+    guide.step("The protected page", laptop.get("/me"), 200).await?;
+
+    forgeries(guide, &token, &url).await?;
+    let call = laptop.get("/me").bearer("a.second.token");
+    guide.step("Two tokens at once", call, 401).await?;
+    unsupported(guide, &laptop).await?;
+
+    let answer = guide.step("Ada logs out", laptop.post("/logout"), 200).await?;
+    guide
+        .check("the server does not claim that this takes effect now", answer.body["effective"] == "later")?;
+    guide.note(
+        "The client forgets its token. Nothing ends a copy of it before it expires, and it is taken for
+\
+         30 seconds more, since clocks differ.",
+    );
+    guide.step("A copy of the token that somebody kept", laptop.get("/me"), 200).await?;
+    guide.later(Duration::from_secs(16 * 60));
+    guide.step("The same copy", laptop.get("/me"), 401).await?;
+    Ok(())
+}
+
+/// Tokens that were tampered with, and the reason that only the log knows.
+pub(crate) async fn forgeries(guide: &mut Guide, token: &str, url: &str) -> Result<(), Failure> {
+    let mallory = Client::new("mallory", url)?;
+    let promoted = jwt::with_role(token, "admin")?;
+    let call = mallory.get("/me").bearer(&promoted);
+    guide.step("A forged payload, which makes Ada an admin", call, 401).await?;
+    let unsigned = jwt::unsigned(token, true)?;
+    guide.step("A forged header: `alg` is `none`", mallory.get("/me").bearer(&unsigned), 401).await?;
+    let unsigned = jwt::unsigned(token, false)?;
+    let call = mallory.get("/me").bearer(&unsigned);
+    guide.step("The same without any signature", call, 401).await?;
+    Ok(())
+}
+
+/// What needs a store.
+async fn unsupported(guide: &mut Guide, laptop: &Client) -> Result<(), Failure> {
+    guide.step("A list of devices needs sessions", laptop.get("/sessions"), 501).await?;
+    guide.step("So does a logout everywhere", laptop.post("/logout-everywhere"), 501).await?;
+    guide.step("There are no refresh tokens", laptop.refresh_with("none"), 501).await?;
+    Ok(())
+}

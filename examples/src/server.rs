@@ -1,0 +1,164 @@
+//! The command line, the port, the start and the end of a server.
+
+use std::error::Error;
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use authcore::Auth;
+use authcore::password::{PasswordHasher, PasswordLogin};
+use tokio::net::TcpListener;
+
+use crate::accounts::{DEMO_EMAIL, DEMO_PASSWORD, DemoAccounts};
+use crate::app::{App, Log, router};
+use crate::credentials::{SessionCookie, Transport};
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+const INSECURE_COOKIE: &str = "--insecure-loopback-cookie";
+
+/// Runs one of the example servers until Ctrl-C; `build` makes its [`Auth`].
+pub async fn main(
+    name: &str,
+    transport: Transport,
+    build: impl FnOnce() -> Result<Auth, Failure>,
+) -> ExitCode {
+    match run(name, transport, build).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(
+    name: &str,
+    transport: Transport,
+    build: impl FnOnce() -> Result<Auth, Failure>,
+) -> Result<(), Failure> {
+    let Some(options) = Options::parse(std::env::args().skip(1), transport)? else {
+        println!("{}", help(name));
+        return Ok(());
+    };
+    let listener = listen(options.port).await?;
+    let log: Log = Arc::new(|line| eprintln!("log: {line}"));
+    let app = app(build()?, options.transport, log, &listener).await?;
+    println!("{name}: listening on {}, until Ctrl-C\n\n{}", app.url, try_it(&app));
+    let interrupted = async {
+        // Without a handler for it, Ctrl-C ends the process at once, which is fine too.
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    axum::serve(listener, router(app)).with_graceful_shutdown(interrupted).await?;
+    println!("\n{name}: stopped");
+    Ok(())
+}
+
+/// Listens on this machine only; port 0 takes any free one.
+///
+/// # Errors
+///
+/// If the port is taken.
+pub async fn listen(port: u16) -> Result<TcpListener, Failure> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| {
+        format!("cannot listen on 127.0.0.1:{port}: {error}; choose another port with --port").into()
+    })
+}
+
+/// The application that answers on `listener`.
+///
+/// # Errors
+///
+/// If the demo accounts cannot be made, or the listener has no address.
+pub async fn app(auth: Auth, transport: Transport, log: Log, listener: &TcpListener) -> Result<App, Failure> {
+    let url = format!("http://{}", listener.local_addr()?);
+    let hasher = PasswordHasher::builder().build()?;
+    let accounts = DemoAccounts::new(&hasher).await?;
+    let passwords = PasswordLogin::new(auth.clone(), hasher, accounts);
+    Ok(App { auth, passwords, transport, url, log })
+}
+
+/// Commands that work when pasted into a shell.
+pub fn try_it(app: &App) -> String {
+    let url = &app.url;
+    let login = format!("-d email={DEMO_EMAIL} -d password={DEMO_PASSWORD} -d device=curl {url}/login");
+    let commands = match app.transport {
+        Transport::Cookie(_) => format!(
+            "  curl -c cookies.txt {login}\n  \
+             curl -b cookies.txt {url}/me\n  \
+             curl -b cookies.txt {url}/sessions\n  \
+             curl -b cookies.txt -c cookies.txt -X POST {url}/logout"
+        ),
+        Transport::Bearer => format!(
+            "  LOGIN=$(curl -s {login})\n  \
+             TOKEN=$(echo \"$LOGIN\" | sed 's/.*\"access_token\":\"\\([^\"]*\\).*/\\1/')\n  \
+             REFRESH=$(echo \"$LOGIN\" | sed 's/.*\"refresh_token\":\"\\([^\"]*\\).*/\\1/')\n  \
+             curl -H \"Authorization: Bearer $TOKEN\" {url}/me\n  \
+             curl -H \"Authorization: Bearer $TOKEN\" {url}/sessions\n  \
+             curl -d \"refresh_token=$REFRESH\" {url}/refresh\n  \
+             curl -H \"Authorization: Bearer $TOKEN\" -X POST {url}/logout"
+        ),
+    };
+    format!("Log in as {DEMO_EMAIL} with the password {DEMO_PASSWORD}:\n\n{commands}\n")
+}
+
+fn help(name: &str) -> String {
+    let cookie = if name == "sessions" {
+        format!(
+            "\n  {INSECURE_COOKIE}  a cookie without Secure, for browsers that want HTTPS for it (Safari)"
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "An example server of authcore: the {name} strategy, on the embedded store.\n\n\
+         Usage: cargo run -p authcore-examples --bin {name} -- [options]\n\n  \
+         --port <number>             the port on 127.0.0.1, 3000 unless AUTHCORE_PORT says otherwise; 0 takes a free one{cookie}\n  \
+         --help                      this text"
+    )
+}
+
+#[derive(Debug)]
+struct Options {
+    port: u16,
+    transport: Transport,
+}
+
+impl Options {
+    /// `None` if help is asked for.
+    fn parse(
+        mut arguments: impl Iterator<Item = String>,
+        mut transport: Transport,
+    ) -> Result<Option<Self>, String> {
+        let mut port = None;
+        while let Some(argument) = arguments.next() {
+            match (argument.as_str(), &transport) {
+                ("--help" | "-h", _) => return Ok(None),
+                ("--port", _) => {
+                    port = Some(parse_port("--port", &arguments.next().unwrap_or_default())?);
+                }
+                (INSECURE_COOKIE, Transport::Cookie(_)) => {
+                    transport = Transport::Cookie(SessionCookie::insecure_for_loopback());
+                }
+                (other, Transport::Cookie(_)) => {
+                    return Err(format!(
+                        "unknown argument {other}; there are --port, {INSECURE_COOKIE} and --help"
+                    ));
+                }
+                (other, Transport::Bearer) => {
+                    return Err(format!("unknown argument {other}; there are --port and --help"));
+                }
+            }
+        }
+        let port = match (port, std::env::var("AUTHCORE_PORT")) {
+            (Some(port), _) => port,
+            (None, Ok(text)) => parse_port("AUTHCORE_PORT", &text)?,
+            (None, Err(_)) => 3000,
+        };
+        Ok(Some(Self { port, transport }))
+    }
+}
+
+fn parse_port(name: &str, text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| format!("{name} wants a number from 0 to 65535"))
+}

@@ -1,0 +1,124 @@
+//! What the checks of the strategies share: an `Auth` over the store, with a clock and faults under control.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use authcore::{
+    Algorithm, Auth, Issued, Jwt, Key, KeyRing, Login, ManualClock, Principal, Refresh, RefreshBuilder,
+    ServerSessions, SessionId, SessionPolicy, SessionRecord, SessionStore, StoredCredential,
+};
+
+use crate::expect::Must as _;
+use crate::records::{HOUR, real_now};
+use crate::{FaultyStore, Fixture};
+
+/// The idle timeout; a use is written down after a quarter of it, which is an hour.
+pub(crate) const IDLE: Duration = HOUR.saturating_mul(4);
+/// The absolute timeout.
+pub(crate) const ABSOLUTE: Duration = HOUR.saturating_mul(24);
+/// The grace window of refresh tokens.
+pub(crate) const GRACE: Duration = Duration::from_secs(30);
+/// What is just over the grace window.
+pub(crate) const AFTER_GRACE: Duration = Duration::from_millis(30_001);
+/// The smallest step of time.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
+
+/// One application, its clock and its store.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) auth: Auth,
+    pub(crate) clock: ManualClock,
+    /// What `auth` calls.
+    pub(crate) store: FaultyStore,
+    /// The store itself, without counts and faults.
+    pub(crate) direct: Arc<dyn SessionStore>,
+}
+
+pub(crate) fn policy() -> SessionPolicy {
+    SessionPolicy::new().idle_timeout(IDLE).absolute_timeout(ABSOLUTE)
+}
+
+pub(crate) fn jwt() -> Jwt {
+    let key = Key::hmac("testkit", Algorithm::HS256, &[7; 32]).must("the testkit: a key");
+    Jwt::builder(KeyRing::new(key))
+        .issuer("https://testkit")
+        .audience("api")
+        .build()
+        .must("the testkit: a JWT")
+}
+
+impl World {
+    /// The stateful strategy.
+    pub(crate) fn sessions(fixture: &Fixture, policy: SessionPolicy) -> Self {
+        Self::new(fixture, |store| {
+            Auth::sessions(
+                ServerSessions::builder(store).policy(policy).build().must("the testkit: sessions"),
+            )
+        })
+    }
+
+    /// The hybrid strategy.
+    pub(crate) fn hybrid(fixture: &Fixture) -> Self {
+        Self::hybrid_with(fixture, |builder| builder)
+    }
+
+    /// The hybrid strategy, with more settings.
+    pub(crate) fn hybrid_with(fixture: &Fixture, set: impl FnOnce(RefreshBuilder) -> RefreshBuilder) -> Self {
+        Self::new(fixture, |store| {
+            let builder = Refresh::builder(store).policy(policy()).grace_window(GRACE);
+            let refresh = set(builder).build().must("the testkit: refresh sessions");
+            Auth::hybrid(jwt(), refresh).must("the testkit: the hybrid strategy")
+        })
+    }
+
+    /// Both strategies that keep sessions, for checks of what they have in common.
+    pub(crate) fn stateful(fixture: &Fixture) -> [Self; 2] {
+        [Self::sessions(fixture, policy()), Self::hybrid(fixture)]
+    }
+
+    fn new(fixture: &Fixture, auth: impl FnOnce(FaultyStore) -> Auth) -> Self {
+        let direct = fixture.store();
+        let store = FaultyStore::new(Arc::clone(&direct));
+        let clock = ManualClock::new(real_now());
+        Self { auth: auth(store.clone()).with_clock(clock.clone()), clock, store, direct }
+    }
+
+    /// Logs a subject in; `rule` begins the message if that fails.
+    pub(crate) async fn login(&self, subject: &str, rule: &str) -> Issued {
+        let login = Login::new(subject).must("the testkit: a login");
+        self.auth.login(login).await.must(&format!("{rule}: login"))
+    }
+
+    /// Presents a refresh token that is good.
+    pub(crate) async fn refresh(&self, token: &str, what: &str) -> Issued {
+        self.auth.refresh(token).await.must(what)
+    }
+
+    /// The principal of a credential that is good.
+    pub(crate) async fn authenticate(&self, credential: &str, what: &str) -> Principal {
+        self.auth.authenticate(credential).await.must(what)
+    }
+
+    /// What the store holds, faults aside.
+    pub(crate) async fn stored(&self, id: SessionId) -> Option<SessionRecord> {
+        self.direct.load(id).await.must("the store under test: load")
+    }
+
+    /// The stored generation of a refresh session; fails if it is gone.
+    pub(crate) async fn generation(&self, id: SessionId, what: &str) -> u64 {
+        match self.stored(id).await.must(what).credential() {
+            StoredCredential::Refresh { generation, .. } => *generation,
+            StoredCredential::Session { .. } => panic!("{what}: a session token's session"),
+        }
+    }
+}
+
+/// The refresh token that was issued.
+pub(crate) fn token(issued: &Issued) -> &str {
+    issued.refresh_token().must("R1: the refresh token of the hybrid strategy")
+}
+
+/// The session that was issued.
+pub(crate) fn id(issued: &Issued) -> SessionId {
+    issued.principal().session_id().must("A1: the session of a strategy that keeps sessions")
+}

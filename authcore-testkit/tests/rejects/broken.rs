@@ -1,0 +1,366 @@
+//! Stores with one defect each, around the store that has none.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use authcore::{
+    Clock as _, Inserted, MemoryStore, Purged, RecordParts, Replaced, SessionId, SessionRecord, SessionStore,
+    StoreError, Subject, SystemClock, Timestamp, Version,
+};
+use tokio::task::yield_now;
+
+/// What is wrong with a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Defect {
+    InsertOverwrites,
+    InsertLooksThenWrites,
+    InsertIndexesLater,
+    ReplaceUpserts,
+    ReplaceIgnoresVersion,
+    ReplaceTakesLowerVersions,
+    ReplaceComparesDoubles,
+    ReplaceLooksThenWrites,
+    ReplaceSaysGoneForStale,
+    RemoveAlwaysTrue,
+    RemoveNeverTrue,
+    RemoveForgetsIndex,
+    RemoveAllIgnoresKeep,
+    RemoveAllLeavesOne,
+    RemoveAllNamesKept,
+    RemoveAllOneByOne,
+    ListMissesOne,
+    ListIsCut,
+    ListFoldsCase,
+    ListTrims,
+    ListByPartition,
+    ExpiresByItsOwnClock,
+    LifeInWholeSeconds,
+    ForgetsNewEnd,
+    EndlessOverflows,
+    ClaimsReserialized,
+    ClaimsTrimmed,
+    DeviceDropped,
+    MillisecondsCut,
+    NumbersAsDoubles,
+    CloneDoesNotShare,
+    DebugShowsClaims,
+    PurgeTakesLive,
+    PurgeTakesEnd,
+    PurgeIgnoresLimit,
+    PurgeNeverMore,
+    PurgeDoesNothing,
+    PurgeTakesUsed,
+    ReadsAReplica,
+    ConflictOnceInAWhile,
+}
+
+/// A store with a defect.
+pub(crate) struct Broken {
+    defect: Defect,
+    inner: MemoryStore,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    subjects: HashSet<Subject>,
+    removed: Vec<SessionRecord>,
+    seen: Vec<SessionRecord>,
+    calls: usize,
+}
+
+impl Broken {
+    pub(crate) fn new(defect: Defect) -> Self {
+        Self { defect, inner: MemoryStore::new(), shared: Arc::default() }
+    }
+
+    fn has(&self, defect: Defect) -> bool {
+        self.defect == defect
+    }
+
+    fn shared<T>(&self, look: impl FnOnce(&mut Shared) -> T) -> T {
+        look(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is written in the place of `record`.
+    fn written(&self, record: &SessionRecord) -> SessionRecord {
+        let mut parts = record.to_parts();
+        match self.defect {
+            Defect::ClaimsReserialized => {
+                let value: serde_json::Value = serde_json::from_str(&parts.claims).unwrap_or_default();
+                parts.claims = value.to_string().into();
+            }
+            Defect::ClaimsTrimmed => parts.claims = parts.claims.trim().into(),
+            Defect::DeviceDropped => parts.device = authcore::Device::unknown(),
+            Defect::MillisecondsCut => {
+                parts.last_seen_at = Timestamp::from_secs(parts.last_seen_at.as_secs())
+            }
+            Defect::NumbersAsDoubles => {
+                parts.expires_at = Timestamp::from_millis(parts.expires_at.as_millis() as f64 as u64);
+            }
+            _ => return record.clone(),
+        }
+        rebuilt(parts)
+    }
+
+    /// A defect that loses records by the time.
+    fn dropped(&self, record: &SessionRecord) -> bool {
+        match self.defect {
+            Defect::ExpiresByItsOwnClock => record.ends_at() <= SystemClock.now(),
+            Defect::LifeInWholeSeconds => record.time_to_live().as_secs() == 0,
+            Defect::EndlessOverflows => record.ends_at() == Timestamp::MAX,
+            _ => false,
+        }
+    }
+
+    /// Subjects that this store takes for the same.
+    fn alike(&self, subject: &Subject) -> Vec<Subject> {
+        let same = |one: &str, two: &str| match self.defect {
+            Defect::ListFoldsCase => one.to_lowercase() == two.to_lowercase(),
+            Defect::ListTrims => one.trim() == two.trim(),
+            _ => one == two,
+        };
+        let partition = |subject: &Subject| SessionId::generate(subject).map(SessionId::partition).ok();
+        let by_partition = self.has(Defect::ListByPartition);
+        let known = self.shared(|shared| shared.subjects.clone());
+        known
+            .into_iter()
+            .filter(|other| {
+                same(other.as_str(), subject.as_str())
+                    || by_partition && partition(other) == partition(subject)
+            })
+            .collect()
+    }
+}
+
+fn rebuilt(parts: RecordParts) -> SessionRecord {
+    SessionRecord::from_parts(parts).expect("a record")
+}
+
+impl Clone for Broken {
+    fn clone(&self) -> Self {
+        if self.has(Defect::CloneDoesNotShare) {
+            return Self::new(self.defect);
+        }
+        Self { defect: self.defect, inner: self.inner.clone(), shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl std::fmt::Debug for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.has(Defect::DebugShowsClaims) {
+            let claims =
+                self.shared(|shared| shared.seen.last().map(|record| record.claims_json().to_owned()));
+            return write!(f, "Broken {{ {claims:?} }}");
+        }
+        write!(f, "Broken({:?})", self.defect)
+    }
+}
+
+#[async_trait]
+impl SessionStore for Broken {
+    async fn insert(&self, record: &SessionRecord) -> Result<Inserted, StoreError> {
+        let calls = self.shared(|shared| {
+            shared.subjects.insert(record.subject().clone());
+            shared.seen.push(record.clone());
+            shared.calls += 1;
+            shared.calls
+        });
+        match self.defect {
+            Defect::ConflictOnceInAWhile if calls % 40 == 39 => return Ok(Inserted::Conflict),
+            Defect::InsertOverwrites => {
+                self.inner.remove(record.id()).await?;
+            }
+            Defect::InsertLooksThenWrites => {
+                if self.inner.load(record.id()).await?.is_some() {
+                    return Ok(Inserted::Conflict);
+                }
+                yield_now().await;
+                self.inner.remove(record.id()).await?;
+            }
+            Defect::InsertIndexesLater => {
+                let taken = self.inner.insert(record).await?;
+                if taken == Inserted::Done {
+                    self.shared(|shared| shared.removed.push(record.clone()));
+                    yield_now().await;
+                    self.shared(|shared| shared.removed.retain(|hidden| hidden.id() != record.id()));
+                }
+                return Ok(taken);
+            }
+            _ => {}
+        }
+        self.inner.insert(&self.written(record)).await
+    }
+
+    async fn load(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        if self.has(Defect::ReadsAReplica) {
+            let newest = self.inner.load(id).await?;
+            let lagging = self.shared(|shared| {
+                let former = shared.seen.iter().rev().find(|record| record.id() == id).cloned();
+                shared.seen.extend(newest.clone());
+                former
+            });
+            return Ok(newest.map(|newest| lagging.unwrap_or(newest)));
+        }
+        Ok(self.inner.load(id).await?.filter(|record| !self.dropped(record)))
+    }
+
+    async fn replace(&self, record: &SessionRecord, expected: Version) -> Result<Replaced, StoreError> {
+        let stored = self.inner.load(record.id()).await?;
+        match (self.defect, &stored) {
+            (Defect::ReplaceUpserts, None) => {
+                let _ = self.inner.insert(record).await?;
+                return Ok(Replaced::Done);
+            }
+            (Defect::ReplaceIgnoresVersion, Some(stored)) => {
+                return self.inner.replace(record, stored.version()).await;
+            }
+            (Defect::ReplaceTakesLowerVersions, Some(stored)) if stored.version() < expected => {
+                return self.inner.replace(record, stored.version()).await;
+            }
+            (Defect::ReplaceComparesDoubles, Some(stored))
+                if stored.version().number() as f64 == expected.number() as f64 =>
+            {
+                return self.inner.replace(record, stored.version()).await;
+            }
+            (Defect::ReplaceLooksThenWrites, Some(stored)) => {
+                if stored.version() != expected {
+                    return Ok(Replaced::Stale);
+                }
+                yield_now().await;
+                self.inner.remove(record.id()).await?;
+                let _ = self.inner.insert(record).await?;
+                return Ok(Replaced::Done);
+            }
+            (Defect::ReplaceSaysGoneForStale, Some(stored)) if stored.version() != expected => {
+                return Ok(Replaced::Gone);
+            }
+            (Defect::ForgetsNewEnd, Some(_)) => {
+                self.shared(|shared| shared.seen.extend(stored.clone()));
+            }
+            (Defect::ExpiresByItsOwnClock | Defect::LifeInWholeSeconds, Some(stored))
+                if self.dropped(stored) =>
+            {
+                return Ok(Replaced::Gone);
+            }
+            _ => {}
+        }
+        self.inner.replace(&self.written(record), expected).await
+    }
+
+    async fn remove(&self, id: SessionId) -> Result<bool, StoreError> {
+        if self.has(Defect::RemoveForgetsIndex)
+            && let Some(record) = self.inner.load(id).await?
+        {
+            self.shared(|shared| shared.removed.push(record));
+        }
+        let removed = self.inner.remove(id).await?;
+        Ok(match self.defect {
+            Defect::RemoveAlwaysTrue => true,
+            Defect::RemoveNeverTrue => false,
+            _ => removed,
+        })
+    }
+
+    async fn list(&self, subject: &Subject) -> Result<Vec<SessionRecord>, StoreError> {
+        let mut all = Vec::new();
+        for alike in self.alike(subject) {
+            all.extend(self.inner.list(&alike).await?);
+        }
+        all.retain(|record| !self.dropped(record));
+        match self.defect {
+            Defect::ListMissesOne if all.len() > 1 => drop(all.pop()),
+            Defect::ListIsCut => all.truncate(100),
+            Defect::RemoveForgetsIndex => self.shared(|shared| {
+                all.extend(shared.removed.iter().filter(|gone| gone.subject() == subject).cloned());
+            }),
+            Defect::InsertIndexesLater => {
+                let hidden = self.shared(|shared| shared.removed.clone());
+                all.retain(|record| hidden.iter().all(|hidden| hidden.id() != record.id()));
+            }
+            _ => {}
+        }
+        Ok(all)
+    }
+
+    async fn remove_all(
+        &self,
+        subject: &Subject,
+        keep: Option<SessionId>,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        match self.defect {
+            Defect::RemoveAllIgnoresKeep => return self.inner.remove_all(subject, None).await,
+            Defect::RemoveAllLeavesOne => {
+                let left = self.inner.list(subject).await?.first().map(SessionRecord::id);
+                return self.inner.remove_all(subject, keep.or(left)).await;
+            }
+            Defect::RemoveAllNamesKept => {
+                let mut removed = self.inner.remove_all(subject, keep).await?;
+                removed.extend(keep);
+                return Ok(removed);
+            }
+            Defect::RemoveAllOneByOne => {
+                let mut named = Vec::new();
+                for record in self.inner.list(subject).await?.iter().filter(|one| Some(one.id()) != keep) {
+                    yield_now().await;
+                    self.inner.remove(record.id()).await?;
+                    named.push(record.id());
+                }
+                return Ok(named);
+            }
+            _ => {}
+        }
+        let mut removed = Vec::new();
+        for alike in self.alike(subject) {
+            removed.extend(self.inner.remove_all(&alike, keep).await?);
+        }
+        Ok(removed)
+    }
+
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+        match self.defect {
+            Defect::PurgeTakesLive => {
+                let later = now.plus(std::time::Duration::from_secs(3600));
+                self.inner.purge_expired(later, limit).await
+            }
+            Defect::PurgeTakesEnd => {
+                let next = now.plus(std::time::Duration::from_millis(1));
+                self.inner.purge_expired(next, limit).await
+            }
+            Defect::PurgeIgnoresLimit => self.inner.purge_expired(now, usize::MAX).await,
+            Defect::PurgeNeverMore => {
+                Ok(Purged { more: false, ..self.inner.purge_expired(now, limit).await? })
+            }
+            Defect::PurgeDoesNothing => Ok(Purged::default()),
+            Defect::ForgetsNewEnd => {
+                let former = self.shared(|shared| std::mem::take(&mut shared.seen));
+                let mut purged = self.inner.purge_expired(now, limit).await?;
+                for record in former.iter().filter(|record| record.ends_at() <= now) {
+                    purged.removed += usize::from(self.inner.remove(record.id()).await?);
+                }
+                Ok(purged)
+            }
+            Defect::PurgeTakesUsed => {
+                // Finds what has expired, waits, and removes it without looking again.
+                let subjects = self.shared(|shared| shared.subjects.clone());
+                let mut expired = Vec::new();
+                for subject in &subjects {
+                    expired.extend(self.inner.list(subject).await?);
+                }
+                expired.retain(|record| record.ends_at() <= now);
+                let more = expired.len() > limit;
+                expired.truncate(limit);
+                let mut removed = 0;
+                for record in &expired {
+                    for _ in 0..10 {
+                        yield_now().await;
+                    }
+                    removed += usize::from(self.inner.remove(record.id()).await?);
+                }
+                Ok(Purged { removed, more })
+            }
+            _ => self.inner.purge_expired(now, limit).await,
+        }
+    }
+}

@@ -257,6 +257,12 @@ impl Auth {
     /// Gives the principal's session a new credential, after which the old one and every principal made from it
     /// are refused (rules A6, A11): after a change of privileges.
     ///
+    /// # Security
+    ///
+    /// In the hybrid strategy this gives a new refresh token to whoever sent a good access token. Ask for proof (the
+    /// password, a second factor) before a request may reach it, or a token stolen for minutes becomes a login for
+    /// weeks.
+    ///
     /// # Errors
     ///
     /// [`Error::Unauthenticated`] if the principal's session has ended or was renewed since; [`Error::Store`];

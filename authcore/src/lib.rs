@@ -40,6 +40,13 @@ pub use token::{AccessToken, Grant, TokenStrategy};
 pub mod guide {
     #[doc = include_str!("docs/choosing-a-strategy.md")]
     pub mod choosing_a_strategy {}
+    #[doc = include_str!("docs/rules.md")]
+    pub mod rules {}
     #[doc = include_str!("docs/threat-model.md")]
     pub mod threat_model {}
 }
+
+/// The examples of the README, to be compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

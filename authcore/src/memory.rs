@@ -238,7 +238,7 @@ impl SessionStore for MemoryStore {
 
     async fn list(&self, subject: &Subject) -> Result<Vec<SessionRecord>, StoreError> {
         let hash = self.subject_hash(subject);
-        let table = self.shard(u16::from_be_bytes(subject.partition())).read();
+        let table = self.shard(subject.partition()).read();
         Ok(table.of_subject(subject, hash).cloned().collect())
     }
 
@@ -248,7 +248,7 @@ impl SessionStore for MemoryStore {
         keep: Option<SessionId>,
     ) -> Result<Vec<SessionId>, StoreError> {
         let hash = self.subject_hash(subject);
-        let mut table = self.shard(u16::from_be_bytes(subject.partition())).write();
+        let mut table = self.shard(subject.partition()).write();
         let all: Vec<_> =
             table.of_subject(subject, hash).map(SessionRecord::id).filter(|id| Some(*id) != keep).collect();
         for id in &all {

@@ -63,7 +63,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         keep: Option<SessionId>,
     ) -> Result<Vec<SessionId>, StoreError>;
 
-    /// Removes records that have expired at `now`, at most `limit` of them (rule S11).
+    /// Removes records whose [`ends_at`](SessionRecord::ends_at) is at or before `now`, at most `limit` of them (rule
+    /// S11).
     ///
     /// A store whose server drops expired records by itself answers [`Purged::default`].
     ///

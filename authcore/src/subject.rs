@@ -36,10 +36,11 @@ impl Subject {
         &self.0
     }
 
-    /// The first 16 bits of every session id of this subject.
-    pub(crate) fn partition(&self) -> [u8; 2] {
+    /// The partition that all sessions of this subject share, for stores that are divided: the first 16 bits of
+    /// SHA-256 of the subject, which are also those of its sessions' ids.
+    pub fn partition(&self) -> u16 {
         let digest = Sha256::digest(self.0.as_bytes());
-        [digest[0], digest[1]]
+        u16::from_be_bytes([digest[0], digest[1]])
     }
 }
 

@@ -209,7 +209,7 @@ mod tests {
     use crate::StoreErrorKind;
 
     fn user_42() -> SessionId {
-        let [a, b] = Subject::new("user-42").unwrap().partition();
+        let [a, b] = Subject::new("user-42").unwrap().partition().to_be_bytes();
         SessionId::from_bytes([a, b, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1])
     }
 

@@ -31,7 +31,7 @@ impl SessionId {
     pub fn generate(subject: &Subject) -> Result<Self, Error> {
         let mut bytes = [0; 16];
         fill_random(&mut bytes[2..])?;
-        bytes[..2].copy_from_slice(&subject.partition());
+        bytes[..2].copy_from_slice(&subject.partition().to_be_bytes());
         Ok(Self(bytes))
     }
 

@@ -234,7 +234,7 @@ impl SessionRecord {
         if parts.claims.len() > Self::MAX_CLAIMS_LEN {
             return Err(StoreError::new(StoreErrorKind::TooLarge, "claims of a session"));
         }
-        if parts.id.as_bytes()[..2] != parts.subject.partition() {
+        if parts.id.partition() != parts.subject.partition() {
             return Err(StoreError::corrupt("the session id is not one of its subject"));
         }
         check_json(&parts.claims).map_err(|_| StoreError::corrupt("claims are not a JSON object"))?;

@@ -172,7 +172,9 @@ impl Auth {
             None => None,
         };
         match &self.strategy {
-            Strategy::Sessions(sessions) => Ok(by_session(sessions.open(&login, replaces, now).await?, now)),
+            Strategy::Sessions(sessions) => {
+                Ok(by_session(sessions.as_ref().open(&login, replaces, now).await?, now))
+            }
             Strategy::Tokens { tokens, .. } => issue_alone(&**tokens, &login, now, now, None),
             Strategy::Hybrid { tokens, refresh } => {
                 let opened = refresh.open(&login, replaces, now).await?;
@@ -199,7 +201,7 @@ impl Auth {
         let now = self.clock.now();
         match &self.strategy {
             Strategy::Sessions(sessions) => {
-                Ok(Principal::from_record(sessions.verify(credential, now).await?))
+                Ok(Principal::from_record(sessions.as_ref().verify(credential, now).await?))
             }
             Strategy::Tokens { tokens, .. } | Strategy::Hybrid { tokens, .. } => {
                 Ok(tokens.verify(credential, now)?)
@@ -217,7 +219,7 @@ impl Auth {
         let now = self.clock.now();
         match &self.strategy {
             Strategy::Sessions(sessions) => {
-                Ok(Principal::from_record(sessions.verify(credential, now).await?))
+                Ok(Principal::from_record(sessions.as_ref().verify(credential, now).await?))
             }
             Strategy::Tokens { .. } => Err(self.unsupported("the live check")),
             Strategy::Hybrid { tokens, refresh } => {
@@ -494,7 +496,7 @@ fn issue_alone(
         issued_at: now,
         authenticated_at,
         expires_at: access.expires_at,
-        payload: login.claims.clone(),
+        claims: login.claims.clone().into(),
     });
     Ok(Issued {
         credential: access.text,

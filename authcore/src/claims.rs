@@ -32,6 +32,61 @@ pub const RESERVED_CLAIMS: &[&str] = &[
     "nonce",
 ];
 
+/// One of [`RESERVED_CLAIMS`], by its place there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reserved {
+    Iss,
+    Sub,
+    Aud,
+    Exp,
+    Nbf,
+    Iat,
+    Jti,
+    ClientId,
+    AuthTime,
+    Sid,
+    Epoch,
+    Cnf,
+    Act,
+    MayAct,
+    Azp,
+    Nonce,
+}
+
+impl Reserved {
+    /// The reserved name that `name` is, if it is one.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "iss" => Self::Iss,
+            "sub" => Self::Sub,
+            "aud" => Self::Aud,
+            "exp" => Self::Exp,
+            "nbf" => Self::Nbf,
+            "iat" => Self::Iat,
+            "jti" => Self::Jti,
+            "client_id" => Self::ClientId,
+            "auth_time" => Self::AuthTime,
+            "sid" => Self::Sid,
+            "epoch" => Self::Epoch,
+            "cnf" => Self::Cnf,
+            "act" => Self::Act,
+            "may_act" => Self::MayAct,
+            "azp" => Self::Azp,
+            "nonce" => Self::Nonce,
+            _ => return None,
+        })
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        RESERVED_CLAIMS[self as usize]
+    }
+
+    /// A bit of its own.
+    pub(crate) const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+}
+
 /// Names that say 'this is a secret', refused at login at any depth (rule T10): what a token carries is only
 /// encoded, and a session's claims are written to a store in clear.
 ///
@@ -104,8 +159,8 @@ impl Claims {
     }
 
     fn from_members(members: BTreeMap<String, Box<RawValue>>) -> Result<Self, LoginError> {
-        match members.keys().find_map(|name| reserved(name)) {
-            Some(name) => Err(LoginError::ReservedClaim(name)),
+        match members.keys().find_map(|name| Reserved::of(name)) {
+            Some(reserved) => Err(LoginError::ReservedClaim(reserved.name())),
             None => Ok(Self(members)),
         }
     }
@@ -130,8 +185,8 @@ impl Claims {
     ///
     /// [`LoginError::ReservedClaim`] (rule T13), or [`LoginError::NotAnObject`] if `value` cannot be JSON.
     pub fn set<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), LoginError> {
-        if let Some(name) = reserved(name) {
-            return Err(LoginError::ReservedClaim(name));
+        if let Some(reserved) = Reserved::of(name) {
+            return Err(LoginError::ReservedClaim(reserved.name()));
         }
         let value = serde_json::value::to_raw_value(value).map_err(|_| LoginError::NotAnObject)?;
         self.0.insert(name.to_owned(), value);
@@ -160,11 +215,6 @@ impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
-}
-
-/// The reserved name that `name` is, if it is one.
-pub(crate) fn reserved(name: &str) -> Option<&'static str> {
-    RESERVED_CLAIMS.iter().find(|reserved| **reserved == name).copied()
 }
 
 /// Whether `json` is one JSON object.
@@ -294,7 +344,9 @@ mod tests {
 
     #[test]
     fn t13_reserved_names_are_refused_at_the_top_level_only() {
-        for name in RESERVED_CLAIMS {
+        for (place, name) in RESERVED_CLAIMS.iter().enumerate() {
+            let reserved = Reserved::of(name).unwrap();
+            assert_eq!((reserved as usize, reserved.name()), (place, *name));
             let error = Claims::from_serialize(&json!({ *name: 1 })).unwrap_err();
             assert_eq!(error, LoginError::ReservedClaim(name));
             assert!(Claims::new().set(name, &1).is_err());

@@ -3,6 +3,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod auth;
+mod base64url;
 mod claims;
 mod clock;
 mod error;
@@ -32,7 +33,8 @@ pub use session::server::{ServerSessions, ServerSessionsBuilder};
 pub use session::{OpenedSession, SessionStrategy, Sessions};
 pub use store::{Inserted, Purged, Replaced, SessionStore, StoreError, StoreErrorKind};
 pub use subject::Subject;
-pub use token::jwt::{Jwt, JwtBuilder, TokenBuffer, TrustedIssuer, VerifiedClaims};
+pub use token::builder::{JwtBuilder, TrustedIssuer};
+pub use token::jwt::{Jwt, TokenBuffer, VerifiedClaims};
 pub use token::keys::{Algorithm, Key, KeyRing};
 pub use token::{AccessToken, Grant, TokenStrategy};
 

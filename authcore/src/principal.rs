@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use crate::claims::Claims;
 use crate::secret::SecretString;
 use crate::session::record::StoredCredential;
-use crate::token::claims::ApplicationClaims;
 use crate::{Device, Error, LoginError, SessionId, SessionRecord, Subject, Timestamp};
 
 /// Somebody who has just proved who they are, by whatever means the application uses.
@@ -240,8 +239,8 @@ pub struct VerifiedToken {
     pub authenticated_at: Timestamp,
     /// `exp`.
     pub expires_at: Timestamp,
-    /// The payload: a JSON object with the application's claims beside registered ones, which are skipped.
-    pub payload: Box<str>,
+    /// The application's claims: the text of one JSON object, without the registered ones.
+    pub claims: String,
 }
 
 impl fmt::Debug for VerifiedToken {
@@ -253,7 +252,7 @@ impl fmt::Debug for VerifiedToken {
             .field("issued_at", &self.issued_at)
             .field("authenticated_at", &self.authenticated_at)
             .field("expires_at", &self.expires_at)
-            .field("payload", &format_args!("[{} bytes]", self.payload.len()))
+            .field("claims", &format_args!("[{} bytes]", self.claims.len()))
             .finish()
     }
 }
@@ -353,10 +352,10 @@ impl Principal {
     /// [`Error::Claims`] if the claims are not a `T`.
     pub fn claims<'p, T: Deserialize<'p>>(&'p self) -> Result<T, Error> {
         let claims = match &self.0 {
-            Source::Session(record) => serde_json::from_str(record.claims_json()).ok(),
-            Source::Token(token) => ApplicationClaims::read(&token.payload),
+            Source::Session(record) => record.claims_json(),
+            Source::Token(token) => &token.claims,
         };
-        claims.ok_or(Error::Claims { expected: type_name::<T>() })
+        serde_json::from_str(claims).map_err(|_| Error::Claims { expected: type_name::<T>() })
     }
 }
 

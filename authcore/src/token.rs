@@ -1,6 +1,7 @@
 //! The stateless strategy: signed tokens that carry their own claims.
 
-pub(crate) mod claims;
+pub(crate) mod builder;
+mod claims;
 mod codec;
 mod issue;
 pub(crate) mod jwt;

@@ -552,7 +552,7 @@ async fn p5_a_subject_of_another_issuer_changes_nothing() {
         issued_at: now,
         authenticated_at: now,
         expires_at: Timestamp::MAX,
-        payload: "{}".into(),
+        claims: "{}".into(),
     });
     let (current, new) = (Password::new(OLD).unwrap(), NewPassword::new(NEW).unwrap());
     let error = world.passwords.change_password(&principal, current, new).await.unwrap_err();

@@ -25,7 +25,7 @@ impl Auth {
                 Ok(Revoked { sessions: Vec::new(), effective: at(end, now) })
             }
             Strategy::Sessions(sessions) => {
-                let ended = end(&**sessions, sessions.find(credential).await?).await?;
+                let ended = end(&**sessions, sessions.as_ref().find(credential).await?).await?;
                 Ok(Revoked { sessions: ended, effective: Effective::Now })
             }
             Strategy::Hybrid { tokens, refresh } => {
@@ -55,7 +55,7 @@ impl Auth {
     ) -> Result<Option<SessionId>, Error> {
         let found = match &self.strategy {
             Strategy::Tokens { .. } => return Ok(None),
-            Strategy::Sessions(sessions) => sessions.find(credential).await,
+            Strategy::Sessions(sessions) => sessions.as_ref().find(credential).await,
             Strategy::Hybrid { tokens, refresh } => find_hybrid(&**tokens, refresh, credential, now).await,
         };
         match found {

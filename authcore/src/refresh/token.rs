@@ -1,14 +1,12 @@
 //! The hybrid strategy's second credential.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::secret::{SecretBytes, SecretString};
 use crate::session::token::array;
-use crate::{Rejection, SessionId};
+use crate::{Rejection, SessionId, base64url};
 
 const FORMAT: u8 = 1;
 const TAGGED_LEN: usize = 1 + 16 + 8 + 32;
@@ -54,22 +52,22 @@ impl RefreshToken {
         if text.len() != Self::TEXT_LEN {
             return Err(Rejection::Malformed("a refresh token has 123 characters"));
         }
-        let mut bytes = Zeroizing::new([0; LEN]);
-        match URL_SAFE_NO_PAD.decode_slice(body, bytes.as_mut()) {
-            Ok(LEN) if bytes[0] == FORMAT => Ok(Self {
-                id: SessionId::from_bytes(array(&bytes[1..17])),
-                generation: u64::from_be_bytes(array(&bytes[17..25])),
-                secret: array(&bytes[25..57]).into(),
-                tag: array(&bytes[57..]).into(),
-            }),
-            Ok(LEN) => Err(Rejection::Malformed("a refresh token of another format")),
-            _ => Err(Rejection::Malformed("a refresh token is base64url")),
+        let bytes: [u8; LEN] =
+            base64url::decode_array(body).ok_or(Rejection::Malformed("a refresh token is base64url"))?;
+        if bytes[0] != FORMAT {
+            return Err(Rejection::Malformed("a refresh token of another format"));
         }
+        Ok(Self {
+            id: SessionId::from_bytes(array(&bytes[1..17])),
+            generation: u64::from_be_bytes(array(&bytes[17..25])),
+            secret: array(&bytes[25..57]).into(),
+            tag: array(&bytes[57..]).into(),
+        })
     }
 
     /// Whether digest and tag are those of the session, both compared in constant time (rule R8).
     pub(crate) fn is_proved(&self, secret_digest: &SecretBytes<32>, mac_key: &SecretBytes<32>) -> bool {
-        let secret = SecretBytes::digest_of(self.secret.expose()).ct_eq(secret_digest);
+        let secret = secret_digest.is_digest_of(self.secret.expose());
         let tag = tag(&tagged(self.id, self.generation, &self.secret), mac_key).ct_eq(&self.tag);
         secret & tag
     }
@@ -86,7 +84,7 @@ impl RefreshToken {
         bytes[TAGGED_LEN..].copy_from_slice(self.tag.expose());
         let mut text = String::with_capacity(Self::TEXT_LEN);
         text.push_str(Self::PREFIX);
-        URL_SAFE_NO_PAD.encode_string(bytes.as_ref(), &mut text);
+        base64url::push(bytes.as_ref(), &mut text);
         SecretString::new(text)
     }
 }

@@ -33,8 +33,9 @@ impl Sessions {
     }
 
     /// The store that they live in.
-    pub fn store(&self) -> &Arc<dyn SessionStore> {
-        &self.store
+    pub fn store(&self) -> &dyn SessionStore {
+        // Not the `Arc`, whose own implementation would cost another boxed future for every call.
+        &*self.store
     }
 
     /// How long they live, and how many one subject may have.
@@ -56,7 +57,7 @@ impl Sessions {
             Ok(()) => Ok(record),
             Err(error) => {
                 // The client never gets the credential, so a session that stays behind admits nobody.
-                let _ = self.store.remove(record.id()).await;
+                let _ = self.store().remove(record.id()).await;
                 Err(error)
             }
         }
@@ -86,7 +87,7 @@ impl Sessions {
             };
             self.policy.slide(&mut parts, now);
             let record = SessionRecord::from_parts(parts)?;
-            match self.store.insert(&record).await? {
+            match self.store().insert(&record).await? {
                 Inserted::Done => return Ok(record),
                 Inserted::Conflict => {}
             }
@@ -101,7 +102,7 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<(), Error> {
         if let Some(replaced) = replaces {
-            self.store.remove(replaced).await?;
+            self.store().remove(replaced).await?;
         }
         let Some(limit) = self.policy.limit() else { return Ok(()) };
         let mut all = self.list_live(record.subject(), now).await?;
@@ -111,14 +112,14 @@ impl Sessions {
         all.sort_unstable_by_key(|session| (session.created_at(), session.id()));
         all.truncate(all.len() - limit);
         for oldest in &all {
-            self.store.remove(oldest.id()).await?;
+            self.store().remove(oldest.id()).await?;
         }
         if all.iter().any(|oldest| oldest.id() == record.id()) { Err(Error::SessionLimit) } else { Ok(()) }
     }
 
     /// The stored record with this id, of our kind of credential.
     pub(crate) async fn load(&self, id: SessionId) -> Result<Option<SessionRecord>, Error> {
-        match self.store.load(id).await? {
+        match self.store().load(id).await? {
             Some(record) if record.id() != id => {
                 Err(StoreError::corrupt("the store answered with another session").into())
             }
@@ -136,7 +137,7 @@ impl Sessions {
             return Ok(record);
         }
         let next = record.next(|parts| self.policy.slide(parts, now));
-        match self.store.replace(&next, record.version()).await {
+        match self.store().replace(&next, record.version()).await {
             Ok(Replaced::Done) => Ok(next),
             Ok(Replaced::Gone) => Err(Rejection::SessionEnded.into()),
             Ok(Replaced::Stale) | Err(_) => Ok(record),
@@ -174,7 +175,7 @@ impl Sessions {
                 self.policy.slide(parts, now);
             });
             outcome?;
-            match self.store.replace(&next, record.version()).await? {
+            match self.store().replace(&next, record.version()).await? {
                 Replaced::Done => return Ok(next),
                 Replaced::Stale => {}
                 Replaced::Gone => return Err(Rejection::SessionEnded.into()),
@@ -189,15 +190,15 @@ impl Sessions {
         subject: &Subject,
         now: Timestamp,
     ) -> Result<Vec<SessionRecord>, Error> {
-        let mut all = self.store.list(subject).await?;
+        let mut all = self.store().list(subject).await?;
         all.retain(|record| SessionPolicy::check_live(record, now).is_ok() && record.subject() == subject);
         Ok(all)
     }
 
     /// Removes one session of the subject; `false` if there is none of this id, or it is somebody else's.
     pub(crate) async fn remove_of(&self, subject: &Subject, id: SessionId) -> Result<bool, Error> {
-        match self.store.load(id).await? {
-            Some(record) if record.subject() == subject => Ok(self.store.remove(id).await?),
+        match self.store().load(id).await? {
+            Some(record) if record.subject() == subject => Ok(self.store().remove(id).await?),
             _ => Ok(false),
         }
     }

@@ -3,11 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use crate::secret::fill_random;
-use crate::{Error, Subject};
+use crate::{Error, Subject, base64url};
 
 /// The public handle of a session, 128 bits.
 ///
@@ -54,7 +51,7 @@ impl SessionId {
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [0; Self::TEXT_LEN];
-        let written = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
+        let written = base64url::encode(&self.0, &mut text);
         f.pad(std::str::from_utf8(&text[..written]).map_err(|_| fmt::Error)?)
     }
 }
@@ -75,14 +72,10 @@ impl FromStr for SessionId {
     type Err = InvalidSessionId;
 
     fn from_str(text: &str) -> Result<Self, InvalidSessionId> {
-        let mut bytes = [0; 16];
         if text.len() != Self::TEXT_LEN {
             return Err(InvalidSessionId);
         }
-        match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
-            Ok(16) => Ok(Self(bytes)),
-            _ => Err(InvalidSessionId),
-        }
+        base64url::decode_array(text).map(Self).ok_or(InvalidSessionId)
     }
 }
 

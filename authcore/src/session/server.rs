@@ -52,7 +52,7 @@ impl ServerSessions {
         let Some(record) = self.0.load(token.id).await? else { return Ok(None) };
         match record.credential() {
             StoredCredential::Session { secret_digest }
-                if secret_digest.ct_eq(&SecretBytes::digest_of(token.secret.expose())) =>
+                if secret_digest.is_digest_of(token.secret.expose()) =>
             {
                 Ok(Some(record))
             }

@@ -1,11 +1,9 @@
 //! The stateful credential.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use crate::secret::{SecretBytes, SecretString};
-use crate::{Rejection, SessionId};
+use crate::{Rejection, SessionId, base64url};
 
 /// What a client of the stateful strategy holds: a session id and a secret of 256 bits.
 ///
@@ -27,14 +25,11 @@ impl SessionToken {
         if text.len() != Self::LEN {
             return Err(Rejection::Malformed("a session token has 68 characters"));
         }
-        let mut bytes = Zeroizing::new([0; 48]);
-        match URL_SAFE_NO_PAD.decode_slice(body, bytes.as_mut()) {
-            Ok(48) => {
-                let (id, secret) = bytes.split_at(16);
-                Ok(Self { id: SessionId::from_bytes(array(id)), secret: array(secret).into() })
-            }
-            _ => Err(Rejection::Malformed("a session token is base64url")),
-        }
+        // Not wiped: the same bytes stand in the request that they came in.
+        let bytes: [u8; 48] =
+            base64url::decode_array(body).ok_or(Rejection::Malformed("a session token is base64url"))?;
+        let (id, secret) = bytes.split_at(16);
+        Ok(Self { id: SessionId::from_bytes(array(id)), secret: array(secret).into() })
     }
 
     /// What the client is given.
@@ -44,7 +39,7 @@ impl SessionToken {
         bytes[16..].copy_from_slice(self.secret.expose());
         let mut text = String::with_capacity(Self::LEN);
         text.push_str(Self::PREFIX);
-        URL_SAFE_NO_PAD.encode_string(bytes.as_ref(), &mut text);
+        base64url::push(bytes.as_ref(), &mut text);
         SecretString::new(text)
     }
 }

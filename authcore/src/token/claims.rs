@@ -12,36 +12,12 @@ use serde::de::{
     self, DeserializeSeed, Error as _, IgnoredAny, IntoDeserializer as _, MapAccess, SeqAccess, Visitor,
 };
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
+use serde_json::value::RawValue;
 
 use super::codec::Text;
 use super::validation::Policy;
-use crate::claims::reserved;
+use crate::claims::Reserved;
 use crate::{Rejection, SessionId, Timestamp};
-
-/// What is done with the members that are not the application's.
-trait Registry<'de> {
-    /// Reads the value of `name` if it is a registered claim, and says whether it was.
-    fn take<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error>;
-}
-
-/// The application's claims alone, from a payload that was verified before.
-pub(crate) struct ApplicationClaims;
-
-impl ApplicationClaims {
-    pub(crate) fn read<'de, T: Deserialize<'de>>(payload: &'de str) -> Option<T> {
-        read_with(payload, &mut Self)
-    }
-}
-
-impl<'de> Registry<'de> for ApplicationClaims {
-    fn take<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-        if reserved(name).is_none() {
-            return Ok(false);
-        }
-        map.next_value::<IgnoredAny>()?;
-        Ok(true)
-    }
-}
 
 /// The registered claims of a payload, checked for type and for being there once.
 pub(super) struct Registered<'de, 'p> {
@@ -60,7 +36,8 @@ pub(super) struct Registered<'de, 'p> {
 }
 
 impl<'de, 'p> Registered<'de, 'p> {
-    /// Reads `payload`. With `recognised`, issuer and audience stood before it and were checked as bytes.
+    /// Reads `payload`, and the application's claims in it as a `T`. With `recognised`, issuer and audience stood
+    /// before it and were checked as bytes.
     pub(super) fn read<T: Deserialize<'de>>(
         payload: &'de str,
         policy: &'p Policy,
@@ -68,7 +45,7 @@ impl<'de, 'p> Registered<'de, 'p> {
     ) -> Result<(Self, T), Rejection> {
         let mut registered = Self {
             policy,
-            seen: if recognised { ISS | AUD } else { 0 },
+            seen: if recognised { Reserved::Iss.bit() | Reserved::Aud.bit() } else { 0 },
             fault: None,
             issuer_matches: recognised,
             audience_matches: recognised,
@@ -80,79 +57,62 @@ impl<'de, 'p> Registered<'de, 'p> {
             session_id: None,
             epoch: None,
         };
-        match read_with(payload, &mut registered) {
+        match registered.parse(payload) {
             Some(claims) => Ok((registered, claims)),
             None => Err(registered
                 .fault
                 .unwrap_or(Rejection::Malformed("the payload is not a JSON object of the expected claims"))),
         }
     }
-}
 
-const ISS: u16 = 1;
-const AUD: u16 = 1 << 1;
-
-impl<'de> Registry<'de> for Registered<'de, '_> {
-    fn take<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-        let Some(name) = reserved(name) else { return Ok(false) };
-        let bit = match name {
-            "iss" => ISS,
-            "aud" => AUD,
-            "sub" => 1 << 2,
-            "exp" => 1 << 3,
-            "nbf" => 1 << 4,
-            "iat" => 1 << 5,
-            "auth_time" => 1 << 6,
-            "sid" => 1 << 7,
-            "epoch" => 1 << 8,
-            "jti" => 1 << 9,
-            "client_id" => 1 << 10,
-            "act" => 1 << 11,
-            "may_act" => 1 << 12,
-            "azp" => 1 << 13,
-            "nonce" => 1 << 14,
-            // A token bound to a key that we cannot check is not a bearer token (RFC 7800, RFC 9449).
-            _ => return self.fail(name),
-        };
-        if self.seen & bit != 0 {
-            return self.fail(name);
-        }
-        self.seen |= bit;
-        self.value(name, map).or_else(|_: A::Error| self.fail(name))
+    fn parse<T: Deserialize<'de>>(&mut self, payload: &'de str) -> Option<T> {
+        let mut input = serde_json::Deserializer::from_str(payload);
+        let claims = input.deserialize_map(Payload { registered: self, claims: PhantomData::<T> }).ok()?;
+        input.end().ok()?;
+        Some(claims)
     }
-}
 
-impl<'de> Registered<'de, '_> {
-    fn value<A: MapAccess<'de>>(&mut self, name: &'static str, map: &mut A) -> Result<bool, A::Error> {
-        match name {
-            "iss" => {
+    /// Reads the value of a registered claim.
+    fn take<A: MapAccess<'de>>(&mut self, claim: Reserved, map: &mut A) -> Result<(), A::Error> {
+        // A token bound to a key that we cannot check is not a bearer token (RFC 7800, RFC 9449).
+        if self.seen & claim.bit() != 0 || claim == Reserved::Cnf {
+            return self.fail(claim);
+        }
+        self.seen |= claim.bit();
+        self.value(claim, map).or_else(|_: A::Error| self.fail(claim))
+    }
+
+    fn value<A: MapAccess<'de>>(&mut self, claim: Reserved, map: &mut A) -> Result<(), A::Error> {
+        match claim {
+            Reserved::Iss => {
                 let issuer = map.next_value::<Text<'de>>()?;
                 self.issuer_matches = self.policy.accepts_issuer(&issuer.0);
             }
-            "aud" => self.audience_matches = map.next_value_seed(Audience(self.policy))?,
-            "sub" => self.subject = Some(map.next_value::<Text<'de>>()?.0),
-            "exp" => self.expires_at = Some(map.next_value::<NumericDate>()?.0),
-            "nbf" => self.not_before = Some(map.next_value::<NumericDate>()?.0),
-            "iat" => self.issued_at = Some(map.next_value::<NumericDate>()?.0),
-            "auth_time" => self.authenticated_at = Some(map.next_value::<NumericDate>()?.0),
-            "sid" if self.policy.is_own() => {
+            Reserved::Aud => self.audience_matches = map.next_value_seed(Audience(self.policy))?,
+            Reserved::Sub => self.subject = Some(map.next_value::<Text<'de>>()?.0),
+            Reserved::Exp => self.expires_at = Some(map.next_value::<NumericDate>()?.0),
+            Reserved::Nbf => self.not_before = Some(map.next_value::<NumericDate>()?.0),
+            Reserved::Iat => self.issued_at = Some(map.next_value::<NumericDate>()?.0),
+            Reserved::AuthTime => self.authenticated_at = Some(map.next_value::<NumericDate>()?.0),
+            Reserved::Sid if self.policy.is_own() => {
                 let id = map.next_value::<Text<'de>>()?;
                 self.session_id = Some(id.0.parse().map_err(A::Error::custom)?);
             }
-            "epoch" if self.policy.is_own() => self.epoch = Some(map.next_value()?),
-            "jti" | "client_id" | "sid" | "azp" | "nonce" => {
+            Reserved::Epoch if self.policy.is_own() => self.epoch = Some(map.next_value()?),
+            Reserved::Jti | Reserved::ClientId | Reserved::Sid | Reserved::Azp | Reserved::Nonce => {
                 map.next_value::<Text<'de>>()?;
             }
-            _ => {
+            Reserved::Epoch | Reserved::Cnf | Reserved::Act | Reserved::MayAct => {
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Remembers which claim is at fault, and stops the parse.
-    fn fail<E: de::Error>(&mut self, name: &'static str) -> Result<bool, E> {
-        self.fault = Some(Rejection::InvalidClaim(name));
+    #[cold]
+    fn fail<E: de::Error>(&mut self, claim: Reserved) -> Result<(), E> {
+        self.fault = Some(Rejection::InvalidClaim(claim.name()));
         Err(E::custom("invalid registered claim"))
     }
 }
@@ -220,20 +180,12 @@ impl<'de> Visitor<'de> for Audience<'_> {
     }
 }
 
-/// Parses `payload` as a `T`, with what `registry` takes taken out.
-fn read_with<'de, T: Deserialize<'de>, R: Registry<'de>>(payload: &'de str, registry: &mut R) -> Option<T> {
-    let mut input = serde_json::Deserializer::from_str(payload);
-    let claims = input.deserialize_map(Payload { registry, claims: PhantomData::<T> }).ok()?;
-    input.end().ok()?;
-    Some(claims)
-}
-
-struct Payload<'r, R, T> {
-    registry: &'r mut R,
+struct Payload<'r, 'de, 'p, T> {
+    registered: &'r mut Registered<'de, 'p>,
     claims: PhantomData<T>,
 }
 
-impl<'de, R: Registry<'de>, T: Deserialize<'de>> Visitor<'de> for Payload<'_, R, T> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Payload<'_, 'de, '_, T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -241,22 +193,23 @@ impl<'de, R: Registry<'de>, T: Deserialize<'de>> Visitor<'de> for Payload<'_, R,
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-        T::deserialize(Members { map, registry: self.registry })
+        T::deserialize(Members { map, registered: self.registered })
     }
 }
 
-/// The application's members of a payload.
-struct Members<'r, A, R> {
+/// The application's members of a payload; the registered ones are taken out as they come.
+struct Members<'r, 'de, 'p, A> {
     map: A,
-    registry: &'r mut R,
+    registered: &'r mut Registered<'de, 'p>,
 }
 
-impl<'de, A: MapAccess<'de>, R: Registry<'de>> MapAccess<'de> for Members<'_, A, R> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<'_, 'de, '_, A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
         while let Some(Text(name)) = self.map.next_key()? {
-            if self.registry.take(&name, &mut self.map)? {
+            if let Some(claim) = Reserved::of(&name) {
+                self.registered.take(claim, &mut self.map)?;
                 continue;
             }
             return match name {
@@ -273,7 +226,7 @@ impl<'de, A: MapAccess<'de>, R: Registry<'de>> MapAccess<'de> for Members<'_, A,
     }
 }
 
-impl<'de, A: MapAccess<'de>, R: Registry<'de>> Deserializer<'de> for Members<'_, A, R> {
+impl<'de, A: MapAccess<'de>> Deserializer<'de> for Members<'_, 'de, '_, A> {
     type Error = A::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, A::Error> {
@@ -307,19 +260,73 @@ impl<'de, A: MapAccess<'de>, R: Registry<'de>> Deserializer<'de> for Members<'_,
     }
 }
 
+/// The application's claims as text: one JSON object of its members as the payload has them, in their order.
+pub(super) struct ClaimsText(pub(super) String);
+
+impl<'de> Deserialize<'de> for ClaimsText {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct Copy;
+
+        impl<'de> Visitor<'de> for Copy {
+            type Value = ClaimsText;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ClaimsText, A::Error> {
+                let mut text = String::with_capacity(64);
+                let mut separator = '{';
+                while let Some(Text(name)) = map.next_key()? {
+                    let value: &RawValue = map.next_value()?;
+                    text.push(separator);
+                    separator = ',';
+                    match name {
+                        // Borrowed means that it has no escapes.
+                        Cow::Borrowed(name) => text.extend(["\"", name, "\":", value.get()]),
+                        Cow::Owned(name) => {
+                            let name = serde_json::to_string(&name).map_err(A::Error::custom)?;
+                            text.extend([&name, ":", value.get()]);
+                        }
+                    }
+                }
+                text.push_str(if separator == '{' { "{}" } else { "}" });
+                Ok(ClaimsText(text))
+            }
+        }
+
+        input.deserialize_map(Copy)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::time::Duration;
 
     use super::*;
 
     const PAYLOAD: &str =
-        r#"{"iss":"x","role":"admin","sub":"a","n\u0061me":"Ada","exp":12,"levels":[1,{"sub":2}]}"#;
+        r#"{"iss":"x","role":"admin","sub":"a","n\u0061\"me":"Ada","exp":12,"levels":[1,{"sub":2}]}"#;
+
+    fn policy() -> Policy {
+        Policy {
+            issuer: None,
+            audiences: Vec::new(),
+            max_lifetime: Duration::MAX,
+            any_type: false,
+            foreign: false,
+        }
+    }
+
+    fn read<'de, T: Deserialize<'de>>(payload: &'de str) -> Option<T> {
+        Some(Registered::read(payload, &policy(), false).ok()?.1)
+    }
 
     #[test]
     fn t13_the_application_sees_its_own_members_only() {
-        let all: BTreeMap<String, serde_json::Value> = ApplicationClaims::read(PAYLOAD).unwrap();
-        assert_eq!(all.keys().collect::<Vec<_>>(), ["levels", "name", "role"]);
+        let all: BTreeMap<String, serde_json::Value> = read(PAYLOAD).unwrap();
+        assert_eq!(all.keys().collect::<Vec<_>>(), ["levels", "na\"me", "role"]);
         assert_eq!(all["levels"][1]["sub"], 2, "nested members are the application's");
 
         #[derive(Deserialize)]
@@ -327,10 +334,20 @@ mod tests {
         #[expect(dead_code, reason = "only parsed")]
         struct Strict<'a> {
             role: &'a str,
+            #[serde(rename = "na\"me")]
             name: &'a str,
             levels: serde_json::Value,
         }
-        assert_eq!(ApplicationClaims::read::<Strict<'_>>(PAYLOAD).unwrap().role, "admin");
+        assert_eq!(read::<Strict<'_>>(PAYLOAD).unwrap().role, "admin");
+    }
+
+    #[test]
+    fn t13_claims_are_copied_as_they_stand() {
+        let text = |payload| read::<ClaimsText>(payload).unwrap().0;
+        assert_eq!(text(PAYLOAD), r#"{"role":"admin","na\"me":"Ada","levels":[1,{"sub":2}]}"#);
+        assert_eq!(text(r#"{ "exp" : 1 , "x" : 1.10e3 , "y" : "\u00e9" }"#), r#"{"x":1.10e3,"y":"\u00e9"}"#);
+        assert_eq!(text(r#"{"exp":1}"#), "{}");
+        assert!(read::<ClaimsText>("[]").is_none());
     }
 
     #[test]
@@ -347,11 +364,11 @@ mod tests {
             Role(String),
         }
         let (token, plain) = (r#"{"exp":1,"role":"admin"}"#, r#"{"role":"admin"}"#);
-        assert_eq!(ApplicationClaims::read::<Newtype>(token), serde_json::from_str(plain).ok());
-        assert_eq!(ApplicationClaims::read::<Option<Role>>(token), serde_json::from_str(plain).ok());
-        assert_eq!(ApplicationClaims::read::<Tagged>(token), serde_json::from_str(plain).ok());
-        assert_eq!(ApplicationClaims::read::<serde_json::Value>(token), serde_json::from_str(plain).ok());
-        assert_eq!(ApplicationClaims::read::<u32>(token), None);
-        assert_eq!(ApplicationClaims::read::<()>(token), None);
+        assert_eq!(read::<Newtype>(token), serde_json::from_str(plain).ok());
+        assert_eq!(read::<Option<Role>>(token), serde_json::from_str(plain).ok());
+        assert_eq!(read::<Tagged>(token), serde_json::from_str(plain).ok());
+        assert_eq!(read::<serde_json::Value>(token), serde_json::from_str(plain).ok());
+        assert_eq!(read::<u32>(token), None);
+        assert_eq!(read::<()>(token), None);
     }
 }

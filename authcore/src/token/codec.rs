@@ -3,18 +3,18 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use subtle::ConstantTimeEq as _;
 
-use crate::Rejection;
+use crate::secret::ct_eq;
+use crate::{Rejection, base64url};
 
 /// The longest token that is looked at, in bytes (rule T8).
 pub(super) const MAX_TOKEN_LEN: usize = 8 * 1024;
 /// The longest header, decoded, in bytes (rule T8).
-const MAX_HEADER_LEN: usize = 512;
+pub(super) const MAX_HEADER_LEN: usize = 512;
+/// Room for a decoded header.
+pub(super) type HeaderBuffer = [u8; MAX_HEADER_LEN];
 /// The most parameters of a header (rule T8).
 const MAX_HEADER_PARAMETERS: usize = 16;
 /// The longest payload that a token can hold, and one byte for the brace of a recognised one.
@@ -59,7 +59,7 @@ pub(super) struct EncodedTag {
 impl EncodedTag {
     pub(super) fn new(tag: &[u8]) -> Self {
         let mut text = [0; 88];
-        let len = URL_SAFE_NO_PAD.encode_slice(tag, &mut text).unwrap_or(0);
+        let len = base64url::encode(tag, &mut text);
         Self { text, len }
     }
 
@@ -69,53 +69,50 @@ impl EncodedTag {
 
     /// Whether `signature` is this tag, in constant time.
     pub(super) fn matches(&self, signature: &str) -> bool {
-        self.len != 0 && self.as_bytes().ct_eq(signature.as_bytes()).into()
+        self.len != 0 && ct_eq(self.as_bytes(), signature.as_bytes())
     }
 }
 
 /// Decodes a segment strictly: no padding, no other alphabet, no stray trailing bits (rule T8).
 pub(super) fn decode<'b>(segment: &str, buffer: &'b mut [u8]) -> Result<&'b [u8], Rejection> {
-    match URL_SAFE_NO_PAD.decode_slice(segment, buffer) {
-        Ok(len) => Ok(&buffer[..len]),
-        Err(_) => Err(Rejection::Malformed("a segment is not base64url")),
-    }
+    let len = base64url::decode(segment, buffer).ok_or(Rejection::Malformed("a segment is not base64url"))?;
+    Ok(&buffer[..len])
 }
 
 /// What a token's header says of itself: used to find the key and check its rules, never to choose them.
 #[derive(Default)]
-pub(super) struct Header {
-    pub(super) algorithm: Option<String>,
-    pub(super) kid: Option<String>,
-    pub(super) typ: Option<String>,
+pub(super) struct Header<'h> {
+    pub(super) algorithm: Option<Text<'h>>,
+    pub(super) kid: Option<Text<'h>>,
+    pub(super) typ: Option<Text<'h>>,
     pub(super) critical: bool,
 }
 
-impl Header {
+impl<'h> Header<'h> {
     /// Reads the header segment.
-    pub(super) fn read(segment: &str) -> Result<Self, Rejection> {
-        let mut buffer = [0; MAX_HEADER_LEN];
+    pub(super) fn read(segment: &str, buffer: &'h mut HeaderBuffer) -> Result<Self, Rejection> {
         if segment.len() > MAX_HEADER_LEN.div_ceil(3) * 4 {
             return Err(Rejection::Malformed("a header has at most 512 bytes"));
         }
-        let json = decode(segment, &mut buffer)?;
+        let json = decode(segment, buffer)?;
         let json = std::str::from_utf8(json).map_err(|_| Rejection::Malformed("a header is UTF-8"))?;
         serde_json::from_str(json)
             .map_err(|_| Rejection::Malformed("a header is a JSON object of our parameters"))
     }
 }
 
-impl<'de> Deserialize<'de> for Header {
+impl<'de> Deserialize<'de> for Header<'de> {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         struct Parameters;
 
         impl<'de> Visitor<'de> for Parameters {
-            type Value = Header;
+            type Value = Header<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a JOSE header")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header<'de>, A::Error> {
                 let mut header = Header::default();
                 let mut names: [Text<'de>; MAX_HEADER_PARAMETERS] = Default::default();
                 let mut count = 0;
@@ -184,8 +181,10 @@ mod tests {
 
     use super::*;
 
-    fn header(json: &str) -> Result<Header, Rejection> {
-        Header::read(&URL_SAFE_NO_PAD.encode(json))
+    fn header(json: &str) -> Result<bool, Rejection> {
+        let mut segment = String::new();
+        base64url::push(json.as_bytes(), &mut segment);
+        Header::read(&segment, &mut [0; MAX_HEADER_LEN]).map(|header| header.critical)
     }
 
     #[test]
@@ -232,7 +231,7 @@ mod tests {
     #[test]
     fn t3_crit_is_noticed_whatever_it_holds() {
         for value in [r#"["exp"]"#, "[]", "1", "null", r#""exp""#] {
-            assert!(header(&format!(r#"{{"alg":"HS256","crit":{value}}}"#)).unwrap().critical, "{value}");
+            assert!(header(&format!(r#"{{"alg":"HS256","crit":{value}}}"#)).unwrap(), "{value}");
         }
     }
 
@@ -240,7 +239,7 @@ mod tests {
         #[test]
         fn t12_any_text_is_split_and_read_without_panic(token in "\\PC{0,60}(\\.\\PC{0,60}){0,3}") {
             if let Ok(segments) = Segments::split(&token) {
-                let _ = Header::read(segments.header);
+                let _ = Header::read(segments.header, &mut [0; MAX_HEADER_LEN]);
                 let _ = decode(segments.payload, &mut [0; 256]);
             }
         }

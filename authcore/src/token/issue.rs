@@ -3,8 +3,6 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use super::codec::MAX_TOKEN_LEN;
@@ -12,7 +10,7 @@ use super::keys::{Key, MacState};
 use super::validation::Policy;
 use super::{AccessToken, Grant};
 use crate::secret::fill_random;
-use crate::{Error, LoginError, Timestamp};
+use crate::{Error, LoginError, Timestamp, base64url};
 
 /// What is the same in all tokens that we issue.
 pub(super) struct Issuance {
@@ -47,7 +45,11 @@ impl Issuance {
         while !payload.len().is_multiple_of(3) {
             payload.push(' ');
         }
-        format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload))
+        let mut start = String::new();
+        base64url::push(header.as_bytes(), &mut start);
+        start.push('.');
+        base64url::push(payload.as_bytes(), &mut start);
+        start
     }
 
     /// Signs a token that begins with `start`, which `mac` has already seen.
@@ -65,7 +67,7 @@ impl Issuance {
 
         let mut token = String::with_capacity(start.len() + rest.len().div_ceil(3) * 4 + 88);
         token.push_str(start);
-        URL_SAFE_NO_PAD.encode_string(rest, &mut token);
+        base64url::push(rest.as_bytes(), &mut token);
         let tag = mac.tag_of(&token.as_bytes()[start.len()..]);
         token.push('.');
         token.extend(tag.as_bytes().iter().map(|byte| char::from(*byte)));
@@ -83,12 +85,13 @@ impl Issuance {
         // Writing to a `String` cannot fail.
         let _ = write!(
             rest,
-            r#""sub":{},"client_id":{},"iat":{issued_at},"exp":{expires_at},"auth_time":{},"jti":"{}""#,
+            r#""sub":{},"client_id":{},"iat":{issued_at},"exp":{expires_at},"auth_time":{},"jti":""#,
             json(grant.subject.as_str()),
             self.client_id,
             grant.authenticated_at.as_secs(),
-            URL_SAFE_NO_PAD.encode(jti),
         );
+        base64url::push(&jti, &mut rest);
+        rest.push('"');
         if let Some((id, epoch)) = grant.session {
             let _ = write!(rest, r#","sid":"{id}","epoch":{epoch}"#);
         }

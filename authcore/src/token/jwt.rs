@@ -6,23 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
-use super::claims::Registered;
-use super::codec::{self, EncodedTag, Header, MAX_PAYLOAD_LEN, Segments};
+use super::builder::JwtBuilder;
+use super::claims::{ClaimsText, Registered};
+use super::codec::{self, EncodedTag, Header, MAX_HEADER_LEN, MAX_PAYLOAD_LEN, Segments};
 use super::issue::Issuance;
 use super::keys::{Key, KeyRing, MacState};
 use super::validation::{Expiry, Policy};
 use super::{AccessToken, Grant, TokenStrategy};
 use crate::principal::VerifiedToken;
-use crate::{ConfigError, Error, Principal, Rejection, SessionId, Subject, Timestamp};
-
-/// The longest lifetime and the longest cap that can be configured (rule T7).
-const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-const DEFAULT_LIFETIME: Duration = Duration::from_secs(15 * 60);
-const MAX_LEEWAY: Duration = Duration::from_secs(10 * 60);
-/// The most bytes of an issuer and of all audiences, so that every token with claims within their limit fits.
-const MAX_NAME_LEN: usize = 255;
+use crate::{Error, Principal, Rejection, SessionId, Subject, Timestamp};
 
 /// JSON Web Tokens of type `at+jwt` (RFC 9068), signed with HMAC (RFC 7518).
 ///
@@ -52,14 +45,14 @@ struct Inner {
     leeway: Duration,
 }
 
-struct TrustedKey {
-    key: Key,
-    policy: usize,
+pub(super) struct TrustedKey {
+    pub(super) key: Key,
+    pub(super) policy: usize,
 }
 
 /// How a token begins that one of our keys signed for our issuer and audience: header, dot, and the start of the
 /// payload. Whatever follows under the signature, these bytes need not be decoded or hashed again.
-struct Recognised {
+pub(super) struct Recognised {
     start: String,
     mac: MacState,
 }
@@ -67,17 +60,17 @@ struct Recognised {
 impl Jwt {
     /// Starts building; an issuer and an audience are required, or waived by name.
     pub fn builder(keys: KeyRing) -> JwtBuilder {
-        JwtBuilder {
-            keys,
-            issuer: Setting::Missing,
-            audiences: Setting::Missing,
-            client_id: "first-party".to_owned(),
-            lifetime: DEFAULT_LIFETIME,
-            max_lifetime: DEFAULT_LIFETIME,
-            leeway: Duration::from_secs(30),
-            any_type: false,
-            trusted: Vec::new(),
-        }
+        JwtBuilder::new(keys)
+    }
+
+    pub(super) fn new(
+        keys: Vec<TrustedKey>,
+        policies: Vec<Policy>,
+        recognised: Vec<Recognised>,
+        issuance: Issuance,
+        leeway: Duration,
+    ) -> Self {
+        Self(Arc::new(Inner { keys, policies, recognised, issuance, leeway }))
     }
 
     /// Verifies `token` and reads its application claims as a `T` in one pass, allocating nothing (unless texts in
@@ -113,8 +106,22 @@ impl Jwt {
 
     fn principal(&self, token: &str, now: Timestamp, expiry: Expiry) -> Result<Principal, Rejection> {
         let signed = self.0.check_signature(token)?;
-        let payload = signed.decode_owned()?;
-        let (registered, IgnoredAny) = Registered::read(&payload, signed.policy, signed.recognised)?;
+        if signed.decoded_len() <= SMALL_PAYLOAD_LEN {
+            self.principal_of(&signed, &mut [0; SMALL_PAYLOAD_LEN], now, expiry)
+        } else {
+            self.principal_of(&signed, &mut vec![0; signed.decoded_len()], now, expiry)
+        }
+    }
+
+    fn principal_of(
+        &self,
+        signed: &Signed<'_, '_>,
+        buffer: &mut [u8],
+        now: Timestamp,
+        expiry: Expiry,
+    ) -> Result<Principal, Rejection> {
+        let payload = signed.decode(buffer)?;
+        let (registered, ClaimsText(claims)) = Registered::read(payload, signed.policy, signed.recognised)?;
         let (issued_at, expires_at) = signed.policy.check(&registered, now, self.0.leeway, expiry)?;
         let subject = registered.subject.ok_or(Rejection::InvalidClaim("sub"))?;
         let session = match (registered.session_id, registered.epoch) {
@@ -129,10 +136,13 @@ impl Jwt {
             issued_at,
             authenticated_at: registered.authenticated_at.unwrap_or(issued_at),
             expires_at,
-            payload,
+            claims,
         }))
     }
 }
+
+/// Payloads up to this length are decoded on the stack.
+const SMALL_PAYLOAD_LEN: usize = 1024;
 
 fn check_subject(subject: &str) -> Result<(), Rejection> {
     if subject.is_empty() || subject.len() > Subject::MAX_LEN || subject.contains('\0') {
@@ -186,10 +196,11 @@ impl Inner {
             }
         }
         let segments = Segments::split(token)?;
-        let header = Header::read(segments.header)?;
+        let mut buffer = [0; MAX_HEADER_LEN];
+        let header = Header::read(segments.header, &mut buffer)?;
         let TrustedKey { key, policy } = self.key_for(&header)?;
         let policy = &self.policies[*policy];
-        policy.check_type(header.typ.as_deref())?;
+        policy.check_type(header.typ.as_ref().map(|typ| &*typ.0))?;
         verify_tag(&key.mac.tag_of(segments.signed.as_bytes()), segments.signature)?;
         Ok(Signed { policy, payload: segments.payload, recognised: false })
     }
@@ -203,17 +214,17 @@ impl Inner {
     }
 
     /// `kid` selects among the configured keys; the algorithm must be the key's own (rules T1 to T3).
-    fn key_for(&self, header: &Header) -> Result<&TrustedKey, Rejection> {
+    fn key_for(&self, header: &Header<'_>) -> Result<&TrustedKey, Rejection> {
         if header.critical {
             return Err(Rejection::CriticalExtension);
         }
         let trusted = match (&header.kid, &self.keys[..]) {
-            (Some(kid), keys) => keys.iter().find(|trusted| trusted.key.kid() == kid),
+            (Some(kid), keys) => keys.iter().find(|trusted| trusted.key.kid() == kid.0),
             (None, [only]) => Some(only),
             (None, _) => None,
         };
         let trusted = trusted.ok_or(Rejection::UnknownKey)?;
-        if header.algorithm.as_deref() != Some(trusted.key.algorithm().name()) {
+        if header.algorithm.as_ref().is_none_or(|algorithm| algorithm.0 != trusted.key.algorithm().name()) {
             return Err(Rejection::WrongAlgorithm);
         }
         Ok(trusted)
@@ -237,19 +248,15 @@ impl Signed<'_, '_> {
         let start = usize::from(self.recognised);
         buffer[..start].fill(b'{');
         let decoded = codec::decode(self.payload, &mut buffer[start..])?.len();
-        std::str::from_utf8(&buffer[..start + decoded]).map_err(|_| NOT_UTF8)
+        std::str::from_utf8(&buffer[..start + decoded])
+            .map_err(|_| Rejection::Malformed("the payload is not UTF-8"))
     }
 
-    fn decode_owned(&self) -> Result<Box<str>, Rejection> {
-        let start = usize::from(self.recognised);
-        let mut buffer = vec![b'{'; start + self.payload.len() * 3 / 4];
-        let decoded = codec::decode(self.payload, &mut buffer[start..])?.len();
-        buffer.truncate(start + decoded);
-        String::from_utf8(buffer).map(String::into_boxed_str).map_err(|_| NOT_UTF8)
+    /// How much room the payload takes.
+    const fn decoded_len(&self) -> usize {
+        self.recognised as usize + self.payload.len() * 3 / 4
     }
 }
-
-const NOT_UTF8: Rejection = Rejection::Malformed("the payload is not UTF-8");
 
 /// Room for one decoded payload, to be used again and again: see [`Jwt::verify_claims`].
 #[derive(Clone)]
@@ -302,250 +309,11 @@ impl<T> fmt::Debug for VerifiedClaims<'_, T> {
     }
 }
 
-/// A setting without a default.
-#[derive(Debug, Clone)]
-enum Setting<T> {
-    Missing,
-    Waived,
-    Given(T),
-}
-
-/// Builds a [`Jwt`].
-#[derive(Debug, Clone)]
-#[must_use]
-pub struct JwtBuilder {
-    keys: KeyRing,
-    issuer: Setting<String>,
-    audiences: Setting<Vec<Box<str>>>,
-    client_id: String,
-    lifetime: Duration,
-    max_lifetime: Duration,
-    leeway: Duration,
-    any_type: bool,
-    trusted: Vec<TrustedIssuer>,
-}
-
-impl JwtBuilder {
-    /// Who issues the tokens: `iss`, written and required.
-    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.issuer = Setting::Given(issuer.into());
-        self
-    }
-
-    /// Whom the tokens are for: `aud`, written and required. More than one may be given, of which a token must
-    /// name one.
-    pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        let audience = audience.into().into_boxed_str();
-        match &mut self.audiences {
-            Setting::Given(audiences) => audiences.push(audience),
-            other => *other = Setting::Given(vec![audience]),
-        }
-        self
-    }
-
-    /// Writes no `iss` and accepts any.
-    ///
-    /// # Security
-    ///
-    /// For tests and for keys that nothing else in the world uses: every issuer that shares the key is accepted.
-    pub fn dangerous_any_issuer(mut self) -> Self {
-        self.issuer = Setting::Waived;
-        self
-    }
-
-    /// Writes no `aud` and accepts any.
-    ///
-    /// # Security
-    ///
-    /// A token that another service was given for itself opens this one too.
-    pub fn dangerous_any_audience(mut self) -> Self {
-        self.audiences = Setting::Waived;
-        self
-    }
-
-    /// The OAuth client that tokens are issued to: `client_id`, which RFC 9068 requires. Default `first-party`:
-    /// the application itself.
-    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
-        self.client_id = client_id.into();
-        self
-    }
-
-    /// How long tokens live, in whole seconds; default 15 minutes (rule T7). Shorter is safer: nothing ends a token
-    /// earlier.
-    pub const fn lifetime(mut self, lifetime: Duration) -> Self {
-        self.lifetime = lifetime;
-        self
-    }
-
-    /// The longest lifetime that is issued or accepted: default 15 minutes, at most 24 hours (rule T7).
-    pub const fn max_lifetime(mut self, cap: Duration) -> Self {
-        self.max_lifetime = cap;
-        self
-    }
-
-    /// How far the clocks of issuer and verifier may be apart: default 30 seconds, at most 10 minutes (rule T6).
-    pub const fn leeway(mut self, leeway: Duration) -> Self {
-        self.leeway = leeway;
-        self
-    }
-
-    /// Accepts our own issuer's tokens whatever their `typ` (rule T4); needs an issuer and an audience.
-    ///
-    /// # Security
-    ///
-    /// Anything that the keys sign is then an access token, an ID token too.
-    pub const fn any_token_type(mut self) -> Self {
-        self.any_type = true;
-        self
-    }
-
-    /// Accepts the tokens of another issuer too.
-    pub fn trusting(mut self, issuer: TrustedIssuer) -> Self {
-        self.trusted.push(issuer);
-        self
-    }
-
-    /// Checks the settings and does the work that would otherwise be done for every token.
-    ///
-    /// # Errors
-    ///
-    /// If no issuer or audience was given or waived, if one is empty or longer than 255 bytes, if a lifetime is
-    /// under a second or above its cap, if the leeway or a cap is above its limit, or if two keys have the same
-    /// id.
-    pub fn build(self) -> Result<Jwt, ConfigError> {
-        let issuer = match self.issuer {
-            Setting::Missing => return Err(ConfigError::new("no issuer was given")),
-            Setting::Waived => None,
-            Setting::Given(issuer) => Some(Arc::from(check_name(issuer)?)),
-        };
-        let audiences = match self.audiences {
-            Setting::Missing => return Err(ConfigError::new("no audience was given")),
-            Setting::Waived => Vec::new(),
-            Setting::Given(audiences) => audiences,
-        };
-        check_audiences(&audiences)?;
-        if self.any_type && (issuer.is_none() || audiences.is_empty()) {
-            return Err(ConfigError::new("any token type needs an issuer and an audience"));
-        }
-        check_cap(self.max_lifetime)?;
-        if self.lifetime < Duration::from_secs(1) || self.lifetime > self.max_lifetime {
-            return Err(ConfigError::new("the token lifetime is under a second or above its cap"));
-        }
-        if self.leeway > MAX_LEEWAY {
-            return Err(ConfigError::new("the leeway is above 10 minutes"));
-        }
-        let client_id = check_name(self.client_id)?;
-        let own = Policy {
-            issuer,
-            audiences,
-            max_lifetime: self.max_lifetime,
-            any_type: self.any_type,
-            foreign: false,
-        };
-        let issuance = Issuance::new(client_id, self.lifetime);
-        let recognised = self.keys.keys.iter().map(|key| Recognised::new(key, &own)).collect();
-
-        let mut keys: Vec<_> = self.keys.keys.into_iter().map(|key| TrustedKey { key, policy: 0 }).collect();
-        let mut policies = vec![own];
-        for trusted in self.trusted {
-            let (policy, foreign_keys) = trusted.into_policy()?;
-            keys.extend(foreign_keys.into_iter().map(|key| TrustedKey { key, policy: policies.len() }));
-            policies.push(policy);
-        }
-        let mut kids: Vec<_> = keys.iter().map(|trusted| trusted.key.kid()).collect();
-        kids.sort_unstable();
-        if kids.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(ConfigError::new("two keys have the same id"));
-        }
-        Ok(Jwt(Arc::new(Inner { keys, policies, recognised, issuance, leeway: self.leeway })))
-    }
-}
-
 impl Recognised {
-    fn new(key: &Key, policy: &Policy) -> Self {
+    pub(super) fn new(key: &Key, policy: &Policy) -> Self {
         let start = Issuance::start(key, policy);
         let mut mac = key.mac.clone();
         mac.update(start.as_bytes());
         Self { start, mac }
     }
-}
-
-/// Another issuer whose tokens are accepted, with its own keys and rules.
-///
-/// Its subjects are its own: see [`Principal::foreign_issuer`]. Its tokens never reach our sessions.
-#[derive(Debug, Clone)]
-#[must_use]
-pub struct TrustedIssuer {
-    issuer: String,
-    audience: String,
-    keys: Vec<Key>,
-    max_lifetime: Duration,
-    any_type: bool,
-}
-
-impl TrustedIssuer {
-    /// The issuer's `iss`, the `aud` by which it names us, and its key.
-    pub fn new(issuer: impl Into<String>, audience: impl Into<String>, key: Key) -> Self {
-        Self {
-            issuer: issuer.into(),
-            audience: audience.into(),
-            keys: vec![key],
-            max_lifetime: DEFAULT_LIFETIME,
-            any_type: false,
-        }
-    }
-
-    /// Adds another of its keys.
-    pub fn verifying(mut self, key: Key) -> Self {
-        self.keys.push(key);
-        self
-    }
-
-    /// The longest lifetime that is accepted from it: default 15 minutes, at most 24 hours (rule T7).
-    pub const fn max_lifetime(mut self, cap: Duration) -> Self {
-        self.max_lifetime = cap;
-        self
-    }
-
-    /// Accepts its tokens whatever their `typ` (rule T4), for an issuer that does not follow RFC 9068.
-    pub const fn any_token_type(mut self) -> Self {
-        self.any_type = true;
-        self
-    }
-
-    fn into_policy(self) -> Result<(Policy, Vec<Key>), ConfigError> {
-        check_cap(self.max_lifetime)?;
-        let audiences = vec![self.audience.into_boxed_str()];
-        check_audiences(&audiences)?;
-        let policy = Policy {
-            issuer: Some(Arc::from(check_name(self.issuer)?)),
-            audiences,
-            max_lifetime: self.max_lifetime,
-            any_type: self.any_type,
-            foreign: true,
-        };
-        Ok((policy, self.keys))
-    }
-}
-
-fn check_name(name: String) -> Result<String, ConfigError> {
-    if name.is_empty() || name.len() > MAX_NAME_LEN {
-        return Err(ConfigError::new("an issuer, an audience and a client id have 1 to 255 bytes"));
-    }
-    Ok(name)
-}
-
-fn check_audiences(audiences: &[Box<str>]) -> Result<(), ConfigError> {
-    let total: usize = audiences.iter().map(|audience| audience.len()).sum();
-    if audiences.iter().any(|audience| audience.is_empty()) || total > MAX_NAME_LEN {
-        return Err(ConfigError::new("audiences have 1 to 255 bytes together"));
-    }
-    Ok(())
-}
-
-fn check_cap(cap: Duration) -> Result<(), ConfigError> {
-    if cap > MAX_LIFETIME {
-        return Err(ConfigError::new("the cap of the token lifetime is above 24 hours"));
-    }
-    Ok(())
 }

@@ -1,0 +1,270 @@
+//! What is configured of tokens, checked once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::issue::Issuance;
+use super::jwt::{Jwt, Recognised, TrustedKey};
+use super::keys::{Key, KeyRing};
+use super::validation::Policy;
+use crate::ConfigError;
+
+/// The longest lifetime and the longest cap that can be configured (rule T7).
+const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(15 * 60);
+const MAX_LEEWAY: Duration = Duration::from_secs(10 * 60);
+/// The most bytes of an issuer and of all audiences, so that every token with claims within their limit fits.
+const MAX_NAME_LEN: usize = 255;
+
+/// A setting without a default.
+#[derive(Debug, Clone)]
+enum Setting<T> {
+    Missing,
+    Waived,
+    Given(T),
+}
+
+/// Builds a [`Jwt`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct JwtBuilder {
+    keys: KeyRing,
+    issuer: Setting<String>,
+    audiences: Setting<Vec<Box<str>>>,
+    client_id: String,
+    lifetime: Duration,
+    max_lifetime: Duration,
+    leeway: Duration,
+    any_type: bool,
+    trusted: Vec<TrustedIssuer>,
+}
+
+impl JwtBuilder {
+    pub(super) fn new(keys: KeyRing) -> Self {
+        Self {
+            keys,
+            issuer: Setting::Missing,
+            audiences: Setting::Missing,
+            client_id: "first-party".to_owned(),
+            lifetime: DEFAULT_LIFETIME,
+            max_lifetime: DEFAULT_LIFETIME,
+            leeway: Duration::from_secs(30),
+            any_type: false,
+            trusted: Vec::new(),
+        }
+    }
+
+    /// Who issues the tokens: `iss`, written and required.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Setting::Given(issuer.into());
+        self
+    }
+
+    /// Whom the tokens are for: `aud`, written and required. More than one may be given, of which a token must
+    /// name one.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        let audience = audience.into().into_boxed_str();
+        match &mut self.audiences {
+            Setting::Given(audiences) => audiences.push(audience),
+            other => *other = Setting::Given(vec![audience]),
+        }
+        self
+    }
+
+    /// Writes no `iss` and accepts any.
+    ///
+    /// # Security
+    ///
+    /// For tests and for keys that nothing else in the world uses: every issuer that shares the key is accepted.
+    pub fn dangerous_any_issuer(mut self) -> Self {
+        self.issuer = Setting::Waived;
+        self
+    }
+
+    /// Writes no `aud` and accepts any.
+    ///
+    /// # Security
+    ///
+    /// A token that another service was given for itself opens this one too.
+    pub fn dangerous_any_audience(mut self) -> Self {
+        self.audiences = Setting::Waived;
+        self
+    }
+
+    /// The OAuth client that tokens are issued to: `client_id`, which RFC 9068 requires. Default `first-party`:
+    /// the application itself.
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = client_id.into();
+        self
+    }
+
+    /// How long tokens live, in whole seconds; default 15 minutes (rule T7). Shorter is safer: nothing ends a token
+    /// earlier.
+    pub const fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// The longest lifetime that is issued or accepted: default 15 minutes, at most 24 hours (rule T7).
+    pub const fn max_lifetime(mut self, cap: Duration) -> Self {
+        self.max_lifetime = cap;
+        self
+    }
+
+    /// How far the clocks of issuer and verifier may be apart: default 30 seconds, at most 10 minutes (rule T6).
+    pub const fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// Accepts our own issuer's tokens whatever their `typ` (rule T4); needs an issuer and an audience.
+    ///
+    /// # Security
+    ///
+    /// Anything that the keys sign is then an access token, an ID token too.
+    pub const fn any_token_type(mut self) -> Self {
+        self.any_type = true;
+        self
+    }
+
+    /// Accepts the tokens of another issuer too.
+    pub fn trusting(mut self, issuer: TrustedIssuer) -> Self {
+        self.trusted.push(issuer);
+        self
+    }
+
+    /// Checks the settings and does the work that would otherwise be done for every token.
+    ///
+    /// # Errors
+    ///
+    /// If no issuer or audience was given or waived, if one is empty or longer than 255 bytes, if a lifetime is
+    /// under a second or above its cap, if the leeway or a cap is above its limit, or if two keys have the same
+    /// id.
+    pub fn build(self) -> Result<Jwt, ConfigError> {
+        let issuer = match self.issuer {
+            Setting::Missing => return Err(ConfigError::new("no issuer was given")),
+            Setting::Waived => None,
+            Setting::Given(issuer) => Some(Arc::from(check_name(issuer)?)),
+        };
+        let audiences = match self.audiences {
+            Setting::Missing => return Err(ConfigError::new("no audience was given")),
+            Setting::Waived => Vec::new(),
+            Setting::Given(audiences) => audiences,
+        };
+        check_audiences(&audiences)?;
+        if self.any_type && (issuer.is_none() || audiences.is_empty()) {
+            return Err(ConfigError::new("any token type needs an issuer and an audience"));
+        }
+        check_cap(self.max_lifetime)?;
+        if self.lifetime < Duration::from_secs(1) || self.lifetime > self.max_lifetime {
+            return Err(ConfigError::new("the token lifetime is under a second or above its cap"));
+        }
+        if self.leeway > MAX_LEEWAY {
+            return Err(ConfigError::new("the leeway is above 10 minutes"));
+        }
+        let client_id = check_name(self.client_id)?;
+        let own = Policy {
+            issuer,
+            audiences,
+            max_lifetime: self.max_lifetime,
+            any_type: self.any_type,
+            foreign: false,
+        };
+        let issuance = Issuance::new(client_id, self.lifetime);
+        let recognised = self.keys.keys.iter().map(|key| Recognised::new(key, &own)).collect();
+
+        let mut keys: Vec<_> = self.keys.keys.into_iter().map(|key| TrustedKey { key, policy: 0 }).collect();
+        let mut policies = vec![own];
+        for trusted in self.trusted {
+            let (policy, foreign_keys) = trusted.into_policy()?;
+            keys.extend(foreign_keys.into_iter().map(|key| TrustedKey { key, policy: policies.len() }));
+            policies.push(policy);
+        }
+        let mut kids: Vec<_> = keys.iter().map(|trusted| trusted.key.kid()).collect();
+        kids.sort_unstable();
+        if kids.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(ConfigError::new("two keys have the same id"));
+        }
+        Ok(Jwt::new(keys, policies, recognised, issuance, self.leeway))
+    }
+}
+
+/// Another issuer whose tokens are accepted, with its own keys and rules.
+///
+/// Its subjects are its own: see [`Principal::foreign_issuer`]. Its tokens never reach our sessions.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct TrustedIssuer {
+    issuer: String,
+    audience: String,
+    keys: Vec<Key>,
+    max_lifetime: Duration,
+    any_type: bool,
+}
+
+impl TrustedIssuer {
+    /// The issuer's `iss`, the `aud` by which it names us, and its key.
+    pub fn new(issuer: impl Into<String>, audience: impl Into<String>, key: Key) -> Self {
+        Self {
+            issuer: issuer.into(),
+            audience: audience.into(),
+            keys: vec![key],
+            max_lifetime: DEFAULT_LIFETIME,
+            any_type: false,
+        }
+    }
+
+    /// Adds another of its keys.
+    pub fn verifying(mut self, key: Key) -> Self {
+        self.keys.push(key);
+        self
+    }
+
+    /// The longest lifetime that is accepted from it: default 15 minutes, at most 24 hours (rule T7).
+    pub const fn max_lifetime(mut self, cap: Duration) -> Self {
+        self.max_lifetime = cap;
+        self
+    }
+
+    /// Accepts its tokens whatever their `typ` (rule T4), for an issuer that does not follow RFC 9068.
+    pub const fn any_token_type(mut self) -> Self {
+        self.any_type = true;
+        self
+    }
+
+    fn into_policy(self) -> Result<(Policy, Vec<Key>), ConfigError> {
+        check_cap(self.max_lifetime)?;
+        let audiences = vec![self.audience.into_boxed_str()];
+        check_audiences(&audiences)?;
+        let policy = Policy {
+            issuer: Some(Arc::from(check_name(self.issuer)?)),
+            audiences,
+            max_lifetime: self.max_lifetime,
+            any_type: self.any_type,
+            foreign: true,
+        };
+        Ok((policy, self.keys))
+    }
+}
+
+fn check_name(name: String) -> Result<String, ConfigError> {
+    if name.is_empty() || name.len() > MAX_NAME_LEN {
+        return Err(ConfigError::new("an issuer, an audience and a client id have 1 to 255 bytes"));
+    }
+    Ok(name)
+}
+
+fn check_audiences(audiences: &[Box<str>]) -> Result<(), ConfigError> {
+    let total: usize = audiences.iter().map(|audience| audience.len()).sum();
+    if audiences.iter().any(|audience| audience.is_empty()) || total > MAX_NAME_LEN {
+        return Err(ConfigError::new("audiences have 1 to 255 bytes together"));
+    }
+    Ok(())
+}
+
+fn check_cap(cap: Duration) -> Result<(), ConfigError> {
+    if cap > MAX_LIFETIME {
+        return Err(ConfigError::new("the cap of the token lifetime is above 24 hours"));
+    }
+    Ok(())
+}

@@ -48,7 +48,7 @@ impl Probe {
     #[track_caller]
     pub(crate) fn same_record(&self, what: &str, got: &SessionRecord, expected: &SessionRecord) {
         assert!(
-            got.encode() == expected.encode(),
+            got.as_bytes().to_vec() == expected.as_bytes().to_vec(),
             "{}: {what}: expected {}, got {}",
             self.rule,
             shown(expected),
@@ -113,7 +113,7 @@ impl Probe {
             Some(found) => self.same_record(&format!("{what}, by load"), &found, expected),
             None => panic!("{}: {what}: the record cannot be loaded", self.rule),
         }
-        let all = self.list(expected.subject()).await;
+        let all = self.list(&expected.to_subject()).await;
         let mut listed = all.iter().filter(|record| record.id() == expected.id());
         match (listed.next(), listed.next()) {
             (Some(found), None) => self.same_record(&format!("{what}, by list"), found, expected),
@@ -126,7 +126,7 @@ impl Probe {
     pub(crate) async fn lacks(&self, gone: &SessionRecord, what: &str) {
         let loaded = self.load(gone.id()).await;
         self.check(loaded.is_none(), &format!("{what}: the record can still be loaded"));
-        let ids = self.ids(gone.subject()).await;
+        let ids = self.ids(&gone.to_subject()).await;
         self.check(!ids.contains(&gone.id()), &format!("{what}: the record is still listed"));
     }
 }

@@ -64,7 +64,7 @@ pub(crate) fn record_with(subject: &Subject, change: impl FnOnce(&mut RecordPart
         claims: r#"{"role":"admin"}"#.into(),
     };
     change(&mut parts);
-    SessionRecord::from_parts(parts).must("the testkit: a record")
+    SessionRecord::from_parts(&parts).must("the testkit: a record")
 }
 
 /// A session that was used at `at` and ends `life` later.
@@ -85,7 +85,7 @@ pub(crate) fn next_with(record: &SessionRecord, change: impl FnOnce(&mut RecordP
     let mut parts = record.to_parts();
     parts.version = record.version().next();
     change(&mut parts);
-    SessionRecord::from_parts(parts).must("the testkit: the next version of a record")
+    SessionRecord::from_parts(&parts).must("the testkit: the next version of a record")
 }
 
 /// What a record says, for messages: all of it, since it is test data.

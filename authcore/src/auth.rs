@@ -92,7 +92,7 @@ impl SessionInfo {
             created_at: record.created_at(),
             last_seen_at: record.last_seen_at(),
             ends_at: record.ends_at(),
-            device: record.device().clone(),
+            device: record.device(),
         }
     }
 }
@@ -249,7 +249,7 @@ impl Auth {
             Strategy::Tokens { tokens, reissue: Some(limit) } => {
                 let principal = tokens.verify(refresh_token, now)?;
                 let claims = principal.claims::<Claims>()?;
-                let login = Login::of(principal.subject().clone()).claims(&claims)?;
+                let login = Login::of(principal.to_subject()).claims(&claims)?;
                 self.reissue(&**tokens, &principal, &login, *limit, now)
             }
             _ => Err(self.unsupported("refresh")),
@@ -329,7 +329,7 @@ impl Auth {
         let now = self.clock.now();
         let sessions = self.stateful("listing sessions")?.sessions();
         let own = sessions.own(principal, now).await?;
-        let mut all = sessions.list_live(own.subject(), now).await?;
+        let mut all = sessions.list_live(&own.to_subject(), now).await?;
         all.sort_unstable_by_key(|record| std::cmp::Reverse((record.created_at(), record.id())));
         Ok(all.iter().map(|record| SessionInfo::new(record, Some(own.id()))).collect())
     }
@@ -343,7 +343,7 @@ impl Auth {
         let now = self.clock.now();
         let sessions = self.stateful("revoking a session")?.sessions();
         let own = sessions.own(principal, now).await?;
-        let removed = sessions.remove_of(own.subject(), id).await?;
+        let removed = sessions.remove_of(&own.to_subject(), id).await?;
         Ok(self.revoked(removed.then_some(id).into_iter().collect(), now))
     }
 
@@ -356,7 +356,7 @@ impl Auth {
         let now = self.clock.now();
         let sessions = self.stateful("logging out others")?.sessions();
         let own = sessions.own(principal, now).await?;
-        let removed = sessions.store().remove_all(own.subject(), Some(own.id())).await?;
+        let removed = sessions.store().remove_all(&own.to_subject(), Some(own.id())).await?;
         Ok(self.revoked(removed, now))
     }
 
@@ -369,7 +369,7 @@ impl Auth {
         let now = self.clock.now();
         let sessions = self.stateful("logging out everywhere")?.sessions();
         let own = sessions.own(principal, now).await?;
-        let removed = sessions.store().remove_all(own.subject(), None).await?;
+        let removed = sessions.store().remove_all(&own.to_subject(), None).await?;
         Ok(self.revoked(removed, now))
     }
 
@@ -486,8 +486,13 @@ fn issue_alone(
     now: Timestamp,
     not_after: Option<Timestamp>,
 ) -> Result<Issued, Error> {
-    let grant =
-        Grant { subject: &login.subject, claims: &login.claims, authenticated_at, session: None, not_after };
+    let grant = Grant {
+        subject: login.subject.as_str(),
+        claims: &login.claims,
+        authenticated_at,
+        session: None,
+        not_after,
+    };
     let access = tokens.issue(&grant, now)?;
     let principal = Principal::from_token(VerifiedToken {
         subject: login.subject.clone(),

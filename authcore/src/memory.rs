@@ -97,8 +97,8 @@ impl MemoryStore {
         &self.shared.shards[usize::from(partition) % SHARDS]
     }
 
-    fn subject_hash(&self, subject: &Subject) -> u32 {
-        self.shared.hasher.hash_one(subject.as_str()) as u32
+    fn subject_hash(&self, subject: &str) -> u32 {
+        self.shared.hasher.hash_one(subject) as u32
     }
 
     /// Seconds since the store was made, by its clock.
@@ -194,7 +194,7 @@ impl Table {
         self.by_subject
             .range((hash, FIRST)..=(hash, LAST))
             .filter_map(|(_, id)| self.get(*id))
-            .filter(move |record| record.subject() == subject)
+            .filter(move |record| record.subject() == subject.as_str())
     }
 
     /// Looks at the next few buckets and drops what has expired at `age`. Every bucket's turn comes before the
@@ -237,7 +237,7 @@ impl SessionStore for MemoryStore {
     }
 
     async fn list(&self, subject: &Subject) -> Result<Vec<SessionRecord>, StoreError> {
-        let hash = self.subject_hash(subject);
+        let hash = self.subject_hash(subject.as_str());
         let table = self.shard(subject.partition()).read();
         Ok(table.of_subject(subject, hash).cloned().collect())
     }
@@ -247,7 +247,7 @@ impl SessionStore for MemoryStore {
         subject: &Subject,
         keep: Option<SessionId>,
     ) -> Result<Vec<SessionId>, StoreError> {
-        let hash = self.subject_hash(subject);
+        let hash = self.subject_hash(subject.as_str());
         let mut table = self.shard(subject.partition()).write();
         let all: Vec<_> =
             table.of_subject(subject, hash).map(SessionRecord::id).filter(|id| Some(*id) != keep).collect();

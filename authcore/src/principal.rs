@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::claims::Claims;
 use crate::secret::SecretString;
-use crate::session::record::StoredCredential;
 use crate::{Device, Error, LoginError, SessionId, SessionRecord, Subject, Timestamp};
 
 /// Somebody who has just proved who they are, by whatever means the application uses.
@@ -185,7 +184,7 @@ impl fmt::Display for IncidentKind {
 
 impl Incident {
     pub(crate) fn new(kind: IncidentKind, record: &SessionRecord) -> Box<Self> {
-        let (subject, device) = (record.subject().clone(), record.device().clone());
+        let (subject, device) = (record.to_subject(), record.device());
         Box::new(Self { kind, subject, session_id: record.id(), device })
     }
 
@@ -272,15 +271,6 @@ pub(crate) enum CredentialKind {
     Refresh,
 }
 
-impl CredentialKind {
-    pub(crate) const fn of(credential: &StoredCredential) -> Self {
-        match credential {
-            StoredCredential::Session { .. } => Self::Session,
-            StoredCredential::Refresh { .. } => Self::Refresh,
-        }
-    }
-}
-
 impl Principal {
     pub(crate) const fn from_record(record: SessionRecord) -> Self {
         Self(Source::Session(record))
@@ -292,11 +282,16 @@ impl Principal {
     }
 
     /// The authenticated user.
-    pub fn subject(&self) -> &Subject {
+    pub fn subject(&self) -> &str {
         match &self.0 {
             Source::Session(record) => record.subject(),
-            Source::Token(token) => &token.subject,
+            Source::Token(token) => token.subject.as_str(),
         }
+    }
+
+    /// The authenticated user, as [`Admin`](crate::Admin) and stores take it.
+    pub fn to_subject(&self) -> Subject {
+        Subject::from_checked(self.subject())
     }
 
     /// The issuer that vouches for the subject, if it is not the application itself.
@@ -318,11 +313,9 @@ impl Principal {
 
     pub(crate) fn session(&self) -> Option<SessionRef> {
         match &self.0 {
-            Source::Session(record) => Some(SessionRef {
-                id: record.id(),
-                epoch: record.epoch(),
-                kind: CredentialKind::of(record.credential()),
-            }),
+            Source::Session(record) => {
+                Some(SessionRef { id: record.id(), epoch: record.epoch(), kind: record.kind() })
+            }
             Source::Token(token) => {
                 token.session.map(|(id, epoch)| SessionRef { id, epoch, kind: CredentialKind::Refresh })
             }
@@ -362,7 +355,7 @@ impl Principal {
 impl fmt::Debug for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Principal")
-            .field("subject", self.subject())
+            .field("subject", &self.subject())
             .field("foreign_issuer", &self.foreign_issuer())
             .field("session_id", &self.session_id())
             .field("authenticated_at", &self.authenticated_at())

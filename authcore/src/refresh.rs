@@ -192,7 +192,7 @@ impl Refresh {
         let Some(record) = self.sessions.load(token.id).await? else { return Ok(None) };
         match record.credential() {
             StoredCredential::Refresh { secret_digest, mac_key, .. }
-                if token.is_proved(secret_digest, mac_key) =>
+                if token.is_proved(&secret_digest, &mac_key) =>
             {
                 Ok(Some(record))
             }
@@ -207,7 +207,7 @@ impl Refresh {
         record: &SessionRecord,
         now: Timestamp,
     ) -> Result<Verdict, Rejection> {
-        let StoredCredential::Refresh { generation: stored, rotated_at, .. } = *record.credential() else {
+        let StoredCredential::Refresh { generation: stored, rotated_at, .. } = record.credential() else {
             return Err(Rejection::WrongKind);
         };
         let presented = token.generation;
@@ -273,7 +273,7 @@ impl Refresh {
         let StoredCredential::Refresh { mac_key, .. } = record.credential() else {
             return Err(Rejection::WrongKind.into());
         };
-        let credential = token.of_generation(step.generation, mac_key).to_text();
+        let credential = token.of_generation(step.generation, &mac_key).to_text();
         let claims = claims.filter(|claims| *claims != record.claims_json());
         let record = if step.rotates || claims.is_some() {
             let next = record.next(|parts| {
@@ -284,7 +284,7 @@ impl Refresh {
                     parts.claims = claims.into();
                 }
                 self.sessions.policy().slide(parts, now);
-            });
+            })?;
             match self.sessions.store().replace(&next, record.version()).await? {
                 Replaced::Done => next,
                 Replaced::Stale => return Ok(None),

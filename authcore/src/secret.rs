@@ -47,9 +47,9 @@ impl SecretBytes<32> {
         Self(Sha256::digest(secret).into())
     }
 
-    /// Whether this is SHA-256 of `secret`, in constant time.
-    pub(crate) fn is_digest_of(&self, secret: &[u8; 32]) -> bool {
-        ct_eq(&self.0, &Sha256::digest(secret))
+    /// Whether `digest` is SHA-256 of this secret, in constant time.
+    pub(crate) fn has_digest(&self, digest: &[u8]) -> bool {
+        ct_eq(&Sha256::digest(self.0), digest)
     }
 }
 

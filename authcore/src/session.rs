@@ -1,5 +1,6 @@
 //! The stateful strategy: an opaque token, and a session that a store holds.
 
+pub(crate) mod device;
 mod encoding;
 pub(crate) mod engine;
 pub(crate) mod id;

@@ -31,6 +31,11 @@ impl Subject {
         Ok(Self(text))
     }
 
+    /// A subject from a text that was checked when it was written.
+    pub(crate) fn from_checked(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The subject as text.
     pub fn as_str(&self) -> &str {
         &self.0

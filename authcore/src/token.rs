@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::secret::SecretString;
-use crate::{Error, Principal, Rejection, SessionId, Subject, Timestamp};
+use crate::{Error, Principal, Rejection, SessionId, Timestamp};
 
 /// How access tokens are made and verified: without a store and without I/O.
 ///
@@ -80,7 +80,7 @@ impl<T: TokenStrategy + ?Sized> TokenStrategy for Arc<T> {
 #[non_exhaustive]
 pub struct Grant<'g> {
     /// `sub`.
-    pub subject: &'g Subject,
+    pub subject: &'g str,
     /// The application's claims: the text of one JSON object without reserved names.
     pub claims: &'g str,
     /// `auth_time`.

@@ -78,7 +78,7 @@ impl Host {
 #[async_trait]
 impl RefreshHook for Host {
     async fn on_refresh(&self, session: &SessionRecord) -> Result<RefreshDecision, Error> {
-        assert_eq!(session.subject().as_str(), "user-42");
+        assert_eq!(session.subject(), "user-42");
         self.asked.fetch_add(1, Ordering::SeqCst);
         let said = self.says.lock().unwrap().clone();
         said.unwrap_or(Ok(RefreshDecision::Keep)).map_err(|context| StoreError::unavailable(context).into())

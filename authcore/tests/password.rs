@@ -242,7 +242,7 @@ async fn a_login_hands_out_a_credential_for_the_right_password_only() {
         let world = World::new(kind).await;
         let issued = world.login(OLD).await.unwrap();
         let principal = world.auth.authenticate(issued.credential()).await.unwrap();
-        assert_eq!(principal.subject().as_str(), "ada");
+        assert_eq!(principal.subject(), "ada");
         assert!(is_wrong_password(&world.login(NEW).await));
     }
 }

@@ -413,7 +413,7 @@ async fn t13_claims_read_from_a_token_are_exactly_those_given() {
     let issued = auth.login(login).await.unwrap();
     for principal in [issued.principal().clone(), auth.authenticate(issued.credential()).await.unwrap()] {
         assert_eq!(principal.claims::<Value>().unwrap(), given);
-        assert_eq!(principal.subject().as_str(), "user-\"42\"\\ \u{e9}");
+        assert_eq!(principal.subject(), "user-\"42\"\\ \u{e9}");
         let all: BTreeMap<String, Value> = principal.claims().unwrap();
         assert_eq!(all.len(), 4);
     }
@@ -577,7 +577,7 @@ async fn the_tokens_strategy_tells_honestly_what_it_cannot_do() {
     assert!(matches!(auth.sessions_of(&principal).await, Err(Error::Unsupported { .. })));
     assert!(matches!(auth.logout_everywhere(&principal).await, Err(Error::Unsupported { .. })));
     assert!(matches!(auth.authenticate_live(issued.credential()).await, Err(Error::Unsupported { .. })));
-    assert!(matches!(auth.admin().revoke_all(principal.subject()).await, Err(Error::Unsupported { .. })));
+    assert!(matches!(auth.admin().revoke_all(&principal.to_subject()).await, Err(Error::Unsupported { .. })));
     let end = NOW.plus(Duration::from_secs(15 * 60 + 30));
     let revoked = auth.logout(issued.credential()).await.unwrap();
     assert_eq!((revoked.sessions.len(), revoked.effective), (0, Effective::At(end)));

@@ -100,7 +100,7 @@ async fn login(
 async fn me(Caller(principal): Caller) -> Result<Json<Value>, Refusal> {
     let Role { role } = principal.claims()?;
     Ok(Json(json!({
-        "subject": principal.subject().as_str(),
+        "subject": principal.subject(),
         "role": role,
         "session_id": principal.session_id().map(|id| id.to_string()),
         "authenticated_at": principal.authenticated_at().as_secs(),
@@ -207,7 +207,7 @@ impl App {
             .set(issued)
             .ok_or_else(|| Refusal::Internal("the credential is too long for a cookie".to_owned()))?;
         let body = json!({
-            "subject": issued.principal().subject().as_str(),
+            "subject": issued.principal().subject(),
             "session_id": issued.principal().session_id().map(|id| id.to_string()),
             "expires_at": issued.expires_at().as_secs(),
         });

@@ -50,8 +50,9 @@ async fn dropped<F: Future>(call: F, moment: Drop) -> bool {
 async fn agreed(store: &Probe, record: &SessionRecord, what: &str) -> Option<SessionRecord> {
     for _ in 0..LOOKS {
         let loaded = store.load(record.id()).await;
-        let listed = store.list(record.subject()).await.into_iter().find(|found| found.id() == record.id());
-        if loaded.as_ref().map(SessionRecord::encode) == listed.as_ref().map(SessionRecord::encode) {
+        let listed =
+            store.list(&record.to_subject()).await.into_iter().find(|found| found.id() == record.id());
+        if loaded.as_ref().map(SessionRecord::as_bytes) == listed.as_ref().map(SessionRecord::as_bytes) {
             return loaded;
         }
         yield_now().await;

@@ -48,13 +48,14 @@ pub async fn s2_replace_never_creates(fixture: Fixture) {
 
     // An expected version of nothing: what an upsert takes for 'not there yet'.
     for number in [0, 1] {
-        let fresh = record_with(never.subject(), |parts| parts.version = Version::from_number(number + 1));
+        let fresh =
+            record_with(&never.to_subject(), |parts| parts.version = Version::from_number(number + 1));
         let replaced = store.replace(&fresh, Version::from_number(number)).await;
         store.same("replace of a record that never was", replaced, Replaced::Gone);
         store.lacks(&fresh, "replace created a record that never was").await;
     }
 
-    let stored = record(never.subject());
+    let stored = record(&never.to_subject());
     store.add(&stored).await;
     let _ = store.remove(stored.id()).await;
     let replaced = store.replace(&next(&stored, 1), stored.version()).await;

@@ -131,7 +131,7 @@ pub async fn a9_a_store_error_is_never_an_answer(fixture: Fixture) {
             unavailable("A9: logout_others", auth.logout_others(principal).await);
             unavailable("A9: logout_everywhere", auth.logout_everywhere(principal).await);
             unavailable("A9: revoke", auth.revoke(principal, id(&issued)).await);
-            unavailable("A9: the admin's list", auth.admin().sessions_of(principal.subject()).await);
+            unavailable("A9: the admin's list", auth.admin().sessions_of(&principal.to_subject()).await);
             unavailable("A9: logout", auth.logout(credential).await);
             let replacing = Login::new("ada").must("A9: a login").replacing(credential);
             unavailable("A9: login that replaces", auth.login(replacing).await);

@@ -139,7 +139,7 @@ pub async fn s3_a_request_in_flight_brings_no_session_back(fixture: Fixture) {
             same("S3: the reason to refuse it", reason, Rejection::SessionEnded);
             let stored = world.stored(id(&issued)).await;
             assert!(stored.is_none(), "S3: a request in flight brought a logged-out session back");
-            let listed = world.direct.list(issued.principal().subject()).await.must("S3: list");
+            let listed = world.direct.list(&issued.principal().to_subject()).await.must("S3: list");
             assert!(
                 listed.iter().all(|record| record.id() != id(&issued)),
                 "S3: the session is still listed"

@@ -107,7 +107,7 @@ impl World {
     /// The stored generation of a refresh session; fails if it is gone.
     pub(crate) async fn generation(&self, id: SessionId, what: &str) -> u64 {
         match self.stored(id).await.must(what).credential() {
-            StoredCredential::Refresh { generation, .. } => *generation,
+            StoredCredential::Refresh { generation, .. } => generation,
             StoredCredential::Session { .. } => panic!("{what}: a session token's session"),
         }
     }

@@ -42,7 +42,7 @@ const ATTEMPTS: usize = 4;
 /// let password = Password::new("correct horse battery")?;
 /// let phone = Device::unknown().with_label("Ada's phone");
 /// let issued = passwords.login("ada", password, |login| login.device(phone)).await?;
-/// assert_eq!(auth.authenticate(issued.credential()).await?.subject().as_str(), "ada");
+/// assert_eq!(auth.authenticate(issued.credential()).await?.subject(), "ada");
 /// # Ok(())
 /// # }
 /// ```
@@ -148,14 +148,14 @@ impl PasswordLogin {
         new: NewPassword,
     ) -> Result<PasswordChanged, PasswordError> {
         let sessions = self.check_principal(principal).await?;
-        let wrote = self.store_new(principal.subject(), &current, &new).await?;
+        let wrote = self.store_new(&principal.to_subject(), &current, &new).await?;
         match sessions {
             Sessions::None => Ok(PasswordChanged::TokensRemain),
             Sessions::Kept => match self.end_old_sessions(principal).await {
                 Ok(changed) => Ok(changed),
                 Err(error) if wrote == Wrote::Now && error.kind() == ErrorKind::Unauthenticated => {
                     // The own session ended after the check above, so that nobody can repeat this call.
-                    let _ended = self.auth.admin().revoke_all(principal.subject()).await?;
+                    let _ended = self.auth.admin().revoke_all(&principal.to_subject()).await?;
                     Err(error.into())
                 }
                 Err(error) => Err(error.into()),

@@ -67,7 +67,7 @@ impl RefreshToken {
 
     /// Whether digest and tag are those of the session, both compared in constant time (rule R8).
     pub(crate) fn is_proved(&self, secret_digest: &SecretBytes<32>, mac_key: &SecretBytes<32>) -> bool {
-        let secret = secret_digest.is_digest_of(self.secret.expose());
+        let secret = self.secret.has_digest(secret_digest.expose());
         let tag = tag(&tagged(self.id, self.generation, &self.secret), mac_key).ct_eq(&self.tag);
         secret & tag
     }

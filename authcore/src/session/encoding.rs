@@ -1,147 +1,287 @@
-//! The binary form of a record, for stores that keep blobs.
+//! The binary form of a record: what a [`SessionRecord`] holds, and what stores that keep blobs write down.
 //!
 //! ```text
-//! format       u8       1
-//! version      u64      big-endian, so that a script inside a store can compare it
-//! id           16 bytes
-//! epoch        u32
-//! created_at   authenticated_at  last_seen_at  idle_expires_at  expires_at     u64 each, milliseconds
-//! credential   u8 0, digest 32 | u8 1, digest 32, mac key 32, generation u64, rotated_at u64
-//! subject      u8 length, bytes
-//! device       u8 bits (1 label, 2 user agent, 4 IPv4, 8 IPv6), then each that is there; texts as u8 length, bytes
-//! claims       u16 length, bytes; the end
+//!   0  format            u8       1
+//!   1  version           u64      big-endian as all numbers, so that a script inside a store can compare it
+//!   9  id                16 bytes
+//!  25  epoch             u32
+//!  29  created_at  authenticated_at  last_seen_at  idle_expires_at  expires_at     u64 each, milliseconds
+//!  69  kind              u8       0 session, 1 refresh
+//!  70  length of subject u8
+//!  71  length of claims  u16
+//!  73  device            u8       bits: 1 label, 2 user agent, 4 IPv4, 8 IPv6
+//!  74  digest            32 bytes
+//! 106  mac key 32 bytes, generation u64, rotated_at u64     of kind 1 only
+//!      subject, claims; then of the device what its bits say, texts with their length before them as u8
 //! ```
 
 use std::net::IpAddr;
 
-use super::record::{Device, RecordParts, StoredCredential, Version};
-use crate::{SecretBytes, SessionId, SessionRecord, StoreError, Subject, Timestamp};
+use super::record::{RecordParts, StoredCredential, Version};
+use crate::claims::check_json;
+use crate::principal::CredentialKind;
+use crate::{Device, SecretBytes, SessionId, SessionRecord, StoreError, StoreErrorKind, Subject, Timestamp};
 
 const FORMAT: u8 = 1;
 
-impl SessionRecord {
-    /// Where [`SessionRecord::encode`] puts the version: eight bytes, big-endian.
-    pub const ENCODED_VERSION: std::ops::Range<usize> = 1..9;
+const VERSION: usize = 1;
+const ID: usize = 9;
+const EPOCH: usize = 25;
+const CREATED_AT: usize = 29;
+const AUTHENTICATED_AT: usize = 37;
+const LAST_SEEN_AT: usize = 45;
+const IDLE_EXPIRES_AT: usize = 53;
+const EXPIRES_AT: usize = 61;
+const KIND: usize = 69;
+const SUBJECT_LEN: usize = 70;
+const CLAIMS_LEN: usize = 71;
+const DEVICE: usize = 73;
+const DIGEST: usize = 74;
+const MAC_KEY: usize = 106;
+const GENERATION: usize = 138;
+const ROTATED_AT: usize = 146;
 
-    /// The compact binary form that [`SessionRecord::decode`] reads, in this release and the next (rule S9).
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(160 + self.claims_json().len() + self.subject().as_str().len());
-        out.push(FORMAT);
-        out.extend(self.version().number().to_be_bytes());
-        out.extend(self.id().as_bytes());
-        out.extend(self.epoch().to_be_bytes());
-        for time in [
-            self.created_at(),
-            self.authenticated_at(),
-            self.last_seen_at(),
-            self.idle_expires_at(),
-            self.expires_at(),
-        ] {
-            out.extend(time.as_millis().to_be_bytes());
-        }
-        match self.credential() {
-            StoredCredential::Session { secret_digest } => {
-                out.push(0);
-                out.extend(secret_digest.expose());
-            }
-            StoredCredential::Refresh { secret_digest, mac_key, generation, rotated_at } => {
-                out.push(1);
-                out.extend(secret_digest.expose());
-                out.extend(mac_key.expose());
-                out.extend(generation.to_be_bytes());
-                out.extend(rotated_at.as_millis().to_be_bytes());
-            }
-        }
-        push_short(&mut out, self.subject().as_str());
-        push_device(&mut out, self.device());
-        let claims = self.claims_json();
-        out.extend((claims.len() as u16).to_be_bytes());
-        out.extend(claims.as_bytes());
-        out
-    }
-
-    /// Reads what [`SessionRecord::encode`] wrote.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreErrorKind::Corrupt`](crate::StoreErrorKind::Corrupt) for anything else: truncated, too long, or of
-    /// a format that this release does not know (rule S9).
-    pub fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
-        let mut input = Input(bytes);
-        if input.array::<1>()? != [FORMAT] {
-            return Err(StoreError::corrupt("unknown record format"));
-        }
-        let version = Version::from_number(input.u64()?);
-        let id = SessionId::from_bytes(input.array()?);
-        let epoch = u32::from_be_bytes(input.array()?);
-        let [created_at, authenticated_at, last_seen_at, idle_expires_at, expires_at] =
-            [input.time()?, input.time()?, input.time()?, input.time()?, input.time()?];
-        let credential = match input.array()? {
-            [0] => StoredCredential::Session { secret_digest: input.secret()? },
-            [1] => StoredCredential::Refresh {
-                secret_digest: input.secret()?,
-                mac_key: input.secret()?,
-                generation: input.u64()?,
-                rotated_at: input.time()?,
-            },
-            _ => return Err(StoreError::corrupt("unknown kind of credential")),
-        };
-        let subject = Subject::new(input.short_text()?).map_err(|_| StoreError::corrupt("not a subject"))?;
-        let device = input.device()?;
-        let len = u16::from_be_bytes(input.array()?);
-        let claims = text(input.take(len.into())?)?.into();
-        if !input.0.is_empty() {
-            return Err(StoreError::corrupt("record too long"));
-        }
-        Self::from_parts(RecordParts {
-            id,
-            version,
-            epoch,
-            subject,
-            credential,
-            created_at,
-            authenticated_at,
-            last_seen_at,
-            idle_expires_at,
-            expires_at,
-            device,
-            claims,
-        })
-        .map_err(|error| StoreError::corrupt("unreadable claims").with_source(error))
-    }
-}
+/// Where the subject begins, by kind.
+const SUBJECT: [usize; 2] = [106, 154];
 
 const LABEL: u8 = 1;
 const USER_AGENT: u8 = 2;
 const IPV4: u8 = 4;
 const IPV6: u8 = 8;
 
-fn push_device(out: &mut Vec<u8>, device: &Device) {
-    let bits = out.len();
-    out.push(0);
-    for (bit, part) in [(LABEL, device.label()), (USER_AGENT, device.user_agent())] {
-        if let Some(text) = part {
-            out[bits] |= bit;
-            push_short(out, text);
+impl SessionRecord {
+    /// Where the binary form has the version: eight bytes, big-endian.
+    pub const VERSION_BYTES: std::ops::Range<usize> = VERSION..ID;
+
+    /// A record from its parts, as a store kept them.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::TooLarge`] if the claims are longer than [`SessionRecord::MAX_CLAIMS_LEN`], and
+    /// [`StoreErrorKind::Corrupt`] if they are not one JSON object, or if the id is not one of this subject.
+    pub fn from_parts(parts: &RecordParts) -> Result<Self, StoreError> {
+        if parts.claims.len() > Self::MAX_CLAIMS_LEN {
+            return Err(StoreError::new(StoreErrorKind::TooLarge, "claims of a session"));
+        }
+        let record = Self(write(parts).into());
+        record.check()?;
+        Ok(record)
+    }
+
+    /// The binary form, which [`SessionRecord::decode`] reads in this release and the next (rule S9).
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Reads what [`SessionRecord::as_bytes`] gave.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::Corrupt`] for anything else: truncated, too long, or of a format that this release does
+    /// not know (rule S9).
+    pub fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        let record = Self(bytes.into());
+        record.check()?;
+        Ok(record)
+    }
+
+    /// Checks everything that the accessors rely on.
+    fn check(&self) -> Result<(), StoreError> {
+        const TRUNCATED: StoreError = StoreError::corrupt("record truncated");
+        let bytes = &*self.0;
+        if bytes.first() != Some(&FORMAT) {
+            return Err(StoreError::corrupt("unknown record format"));
+        }
+        let kind = usize::from(*bytes.get(KIND).ok_or(TRUNCATED)?);
+        let subject_at = *SUBJECT.get(kind).ok_or(StoreError::corrupt("unknown kind of credential"))?;
+        if bytes.len() < subject_at {
+            return Err(TRUNCATED);
+        }
+        let times = [CREATED_AT, AUTHENTICATED_AT, LAST_SEEN_AT, IDLE_EXPIRES_AT, EXPIRES_AT];
+        let rotated = (kind == 1).then_some(ROTATED_AT);
+        if times.into_iter().chain(rotated).any(|at| self.u64(at) > Timestamp::MAX.as_millis()) {
+            return Err(StoreError::corrupt("a time after the end of time"));
+        }
+        let subject = bytes.get(self.subject_range()).ok_or(TRUNCATED)?;
+        let claims = bytes.get(self.claims_range()).ok_or(TRUNCATED)?;
+        let subject = Subject::new(text(subject)?).map_err(|_| StoreError::corrupt("not a subject"))?;
+        if subject.partition() != self.id().partition() {
+            return Err(StoreError::corrupt("the session id is not one of its subject"));
+        }
+        let claims = text(claims)?;
+        if claims.len() > Self::MAX_CLAIMS_LEN || check_json(claims).is_err() {
+            return Err(StoreError::corrupt("claims are not a JSON object of the size that is kept"));
+        }
+        let mut rest = Input(&bytes[self.claims_range().end..]);
+        rest.device(bytes[DEVICE])?;
+        if rest.0.is_empty() { Ok(()) } else { Err(StoreError::corrupt("record too long")) }
+    }
+
+    fn array<const N: usize>(&self, at: usize) -> [u8; N] {
+        super::token::array(&self.0[at..])
+    }
+
+    fn u64(&self, at: usize) -> u64 {
+        u64::from_be_bytes(self.array(at))
+    }
+
+    fn time(&self, at: usize) -> Timestamp {
+        Timestamp::from_millis(self.u64(at))
+    }
+
+    fn is_refresh(&self) -> bool {
+        self.0[KIND] == 1
+    }
+
+    fn subject_range(&self) -> std::ops::Range<usize> {
+        let start = SUBJECT[usize::from(self.is_refresh())];
+        start..start + usize::from(self.0[SUBJECT_LEN])
+    }
+
+    fn claims_range(&self) -> std::ops::Range<usize> {
+        let start = self.subject_range().end;
+        start..start + usize::from(u16::from_be_bytes(self.array(CLAIMS_LEN)))
+    }
+
+    /// The session's public handle.
+    pub fn id(&self) -> SessionId {
+        SessionId::from_bytes(self.array(ID))
+    }
+
+    /// The number of the write.
+    pub fn version(&self) -> Version {
+        Version::from_number(self.u64(VERSION))
+    }
+
+    /// How often the session was renewed.
+    pub fn epoch(&self) -> u32 {
+        u32::from_be_bytes(self.array(EPOCH))
+    }
+
+    /// Whose session it is.
+    pub fn subject(&self) -> &str {
+        text(&self.0[self.subject_range()]).unwrap_or_default()
+    }
+
+    /// Whose session it is, as the store's other methods take it.
+    pub fn to_subject(&self) -> Subject {
+        Subject::from_checked(self.subject())
+    }
+
+    /// How its holder proves it.
+    pub fn credential(&self) -> StoredCredential {
+        let secret_digest = self.array(DIGEST).into();
+        if self.is_refresh() {
+            StoredCredential::Refresh {
+                secret_digest,
+                mac_key: self.array(MAC_KEY).into(),
+                generation: self.u64(GENERATION),
+                rotated_at: self.time(ROTATED_AT),
+            }
+        } else {
+            StoredCredential::Session { secret_digest }
         }
     }
-    match device.ip() {
-        Some(IpAddr::V4(ip)) => {
-            out[bits] |= IPV4;
-            out.extend(ip.octets());
-        }
-        Some(IpAddr::V6(ip)) => {
-            out[bits] |= IPV6;
-            out.extend(ip.octets());
-        }
-        None => {}
+
+    /// Whether this is the credential's secret, in constant time.
+    pub(crate) fn has_secret(&self, secret: &SecretBytes<32>) -> bool {
+        secret.has_digest(&self.0[DIGEST..MAC_KEY])
+    }
+
+    /// Which kind of credential proves it.
+    pub(crate) fn kind(&self) -> CredentialKind {
+        if self.is_refresh() { CredentialKind::Refresh } else { CredentialKind::Session }
+    }
+
+    /// When the subject logged in.
+    pub fn created_at(&self) -> Timestamp {
+        self.time(CREATED_AT)
+    }
+
+    /// When the subject last proved who they are.
+    pub fn authenticated_at(&self) -> Timestamp {
+        self.time(AUTHENTICATED_AT)
+    }
+
+    /// When the record was last written, by the writer's clock.
+    pub fn last_seen_at(&self) -> Timestamp {
+        self.time(LAST_SEEN_AT)
+    }
+
+    /// When it ends unless it is used.
+    pub fn idle_expires_at(&self) -> Timestamp {
+        self.time(IDLE_EXPIRES_AT)
+    }
+
+    /// When it ends in any case.
+    pub fn expires_at(&self) -> Timestamp {
+        self.time(EXPIRES_AT)
+    }
+
+    /// What logged in.
+    pub fn device(&self) -> Device {
+        let mut rest = Input(&self.0[self.claims_range().end..]);
+        rest.device(self.0[DEVICE]).unwrap_or_default()
+    }
+
+    /// The application's claims: the text of one JSON object.
+    pub fn claims_json(&self) -> &str {
+        text(&self.0[self.claims_range()]).unwrap_or_default()
     }
 }
 
-/// Subjects and device texts are at most 255 bytes long by their types.
-fn push_short(out: &mut Vec<u8>, text: &str) {
-    out.push(text.len() as u8);
-    out.extend(text.as_bytes());
+fn write(parts: &RecordParts) -> Vec<u8> {
+    let (subject, claims, device) = (parts.subject.as_str(), &*parts.claims, &parts.device);
+    let mut out = Vec::with_capacity(SUBJECT[1] + subject.len() + claims.len());
+    out.push(FORMAT);
+    out.extend(parts.version.number().to_be_bytes());
+    out.extend(parts.id.as_bytes());
+    out.extend(parts.epoch.to_be_bytes());
+    for time in [
+        parts.created_at,
+        parts.authenticated_at,
+        parts.last_seen_at,
+        parts.idle_expires_at,
+        parts.expires_at,
+    ] {
+        out.extend(time.as_millis().to_be_bytes());
+    }
+    let kind = matches!(parts.credential, StoredCredential::Refresh { .. });
+    // A subject has at most 255 bytes by its type, and claims at most 3072 by the caller's check.
+    out.extend([u8::from(kind), subject.len() as u8]);
+    out.extend((claims.len() as u16).to_be_bytes());
+    out.push(device_bits(device));
+    match &parts.credential {
+        StoredCredential::Session { secret_digest } => out.extend(secret_digest.expose()),
+        StoredCredential::Refresh { secret_digest, mac_key, generation, rotated_at } => {
+            out.extend(secret_digest.expose());
+            out.extend(mac_key.expose());
+            out.extend(generation.to_be_bytes());
+            out.extend(rotated_at.as_millis().to_be_bytes());
+        }
+    }
+    out.extend(subject.as_bytes());
+    out.extend(claims.as_bytes());
+    for text in [device.label(), device.user_agent()].into_iter().flatten() {
+        // At most 255 bytes by the device's type.
+        out.push(text.len() as u8);
+        out.extend(text.as_bytes());
+    }
+    match device.ip() {
+        Some(IpAddr::V4(ip)) => out.extend(ip.octets()),
+        Some(IpAddr::V6(ip)) => out.extend(ip.octets()),
+        None => {}
+    }
+    out
+}
+
+fn device_bits(device: &Device) -> u8 {
+    let ip = match device.ip() {
+        Some(IpAddr::V4(_)) => IPV4,
+        Some(IpAddr::V6(_)) => IPV6,
+        None => 0,
+    };
+    device.label().map_or(0, |_| LABEL) | device.user_agent().map_or(0, |_| USER_AGENT) | ip
 }
 
 fn text(bytes: &[u8]) -> Result<&str, StoreError> {
@@ -162,25 +302,12 @@ impl<'b> Input<'b> {
         Ok(super::token::array(self.take(N)?))
     }
 
-    fn secret(&mut self) -> Result<SecretBytes<32>, StoreError> {
-        Ok(self.array()?.into())
-    }
-
-    fn u64(&mut self) -> Result<u64, StoreError> {
-        Ok(u64::from_be_bytes(self.array()?))
-    }
-
-    fn time(&mut self) -> Result<Timestamp, StoreError> {
-        Ok(Timestamp::from_millis(self.u64()?))
-    }
-
     fn short_text(&mut self) -> Result<&'b str, StoreError> {
         let [len] = self.array()?;
         text(self.take(len.into())?)
     }
 
-    fn device(&mut self) -> Result<Device, StoreError> {
-        let [bits] = self.array()?;
+    fn device(&mut self, bits: u8) -> Result<Device, StoreError> {
         let mut device = Device::unknown();
         if bits & LABEL != 0 {
             device = device.with_label(self.short_text()?);
@@ -194,8 +321,8 @@ impl<'b> Input<'b> {
         if bits & IPV6 != 0 {
             device = device.with_ip(self.array::<16>()?.into());
         }
-        if bits & !(LABEL | USER_AGENT | IPV4 | IPV6) != 0 {
-            return Err(StoreError::corrupt("unknown device field"));
+        if device_bits(&device) != bits {
+            return Err(StoreError::corrupt("not a device"));
         }
         Ok(device)
     }
@@ -231,23 +358,25 @@ mod tests {
     }
 
     fn same(one: &SessionRecord, two: &SessionRecord) -> bool {
-        one.encode() == two.encode() && one.claims_json() == two.claims_json() && one.device() == two.device()
+        one.as_bytes() == two.as_bytes()
+            && one.claims_json() == two.claims_json()
+            && one.device() == two.device()
     }
 
     /// Format 1, byte by byte: what the next release must still read.
     #[test]
     fn s9_format_1_is_fixed() {
-        let record = SessionRecord::from_parts(parts()).unwrap();
+        let record = SessionRecord::from_parts(&parts()).unwrap();
         let mut golden = vec![1, 1, 2, 3, 4, 5, 6, 7, 8];
         golden.extend(user_42().as_bytes());
         golden.extend([0, 0, 0, 3]);
         for millis in 10..15 {
             golden.extend([0, 0, 0, 0, 0, 0, 0, millis]);
         }
-        golden.push(0);
+        golden.extend([0, 7, 0, 16, 0]);
         golden.extend([2; 32]);
-        golden.extend(b"\x07user-42\x00\x00\x10{\"role\":\"admin\"}");
-        assert_eq!(record.encode(), golden);
+        golden.extend(b"user-42{\"role\":\"admin\"}");
+        assert_eq!(record.as_bytes(), golden);
         assert!(same(&SessionRecord::decode(&golden).unwrap(), &record));
     }
 
@@ -262,9 +391,10 @@ mod tests {
             generation: 7,
             rotated_at: Timestamp::from_millis(9),
         };
-        let bytes = SessionRecord::from_parts(parts).unwrap().encode();
-        assert!(same(&SessionRecord::decode(&bytes).unwrap(), &SessionRecord::decode(&bytes).unwrap()));
-        let longer = [&bytes[..], &[0]].concat();
+        let record = SessionRecord::from_parts(&parts).unwrap();
+        let bytes = record.as_bytes();
+        assert!(same(&SessionRecord::decode(bytes).unwrap(), &record));
+        let longer = [bytes, &[0]].concat();
         let newer = [&[2], &bytes[1..]].concat();
         for bad in (0..bytes.len()).map(|len| &bytes[..len]).chain([&longer[..], &newer[..]]) {
             assert_eq!(SessionRecord::decode(bad).unwrap_err().kind(), StoreErrorKind::Corrupt);
@@ -305,10 +435,10 @@ mod tests {
                     rotated_at: Timestamp::from_millis(millis),
                 };
             }
-            let record = SessionRecord::from_parts(parts).unwrap();
-            let bytes = record.encode();
-            prop_assert_eq!(&bytes[SessionRecord::ENCODED_VERSION], record.version().number().to_be_bytes());
-            prop_assert!(same(&SessionRecord::decode(&bytes).unwrap(), &record));
+            let record = SessionRecord::from_parts(&parts).unwrap();
+            let bytes = record.as_bytes();
+            prop_assert_eq!(&bytes[SessionRecord::VERSION_BYTES], record.version().number().to_be_bytes());
+            prop_assert!(same(&SessionRecord::decode(bytes).unwrap(), &record));
         }
 
         #[test]

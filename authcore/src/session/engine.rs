@@ -86,7 +86,7 @@ impl Sessions {
                 claims: login.claims.clone(),
             };
             self.policy.slide(&mut parts, now);
-            let record = SessionRecord::from_parts(parts)?;
+            let record = SessionRecord::from_parts(&parts)?;
             match self.store().insert(&record).await? {
                 Inserted::Done => return Ok(record),
                 Inserted::Conflict => {}
@@ -105,7 +105,7 @@ impl Sessions {
             self.store().remove(replaced).await?;
         }
         let Some(limit) = self.policy.limit() else { return Ok(()) };
-        let mut all = self.list_live(record.subject(), now).await?;
+        let mut all = self.list_live(&record.to_subject(), now).await?;
         if all.len() <= limit {
             return Ok(());
         }
@@ -123,9 +123,7 @@ impl Sessions {
             Some(record) if record.id() != id => {
                 Err(StoreError::corrupt("the store answered with another session").into())
             }
-            Some(record) if CredentialKind::of(record.credential()) != self.kind => {
-                Err(Rejection::WrongKind.into())
-            }
+            Some(record) if record.kind() != self.kind => Err(Rejection::WrongKind.into()),
             found => Ok(found),
         }
     }
@@ -136,7 +134,7 @@ impl Sessions {
         if !self.policy.slide_is_due(&record, now) {
             return Ok(record);
         }
-        let next = record.next(|parts| self.policy.slide(parts, now));
+        let next = record.next(|parts| self.policy.slide(parts, now))?;
         match self.store().replace(&next, record.version()).await {
             Ok(Replaced::Done) => Ok(next),
             Ok(Replaced::Gone) => Err(Rejection::SessionEnded.into()),
@@ -175,6 +173,7 @@ impl Sessions {
                 self.policy.slide(parts, now);
             });
             outcome?;
+            let next = next?;
             match self.store().replace(&next, record.version()).await? {
                 Replaced::Done => return Ok(next),
                 Replaced::Stale => {}
@@ -191,21 +190,23 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Vec<SessionRecord>, Error> {
         let mut all = self.store().list(subject).await?;
-        all.retain(|record| SessionPolicy::check_live(record, now).is_ok() && record.subject() == subject);
+        all.retain(|record| {
+            SessionPolicy::check_live(record, now).is_ok() && record.subject() == subject.as_str()
+        });
         Ok(all)
     }
 
     /// Removes one session of the subject; `false` if there is none of this id, or it is somebody else's.
     pub(crate) async fn remove_of(&self, subject: &Subject, id: SessionId) -> Result<bool, Error> {
         match self.store().load(id).await? {
-            Some(record) if record.subject() == subject => Ok(self.store().remove(id).await?),
+            Some(record) if record.subject() == subject.as_str() => Ok(self.store().remove(id).await?),
             _ => Ok(false),
         }
     }
 }
 
-fn check_reference(own: SessionRef, subject: &Subject, record: &SessionRecord) -> Result<(), Rejection> {
-    if own.kind != CredentialKind::of(record.credential()) || record.subject() != subject {
+fn check_reference(own: SessionRef, subject: &str, record: &SessionRecord) -> Result<(), Rejection> {
+    if own.kind != record.kind() || record.subject() != subject {
         return Err(Rejection::WrongKind);
     }
     if own.epoch != record.epoch() {

@@ -171,7 +171,7 @@ impl JwtBuilder {
             foreign: false,
         };
         let issuance = Issuance::new(client_id, self.lifetime);
-        let recognised = self.keys.keys.iter().map(|key| Recognised::new(key, &own)).collect();
+        let recognised = self.keys.keys.iter().map(|key| Recognised::new(key, &own, &issuance)).collect();
 
         let mut keys: Vec<_> = self.keys.keys.into_iter().map(|key| TrustedKey { key, policy: 0 }).collect();
         let mut policies = vec![own];

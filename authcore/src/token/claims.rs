@@ -35,9 +35,12 @@ pub(super) struct Registered<'de, 'p> {
     pub(super) epoch: Option<u32>,
 }
 
+/// What a recognised start has already said.
+const RECOGNISED: u16 = Reserved::Iss.bit() | Reserved::Aud.bit() | Reserved::ClientId.bit();
+
 impl<'de, 'p> Registered<'de, 'p> {
-    /// Reads `payload`, and the application's claims in it as a `T`. With `recognised`, issuer and audience stood
-    /// before it and were checked as bytes.
+    /// Reads `payload`, and the application's claims in it as a `T`. With `recognised`, issuer, audience and client
+    /// stood before it and were checked as bytes.
     pub(super) fn read<T: Deserialize<'de>>(
         payload: &'de str,
         policy: &'p Policy,
@@ -45,7 +48,7 @@ impl<'de, 'p> Registered<'de, 'p> {
     ) -> Result<(Self, T), Rejection> {
         let mut registered = Self {
             policy,
-            seen: if recognised { Reserved::Iss.bit() | Reserved::Aud.bit() } else { 0 },
+            seen: if recognised { RECOGNISED } else { 0 },
             fault: None,
             issuer_matches: recognised,
             audience_matches: recognised,

@@ -26,7 +26,7 @@ impl Issuance {
 
     /// How every token of this key for this issuer and audience begins: the header, a dot, and the payload up to
     /// the subject, filled with spaces to a whole number of base64 groups.
-    pub(super) fn start(key: &Key, policy: &Policy) -> String {
+    pub(super) fn start(&self, key: &Key, policy: &Policy) -> String {
         let header =
             format!(r#"{{"alg":"{}","typ":"at+jwt","kid":{}}}"#, key.algorithm().name(), json(key.kid()));
         let mut payload = "{".to_owned();
@@ -42,6 +42,7 @@ impl Issuance {
                 let _ = write!(payload, r#""aud":{},"#, json(many));
             }
         }
+        let _ = write!(payload, r#""client_id":{},"#, self.client_id);
         while !payload.len().is_multiple_of(3) {
             payload.push(' ');
         }
@@ -85,9 +86,8 @@ impl Issuance {
         // Writing to a `String` cannot fail.
         let _ = write!(
             rest,
-            r#""sub":{},"client_id":{},"iat":{issued_at},"exp":{expires_at},"auth_time":{},"jti":""#,
-            json(grant.subject.as_str()),
-            self.client_id,
+            r#""sub":{},"iat":{issued_at},"exp":{expires_at},"auth_time":{},"jti":""#,
+            json(grant.subject),
             grant.authenticated_at.as_secs(),
         );
         base64url::push(&jti, &mut rest);

@@ -50,8 +50,8 @@ pub(super) struct TrustedKey {
     pub(super) policy: usize,
 }
 
-/// How a token begins that one of our keys signed for our issuer and audience: header, dot, and the start of the
-/// payload. Whatever follows under the signature, these bytes need not be decoded or hashed again.
+/// How a token begins that one of our keys signed for our issuer, audience and client: header, dot, and the start of
+/// the payload. Whatever follows under the signature, these bytes need not be decoded or hashed again.
 pub(super) struct Recognised {
     start: String,
     mac: MacState,
@@ -310,8 +310,8 @@ impl<T> fmt::Debug for VerifiedClaims<'_, T> {
 }
 
 impl Recognised {
-    pub(super) fn new(key: &Key, policy: &Policy) -> Self {
-        let start = Issuance::start(key, policy);
+    pub(super) fn new(key: &Key, policy: &Policy, issuance: &Issuance) -> Self {
+        let start = issuance.start(key, policy);
         let mut mac = key.mac.clone();
         mac.update(start.as_bytes());
         Self { start, mac }

@@ -1,0 +1,115 @@
+//! What logged in, as it described itself.
+
+use std::fmt;
+use std::net::IpAddr;
+
+/// The device that logged in, as it described itself: shown to the subject, never trusted.
+///
+/// Texts are cleaned when set: control characters are dropped, and what is longer than [`Device::MAX_LEN`] bytes
+/// is cut, so that a client cannot make its own login fail or a store grow.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Device(Option<Box<DeviceParts>>);
+
+#[derive(Clone, Default, PartialEq, Eq)]
+struct DeviceParts {
+    label: Option<Box<str>>,
+    user_agent: Option<Box<str>>,
+    ip: Option<IpAddr>,
+}
+
+impl Device {
+    /// The longest text kept, in bytes.
+    pub const MAX_LEN: usize = 255;
+
+    /// A device of which nothing is known.
+    pub const fn unknown() -> Self {
+        Self(None)
+    }
+
+    /// Sets a free text that the subject will recognise: 'Ada's phone'.
+    #[must_use]
+    pub fn with_label(mut self, text: &str) -> Self {
+        self.parts().label = clean(text);
+        self.normalized()
+    }
+
+    /// Sets the `User-Agent` header of the login.
+    #[must_use]
+    pub fn with_user_agent(mut self, text: &str) -> Self {
+        self.parts().user_agent = clean(text);
+        self.normalized()
+    }
+
+    /// Sets the address that the login came from.
+    #[must_use]
+    pub fn with_ip(mut self, ip: IpAddr) -> Self {
+        self.parts().ip = Some(ip);
+        self
+    }
+
+    /// The free text.
+    pub fn label(&self) -> Option<&str> {
+        self.0.as_ref()?.label.as_deref()
+    }
+
+    /// The `User-Agent` header.
+    pub fn user_agent(&self) -> Option<&str> {
+        self.0.as_ref()?.user_agent.as_deref()
+    }
+
+    /// The address.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.0.as_ref()?.ip
+    }
+
+    /// Whether nothing is known of it.
+    pub const fn is_unknown(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn parts(&mut self) -> &mut DeviceParts {
+        self.0.get_or_insert_default()
+    }
+
+    /// One form for 'nothing known', so that equality and the encoding are exact.
+    fn normalized(mut self) -> Self {
+        if self.0.as_deref() == Some(&DeviceParts::default()) {
+            self.0 = None;
+        }
+        self
+    }
+}
+
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Device")
+            .field("label", &self.label())
+            .field("user_agent", &self.user_agent())
+            .field("ip", &self.ip())
+            .finish()
+    }
+}
+
+fn clean(text: &str) -> Option<Box<str>> {
+    let mut cleaned = String::new();
+    for c in text.chars().filter(|c| !c.is_control()) {
+        if cleaned.len() + c.len_utf8() > Device::MAX_LEN {
+            break;
+        }
+        cleaned.push(c);
+    }
+    (!cleaned.is_empty()).then(|| cleaned.into_boxed_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn device_texts_are_cleaned_and_cut_at_a_character() {
+        let device = Device::unknown().with_user_agent("Mozilla\r\n\0/5.0").with_label(&"ü".repeat(200));
+        assert_eq!(device.user_agent(), Some("Mozilla/5.0"));
+        assert_eq!(device.label().map(str::len), Some(254));
+        assert!(Device::unknown().with_label("\n").is_unknown());
+    }
+}

@@ -30,7 +30,7 @@ pub enum Error {
     #[error(transparent)]
     Login(#[from] LoginError),
     /// The principal's claims are not of the type that was asked for.
-    #[error("the claims are not a `{expected}`")]
+    #[error("the claims are not of the expected type")]
     Claims {
         /// The name of the type that was asked for.
         expected: &'static str,

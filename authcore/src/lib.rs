@@ -31,13 +31,13 @@ pub use session::id::{InvalidSessionId, SessionId};
 pub use session::policy::SessionPolicy;
 pub use session::record::{RecordParts, SessionRecord, StoredCredential, Version};
 pub use session::server::{ServerSessions, ServerSessionsBuilder};
-pub use session::{OpenedSession, SessionStrategy, Sessions};
+pub use session::{OpenedSession, Renewal, SessionStrategy, Sessions};
 pub use store::{Inserted, Purged, Replaced, SessionStore, StoreError, StoreErrorKind};
 pub use subject::Subject;
 pub use token::builder::{JwtBuilder, TrustedIssuer};
 pub use token::jwt::{Jwt, TokenBuffer, VerifiedClaims};
 pub use token::keys::{Algorithm, Key, KeyRing};
-pub use token::{AccessToken, Grant, TokenStrategy};
+pub use token::{AccessToken, Grant, SessionClaims, TokenStrategy};
 
 /// The guides: longer prose than fits an item.
 pub mod guide {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::claims::Claims;
 use crate::secret::SecretString;
+use crate::token::SessionClaims;
 use crate::{Device, Error, LoginError, SessionId, SessionRecord, Subject, Timestamp};
 
 /// Somebody who has just proved who they are, by whatever means the application uses.
@@ -40,7 +41,7 @@ impl Login {
     /// # Errors
     ///
     /// [`LoginError::Subject`] if `subject` is empty, longer than 255 bytes or contains NUL.
-    pub fn new(subject: impl Into<Box<str>>) -> Result<Self, LoginError> {
+    pub fn new(subject: impl Into<String>) -> Result<Self, LoginError> {
         Ok(Self::of(Subject::new(subject)?))
     }
 
@@ -214,7 +215,10 @@ impl Incident {
 /// A principal does not outlive its credential: operations that change or list sessions check
 /// it against the store again (rule A11).
 #[derive(Clone)]
-pub struct Principal(Source);
+pub struct Principal {
+    source: Source,
+    expires_at: Timestamp,
+}
 
 #[derive(Clone)]
 enum Source {
@@ -229,7 +233,7 @@ pub struct VerifiedToken {
     /// `sub`.
     pub subject: Subject,
     /// `sid` and `epoch`, if the token belongs to a session of ours.
-    pub session: Option<(SessionId, u32)>,
+    pub session: Option<SessionClaims>,
     /// `iss`, if it is not our own: subjects of different issuers are different people.
     pub foreign_issuer: Option<Arc<str>>,
     /// `iat`.
@@ -272,18 +276,24 @@ pub(crate) enum CredentialKind {
 }
 
 impl Principal {
-    pub(crate) const fn from_record(record: SessionRecord) -> Self {
-        Self(Source::Session(record))
+    /// The principal of a session token, which ends with its session.
+    pub(crate) fn from_session(record: SessionRecord) -> Self {
+        Self { expires_at: record.expires_at(), source: Source::Session(record) }
+    }
+
+    /// The principal of an access token that ends at `expires_at`, as its session says now.
+    pub(crate) const fn from_access(record: SessionRecord, expires_at: Timestamp) -> Self {
+        Self { expires_at, source: Source::Session(record) }
     }
 
     /// The principal of a token that a [`TokenStrategy`](crate::TokenStrategy) has verified.
     pub const fn from_token(token: VerifiedToken) -> Self {
-        Self(Source::Token(token))
+        Self { expires_at: token.expires_at, source: Source::Token(token) }
     }
 
     /// The authenticated user.
     pub fn subject(&self) -> &str {
-        match &self.0 {
+        match &self.source {
             Source::Session(record) => record.subject(),
             Source::Token(token) => token.subject.as_str(),
         }
@@ -300,7 +310,7 @@ impl Principal {
     ///
     /// Subjects are unique within one issuer only: `user-42` of another issuer is somebody else.
     pub fn foreign_issuer(&self) -> Option<&str> {
-        match &self.0 {
+        match &self.source {
             Source::Session(_) => None,
             Source::Token(token) => token.foreign_issuer.as_deref(),
         }
@@ -312,30 +322,28 @@ impl Principal {
     }
 
     pub(crate) fn session(&self) -> Option<SessionRef> {
-        match &self.0 {
+        match &self.source {
             Source::Session(record) => {
                 Some(SessionRef { id: record.id(), epoch: record.epoch(), kind: record.kind() })
             }
             Source::Token(token) => {
-                token.session.map(|(id, epoch)| SessionRef { id, epoch, kind: CredentialKind::Refresh })
+                let SessionClaims { id, epoch } = token.session?;
+                Some(SessionRef { id, epoch, kind: CredentialKind::Refresh })
             }
         }
     }
 
     /// When the subject last proved who they are.
     pub fn authenticated_at(&self) -> Timestamp {
-        match &self.0 {
+        match &self.source {
             Source::Session(record) => record.authenticated_at(),
             Source::Token(token) => token.authenticated_at,
         }
     }
 
     /// When the credential behind this principal ends in any case.
-    pub fn expires_at(&self) -> Timestamp {
-        match &self.0 {
-            Source::Session(record) => record.expires_at(),
-            Source::Token(token) => token.expires_at,
-        }
+    pub const fn expires_at(&self) -> Timestamp {
+        self.expires_at
     }
 
     /// The application's claims, as its own type.
@@ -344,7 +352,7 @@ impl Principal {
     ///
     /// [`Error::Claims`] if the claims are not a `T`.
     pub fn claims<'p, T: Deserialize<'p>>(&'p self) -> Result<T, Error> {
-        let claims = match &self.0 {
+        let claims = match &self.source {
             Source::Session(record) => record.claims_json(),
             Source::Token(token) => &token.claims,
         };

@@ -15,8 +15,8 @@ use crate::secret::{SecretBytes, SecretString};
 use crate::session::engine::ATTEMPTS;
 use crate::session::record::{RecordParts, StoredCredential};
 use crate::{
-    ConfigError, Error, Incident, IncidentKind, Login, OpenedSession, Principal, Rejection, Replaced,
-    SessionId, SessionPolicy, SessionRecord, SessionStore, SessionStrategy, Sessions, Timestamp,
+    ConfigError, Error, Incident, IncidentKind, Login, OpenedSession, Principal, Rejection, Renewal,
+    Replaced, SessionId, SessionPolicy, SessionRecord, SessionStore, SessionStrategy, Sessions, Timestamp,
 };
 
 /// Sessions proved by a refresh token, which is replaced by its successor at every use (rules R1 to R11).
@@ -37,7 +37,25 @@ use crate::{
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct Refresh {
+pub struct Refresh(pub(crate) RefreshSessions);
+
+impl Refresh {
+    /// Refresh sessions in `store`, under the default policy until another is set.
+    pub fn builder(store: impl SessionStore) -> RefreshBuilder {
+        RefreshBuilder {
+            store: Arc::new(store),
+            policy: SessionPolicy::default(),
+            grace: Duration::from_secs(30),
+            rotation: Rotation::Window,
+            hook: None,
+        }
+    }
+}
+
+/// What is behind a [`Refresh`]: not public, so that refresh tokens cannot be taken for the credential of every
+/// request.
+#[derive(Debug, Clone)]
+pub(crate) struct RefreshSessions {
     sessions: Sessions,
     grace: Duration,
     rotation: Rotation,
@@ -100,6 +118,13 @@ pub trait RefreshHook: fmt::Debug + Send + Sync + 'static {
     async fn on_refresh(&self, session: &SessionRecord) -> Result<RefreshDecision, Error>;
 }
 
+#[async_trait]
+impl<H: RefreshHook + ?Sized> RefreshHook for Arc<H> {
+    async fn on_refresh(&self, session: &SessionRecord) -> Result<RefreshDecision, Error> {
+        (**self).on_refresh(session).await
+    }
+}
+
 /// What a refresh gave: a session, the token to use next, and perhaps news of the store.
 pub(crate) struct Refreshed {
     pub(crate) record: SessionRecord,
@@ -135,18 +160,7 @@ impl Step {
     }
 }
 
-impl Refresh {
-    /// Refresh sessions in `store`, under the default policy until another is set.
-    pub fn builder(store: impl SessionStore) -> RefreshBuilder {
-        RefreshBuilder {
-            store: Arc::new(store),
-            policy: SessionPolicy::default(),
-            grace: Duration::from_secs(30),
-            rotation: Rotation::Window,
-            hook: None,
-        }
-    }
-
+impl RefreshSessions {
     /// Until when an access token of this session may have been issued at the latest.
     pub(crate) fn last_issue(&self, record: &SessionRecord, now: Timestamp) -> Timestamp {
         match self.rotation {
@@ -314,7 +328,7 @@ fn stored(secret: &SecretBytes<32>, mac_key: &SecretBytes<32>, now: Timestamp) -
 }
 
 #[async_trait]
-impl SessionStrategy for Refresh {
+impl SessionStrategy for RefreshSessions {
     async fn open(
         &self,
         login: &Login,
@@ -344,14 +358,14 @@ impl SessionStrategy for Refresh {
     async fn renew(
         &self,
         principal: &Principal,
-        reauthenticated: bool,
+        renewal: Renewal,
         now: Timestamp,
     ) -> Result<OpenedSession, Error> {
         let (secret, mac_key) = Self::mint()?;
         let record = self
             .sessions
             .change_own(principal, now, |parts| {
-                parts.renew(stored(&secret, &mac_key, now), reauthenticated.then_some(now));
+                parts.renew(stored(&secret, &mac_key, now), renewal, now);
                 Ok(())
             })
             .await?;
@@ -425,11 +439,11 @@ impl RefreshBuilder {
         if self.grace > Duration::from_secs(60) {
             return Err(ConfigError::new("the grace window is above 60 seconds"));
         }
-        Ok(Refresh {
+        Ok(Refresh(RefreshSessions {
             sessions: Sessions::new(self.store, self.policy, CredentialKind::Refresh)?,
             grace: self.grace,
             rotation: self.rotation,
             hook: self.hook,
-        })
+        }))
     }
 }

@@ -100,6 +100,14 @@ impl fmt::Debug for SecretString {
     }
 }
 
+/// The first `N` bytes of `bytes`, zero-filled if there are fewer.
+pub(crate) fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut array = [0; N];
+    let len = bytes.len().min(N);
+    array[..len].copy_from_slice(&bytes[..len]);
+    array
+}
+
 /// Fills `bytes` from the operating system's generator.
 pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<(), Error> {
     SysRng.try_fill_bytes(bytes).map_err(|_| Error::NoEntropy)

@@ -21,14 +21,15 @@ pub use engine::Sessions;
 
 /// How sessions are opened, proved, renewed and closed by a credential of their own.
 ///
-/// [`ServerSessions`](crate::ServerSessions) is the one for session tokens, and [`Refresh`](crate::Refresh) the one
-/// for refresh tokens. What does not depend on the credential (listing, revoking, changing claims, expiry) is
-/// done once, by [`Sessions`]; a strategy of your own wraps one of ours, adds what it wants (a check of the
-/// client's address, an audit line) and hands on the rest.
+/// [`ServerSessions`](crate::ServerSessions) is the one that comes with this crate. What does not depend on the
+/// credential (listing, revoking, changing claims, expiry) is done once, by [`Sessions`]; a strategy of your own
+/// wraps ours, adds what it wants (a check of the client's address, an audit line) and hands on the rest. It needs
+/// the `async-trait` crate. The hybrid strategy's refresh tokens are not one of these: they are no credential for
+/// every request, and [`Auth::hybrid`](crate::Auth::hybrid) alone knows what to do with them.
 ///
 /// ```
 /// use authcore::{Error, Login, OpenedSession, Principal, ServerSessions, SessionId, SessionRecord};
-/// use authcore::{SessionStrategy, Sessions, Timestamp};
+/// use authcore::{Renewal, SessionStrategy, Sessions, Timestamp};
 ///
 /// #[derive(Debug)]
 /// struct Logged(ServerSessions);
@@ -46,8 +47,8 @@ pub use engine::Sessions;
 ///     async fn find(&self, credential: &str) -> Result<Option<SessionRecord>, Error> {
 ///         self.0.find(credential).await
 ///     }
-///     async fn renew(&self, principal: &Principal, reauthenticated: bool, now: Timestamp) -> Result<OpenedSession, Error> {
-///         self.0.renew(principal, reauthenticated, now).await
+///     async fn renew(&self, principal: &Principal, renewal: Renewal, now: Timestamp) -> Result<OpenedSession, Error> {
+///         self.0.renew(principal, renewal, now).await
 ///     }
 ///     fn sessions(&self) -> &Sessions {
 ///         self.0.sessions()
@@ -55,6 +56,11 @@ pub use engine::Sessions;
 /// }
 /// ```
 #[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a session strategy",
+    label = "expected what `ServerSessions::builder(store).build()?` gives",
+    note = "refresh tokens go with access tokens: `Auth::hybrid(jwt, Refresh::builder(store).build()?)?`"
+)]
 pub trait SessionStrategy: fmt::Debug + Send + Sync + 'static {
     /// Opens a session with a new id and a new secret; never adopts anything that the client sent (rule A1). Then
     /// ends the session `replaces` (rule A10) and those above the subject's limit (rule A7).
@@ -86,8 +92,7 @@ pub trait SessionStrategy: fmt::Debug + Send + Sync + 'static {
     async fn find(&self, credential: &str) -> Result<Option<SessionRecord>, Error>;
 
     /// Gives the principal's session a new secret and a new epoch, so that every credential and principal made
-    /// before is refused from now on (rules A6, A11). With `reauthenticated` the subject has just proved
-    /// themselves again.
+    /// before is refused from now on (rules A6, A11).
     ///
     /// # Errors
     ///
@@ -95,7 +100,7 @@ pub trait SessionStrategy: fmt::Debug + Send + Sync + 'static {
     async fn renew(
         &self,
         principal: &Principal,
-        reauthenticated: bool,
+        renewal: Renewal,
         now: Timestamp,
     ) -> Result<OpenedSession, Error>;
 
@@ -125,15 +130,26 @@ impl<S: SessionStrategy + ?Sized> SessionStrategy for Arc<S> {
     async fn renew(
         &self,
         principal: &Principal,
-        reauthenticated: bool,
+        renewal: Renewal,
         now: Timestamp,
     ) -> Result<OpenedSession, Error> {
-        (**self).renew(principal, reauthenticated, now).await
+        (**self).renew(principal, renewal, now).await
     }
 
     fn sessions(&self) -> &Sessions {
         (**self).sessions()
     }
+}
+
+/// Why a session gets a new credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "strategies handle every case")]
+pub enum Renewal {
+    /// What the session may do has changed.
+    Credential,
+    /// The subject has just proved themselves again: sets
+    /// [`authenticated_at`](SessionRecord::authenticated_at).
+    Reauthenticated,
 }
 
 /// A session and the credential that proves it, which only the client will know.

@@ -9,6 +9,10 @@ use crate::{SessionId, SessionRecord, Subject, Timestamp, Version};
 
 #[doc = include_str!("docs/writing-a-store.md")]
 #[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a session store",
+    label = "expected a store, such as `MemoryStore::new()`"
+)]
 pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Writes a new record; never overwrites one (rule S1).
     ///

@@ -23,12 +23,12 @@ impl Subject {
     /// # Errors
     ///
     /// [`LoginError::Subject`] if `text` is empty, longer than [`Subject::MAX_LEN`] or contains NUL.
-    pub fn new(text: impl Into<Box<str>>) -> Result<Self, LoginError> {
+    pub fn new(text: impl Into<String>) -> Result<Self, LoginError> {
         let text = text.into();
         if text.is_empty() || text.len() > Self::MAX_LEN || text.contains('\0') {
             return Err(LoginError::Subject);
         }
-        Ok(Self(text))
+        Ok(Self(text.into()))
     }
 
     /// A subject from a text that was checked when it was written.

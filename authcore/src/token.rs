@@ -23,6 +23,10 @@ use crate::{Error, Principal, Rejection, SessionId, Timestamp};
 /// - **must** refuse what has expired, what lives longer than it is willing to accept, and what is meant for
 ///   somebody else (rules T6 and T7);
 /// - **must** take bounded time and memory for any input, and never panic (rule T12): `token` is the attacker's.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a token strategy",
+    label = "expected what `Jwt::builder(keys).issuer(..).audience(..).build()?` gives"
+)]
 pub trait TokenStrategy: fmt::Debug + Send + Sync + 'static {
     /// Makes an access token. Its `iat` is `now`, and its `exp` is one [`TokenStrategy::lifetime`] later or
     /// [`Grant::not_after`], whichever is earlier (rule R9).
@@ -86,7 +90,7 @@ pub struct Grant<'g> {
     /// `auth_time`.
     pub authenticated_at: Timestamp,
     /// `sid` and `epoch`, if the token belongs to a session.
-    pub session: Option<(SessionId, u32)>,
+    pub session: Option<SessionClaims>,
     /// When its session ends: `exp` is never later (rule R9).
     pub not_after: Option<Timestamp>,
 }
@@ -98,6 +102,23 @@ impl fmt::Debug for Grant<'_> {
             .field("session", &self.session)
             .finish_non_exhaustive()
     }
+}
+
+impl<'g> Grant<'g> {
+    /// A grant to `subject` of these claims (one JSON object), without a session.
+    pub const fn new(subject: &'g str, claims: &'g str, authenticated_at: Timestamp) -> Self {
+        Self { subject, claims, authenticated_at, session: None, not_after: None }
+    }
+}
+
+/// What a token says of the session that it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "token strategies build it")]
+pub struct SessionClaims {
+    /// `sid`.
+    pub id: SessionId,
+    /// `epoch`: how often the session had been renewed.
+    pub epoch: u32,
 }
 
 /// A signed access token.

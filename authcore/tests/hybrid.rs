@@ -347,3 +347,55 @@ async fn changed_claims_show_in_the_next_access_token() {
     let record = world.store.load(principal.session_id().unwrap()).await.unwrap().unwrap();
     assert_eq!(record.claims_json(), r#"{"role":"admin","theme":"dark"}"#, "a failed change writes nothing");
 }
+
+#[tokio::test]
+async fn every_principal_ends_with_its_credential() {
+    let world = world(|refresh| refresh);
+    let issued = world.login().await;
+    let end = NOW.plus(LIFETIME);
+    let principal = world.auth.authenticate(issued.credential()).await.unwrap();
+    let live = world.auth.authenticate_live(issued.credential()).await.unwrap();
+    let changed = world.auth.update_claims(&live, |claims| Ok(claims.set("a", &1)?)).await.unwrap();
+    for principal in [issued.principal(), &principal, &live, &changed] {
+        assert_eq!(principal.expires_at(), end);
+    }
+    assert_eq!(issued.expires_at(), end);
+    assert_eq!(issued.expires_in(), LIFETIME);
+    assert_eq!(issued.refresh_expires_in(), Some(Duration::from_secs(30 * 24 * 3600)));
+}
+
+/// A token strategy whose tokens live for ever, to be refused.
+#[derive(Debug)]
+struct Eternal(Jwt);
+
+impl authcore::TokenStrategy for Eternal {
+    fn issue(&self, grant: &authcore::Grant<'_>, now: Timestamp) -> Result<authcore::AccessToken, Error> {
+        self.0.issue(grant, now)
+    }
+
+    fn verify(&self, token: &str, now: Timestamp) -> Result<authcore::Principal, Rejection> {
+        self.0.verify(token, now)
+    }
+
+    fn verify_ignoring_expiry(&self, token: &str, now: Timestamp) -> Result<authcore::Principal, Rejection> {
+        self.0.verify_ignoring_expiry(token, now)
+    }
+
+    fn lifetime(&self) -> Duration {
+        Duration::MAX
+    }
+
+    fn leeway(&self) -> Duration {
+        Duration::MAX
+    }
+}
+
+#[tokio::test]
+async fn an_endless_lifetime_is_refused_and_never_a_panic() {
+    let refresh = Refresh::builder(MemoryStore::new()).build().unwrap();
+    assert!(Auth::hybrid(Eternal(jwt()), refresh).is_err());
+    assert!(Auth::tokens_with_reissue(Eternal(jwt()), LIFETIME).is_err());
+    let auth = Auth::tokens(Eternal(jwt())).with_clock(ManualClock::new(NOW));
+    let issued = auth.login(Login::new("user-42").unwrap()).await.unwrap();
+    assert_eq!(auth.logout(issued.credential()).await.unwrap().effective, Effective::At(Timestamp::MAX));
+}

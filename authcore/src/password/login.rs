@@ -150,8 +150,8 @@ impl PasswordLogin {
         let sessions = self.check_principal(principal).await?;
         let wrote = self.store_new(&principal.to_subject(), &current, &new).await?;
         match sessions {
-            Sessions::None => Ok(PasswordChanged::TokensRemain),
-            Sessions::Kept => match self.end_old_sessions(principal).await {
+            OwnSessions::None => Ok(PasswordChanged::TokensRemain),
+            OwnSessions::Kept => match self.end_old_sessions(principal).await {
                 Ok(changed) => Ok(changed),
                 Err(error) if wrote == Wrote::Now && error.kind() == ErrorKind::Unauthenticated => {
                     // The own session ended after the check above, so that nobody can repeat this call.
@@ -171,14 +171,14 @@ impl PasswordLogin {
     }
 
     /// Whether the principal may change anything here, before anything is changed (rule A11).
-    async fn check_principal(&self, principal: &Principal) -> Result<Sessions, Error> {
+    async fn check_principal(&self, principal: &Principal) -> Result<OwnSessions, Error> {
         if principal.foreign_issuer().is_some() {
             // Another issuer's subject of the same name is somebody else.
             return Err(Rejection::WrongIssuer.into());
         }
         Ok(match self.auth.own_session(principal).await? {
-            Some(_) => Sessions::Kept,
-            None => Sessions::None,
+            Some(_) => OwnSessions::Kept,
+            None => OwnSessions::None,
         })
     }
 
@@ -246,7 +246,7 @@ impl PasswordLogin {
 }
 
 /// Whether the strategy keeps sessions.
-enum Sessions {
+enum OwnSessions {
     Kept,
     None,
 }

@@ -4,8 +4,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::secret::{SecretBytes, SecretString};
-use crate::session::token::array;
+use crate::secret::{SecretBytes, SecretString, array};
 use crate::{Rejection, SessionId, base64url};
 
 const FORMAT: u8 = 1;

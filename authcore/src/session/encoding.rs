@@ -118,7 +118,7 @@ impl SessionRecord {
     }
 
     fn array<const N: usize>(&self, at: usize) -> [u8; N] {
-        super::token::array(&self.0[at..])
+        crate::secret::array(&self.0[at..])
     }
 
     fn u64(&self, at: usize) -> u64 {
@@ -299,7 +299,7 @@ impl<'b> Input<'b> {
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], StoreError> {
-        Ok(super::token::array(self.take(N)?))
+        Ok(crate::secret::array(self.take(N)?))
     }
 
     fn short_text(&mut self) -> Result<&'b str, StoreError> {

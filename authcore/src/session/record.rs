@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Renewal;
 use crate::{Device, SecretBytes, SessionId, StoreError, Subject, Timestamp};
 
 /// The number of a record's write: the compare-and-swap key of
@@ -88,10 +89,12 @@ pub struct RecordParts {
 
 impl RecordParts {
     /// A new secret and a new epoch: what was issued before is refused from now on (rules A6, A11).
-    pub(crate) fn renew(&mut self, credential: StoredCredential, authenticated_at: Option<Timestamp>) {
+    pub(crate) fn renew(&mut self, credential: StoredCredential, renewal: Renewal, now: Timestamp) {
         self.credential = credential;
         self.epoch = self.epoch.wrapping_add(1);
-        self.authenticated_at = authenticated_at.unwrap_or(self.authenticated_at);
+        if renewal == Renewal::Reauthenticated {
+            self.authenticated_at = now;
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::engine::Sessions;
 use super::policy::SessionPolicy;
 use super::record::StoredCredential;
 use super::token::SessionToken;
-use super::{OpenedSession, SessionStrategy};
+use super::{OpenedSession, Renewal, SessionStrategy};
 use crate::principal::CredentialKind;
 use crate::secret::SecretBytes;
 use crate::{
@@ -84,14 +84,14 @@ impl SessionStrategy for ServerSessions {
     async fn renew(
         &self,
         principal: &Principal,
-        reauthenticated: bool,
+        renewal: Renewal,
         now: Timestamp,
     ) -> Result<OpenedSession, Error> {
         let (secret, credential) = Self::mint()?;
         let record = self
             .0
             .change_own(principal, now, |parts| {
-                parts.renew(credential.clone(), reauthenticated.then_some(now));
+                parts.renew(credential.clone(), renewal, now);
                 Ok(())
             })
             .await?;

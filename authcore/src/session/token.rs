@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::secret::{SecretBytes, SecretString};
+use crate::secret::{SecretBytes, SecretString, array};
 use crate::{Rejection, SessionId, base64url};
 
 /// What a client of the stateful strategy holds: a session id and a secret of 256 bits.
@@ -42,14 +42,6 @@ impl SessionToken {
         base64url::push(bytes.as_ref(), &mut text);
         SecretString::new(text)
     }
-}
-
-/// The first `N` bytes of `bytes`, zero-filled if there are fewer.
-pub(crate) fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
-    let mut array = [0; N];
-    let len = bytes.len().min(N);
-    array[..len].copy_from_slice(&bytes[..len]);
-    array
 }
 
 #[cfg(test)]

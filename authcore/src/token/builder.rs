@@ -13,7 +13,7 @@ use crate::ConfigError;
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(15 * 60);
 const MAX_LEEWAY: Duration = Duration::from_secs(10 * 60);
-/// The most bytes of an issuer and of all audiences, so that every token with claims within their limit fits.
+/// The most bytes of an issuer, of all audiences and of a client id.
 const MAX_NAME_LEN: usize = 255;
 
 /// A setting without a default.
@@ -138,8 +138,8 @@ impl JwtBuilder {
     /// # Errors
     ///
     /// If no issuer or audience was given or waived, if one is empty or longer than 255 bytes, if a lifetime is
-    /// under a second or above its cap, if the leeway or a cap is above its limit, or if two keys have the same
-    /// id.
+    /// under a second or above its cap, if the leeway or a cap is above its limit, if two keys have the same id, or
+    /// if a trusted issuer is our own or there twice.
     pub fn build(self) -> Result<Jwt, ConfigError> {
         let issuer = match self.issuer {
             Setting::Missing => return Err(ConfigError::new("no issuer was given")),
@@ -157,7 +157,9 @@ impl JwtBuilder {
         }
         check_cap(self.max_lifetime)?;
         if self.lifetime < Duration::from_secs(1) || self.lifetime > self.max_lifetime {
-            return Err(ConfigError::new("the token lifetime is under a second or above its cap"));
+            return Err(ConfigError::new(
+                "the token lifetime is under a second or above its cap (`max_lifetime`)",
+            ));
         }
         if self.leeway > MAX_LEEWAY {
             return Err(ConfigError::new("the leeway is above 10 minutes"));
@@ -176,6 +178,9 @@ impl JwtBuilder {
         let mut keys: Vec<_> = self.keys.keys.into_iter().map(|key| TrustedKey { key, policy: 0 }).collect();
         let mut policies = vec![own];
         for trusted in self.trusted {
+            if policies.iter().any(|known: &Policy| known.issuer.as_deref() == Some(&*trusted.issuer)) {
+                return Err(ConfigError::new("a trusted issuer is our own or there twice"));
+            }
             let (policy, foreign_keys) = trusted.into_policy()?;
             keys.extend(foreign_keys.into_iter().map(|key| TrustedKey { key, policy: policies.len() }));
             policies.push(policy);

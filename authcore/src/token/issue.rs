@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::codec::MAX_TOKEN_LEN;
 use super::keys::{Key, MacState};
 use super::validation::Policy;
-use super::{AccessToken, Grant};
+use super::{AccessToken, Grant, SessionClaims};
 use crate::secret::fill_random;
 use crate::{Error, LoginError, Timestamp, base64url};
 
@@ -92,7 +92,7 @@ impl Issuance {
         );
         base64url::push(&jti, &mut rest);
         rest.push('"');
-        if let Some((id, epoch)) = grant.session {
+        if let Some(SessionClaims { id, epoch }) = grant.session {
             let _ = write!(rest, r#","sid":"{id}","epoch":{epoch}"#);
         }
         let members = grant.claims.trim().strip_prefix('{').and_then(|claims| claims.strip_suffix('}'));

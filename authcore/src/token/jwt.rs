@@ -13,7 +13,7 @@ use super::codec::{self, EncodedTag, Header, MAX_HEADER_LEN, MAX_PAYLOAD_LEN, Se
 use super::issue::Issuance;
 use super::keys::{Key, KeyRing, MacState};
 use super::validation::{Expiry, Policy};
-use super::{AccessToken, Grant, TokenStrategy};
+use super::{AccessToken, Grant, SessionClaims, TokenStrategy};
 use crate::principal::VerifiedToken;
 use crate::{Error, Principal, Rejection, SessionId, Subject, Timestamp};
 
@@ -125,7 +125,7 @@ impl Jwt {
         let (issued_at, expires_at) = signed.policy.check(&registered, now, self.0.leeway, expiry)?;
         let subject = registered.subject.ok_or(Rejection::InvalidClaim("sub"))?;
         let session = match (registered.session_id, registered.epoch) {
-            (Some(id), Some(epoch)) => Some((id, epoch)),
+            (Some(id), Some(epoch)) => Some(SessionClaims { id, epoch }),
             (None, None) => None,
             _ => return Err(Rejection::InvalidClaim("epoch")),
         };

@@ -213,21 +213,38 @@ mod tests {
         }
     }
 
-    /// RFC 4231, test case 6: the published one whose key is long enough for us.
+    /// RFC 4231, test cases 6 and 7: the published ones whose key is long enough for us.
     #[test]
-    fn rfc_4231_case_6() {
-        let message = b"Test Using Larger Than Block-Size Key - Hash Key First";
-        for (algorithm, expected) in [
-            (Algorithm::HS256, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"),
+    fn rfc_4231_cases_6_and_7() {
+        let six = b"Test Using Larger Than Block-Size Key - Hash Key First";
+        let seven = b"This is a test using a larger than block-size key and a larger than block-size data. \
+                      The key needs to be hashed before being used by the HMAC algorithm.";
+        for (algorithm, message, expected) in [
+            (Algorithm::HS256, &six[..], "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"),
             (
                 Algorithm::HS384,
+                six,
                 "4ece084485813e9088d2c63a041bc5b44f9ef1012a2b588f3cd11f05033ac4c6\
                  0c2ef6ab4030fe8296248df163f44952",
             ),
             (
                 Algorithm::HS512,
+                six,
                 "80b24263c7c1a3ebb71493c1dd7be8b49b46d1f41b4aeec1121b013783f8f352\
                  6b56d037e05f2598bd0fd2215d6a1e5295e64f73f63f0aec8b915a985d786598",
+            ),
+            (Algorithm::HS256, seven, "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"),
+            (
+                Algorithm::HS384,
+                seven,
+                "6617178e941f020d351e2f254e8fd32c602420feb0b8fb9adccebb82461e99c5\
+                 a678cc31e799176d3860e6110c46523e",
+            ),
+            (
+                Algorithm::HS512,
+                seven,
+                "e37b6a775dc87dbaa4dfa9f96e5e3ffddebd71f8867289865df5a32d20cdc944\
+                 b6022cac3c4982b10d5eeb55c3e4de15134676fb6de0446065c97440fa8c6a58",
             ),
         ] {
             let key = Key::hmac("k", algorithm, &[0xaa; 131]).unwrap();

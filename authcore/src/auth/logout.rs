@@ -1,9 +1,10 @@
 //! Logout, and the credential that a login replaces: both begin with whichever credential the client still has.
 
 use super::{Auth, Effective, Revoked, Strategy};
+use crate::refresh::RefreshSessions;
 use crate::refresh::token::RefreshToken;
 use crate::{
-    Error, ErrorKind, Principal, Refresh, Rejection, SessionId, SessionRecord, SessionStrategy, Timestamp,
+    Error, ErrorKind, Principal, Rejection, SessionId, SessionRecord, SessionStrategy, Timestamp,
     TokenStrategy,
 };
 
@@ -68,7 +69,7 @@ impl Auth {
 
 async fn find_hybrid(
     tokens: &dyn TokenStrategy,
-    refresh: &Refresh,
+    refresh: &RefreshSessions,
     credential: &str,
     now: Timestamp,
 ) -> Result<Option<SessionRecord>, Error> {

@@ -1,0 +1,55 @@
+//! What is answered about sessions.
+
+use crate::{Device, SessionId, SessionRecord, Timestamp};
+
+/// When a revocation takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third answer")]
+pub enum Effective {
+    /// With the call's return.
+    Now,
+    /// At this moment at the latest: until then, an access token that was issued before still verifies.
+    At(Timestamp),
+}
+
+/// What a logout or a revocation did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+#[non_exhaustive]
+pub struct Revoked {
+    /// The sessions that this call ended; none if they had ended before, or if the strategy keeps none.
+    pub sessions: Vec<SessionId>,
+    /// When what was revoked is refused.
+    pub effective: Effective,
+}
+
+/// A session as its subject may see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// Its public handle, for [`Auth::revoke`](crate::Auth::revoke).
+    pub id: SessionId,
+    /// Whether it is the one of the request.
+    pub current: bool,
+    /// When the subject logged in.
+    pub created_at: Timestamp,
+    /// When it was last used, as far as that was written down (rule A5).
+    pub last_seen_at: Timestamp,
+    /// When it ends if it is not used again.
+    pub ends_at: Timestamp,
+    /// What logged in.
+    pub device: Device,
+}
+
+impl SessionInfo {
+    pub(super) fn new(record: &SessionRecord, current: Option<SessionId>) -> Self {
+        Self {
+            id: record.id(),
+            current: current == Some(record.id()),
+            created_at: record.created_at(),
+            last_seen_at: record.last_seen_at(),
+            ends_at: record.ends_at(),
+            device: record.device(),
+        }
+    }
+}

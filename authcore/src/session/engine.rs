@@ -1,6 +1,7 @@
 //! What is done with sessions whatever their credential: all on top of the store's seven methods.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::policy::SessionPolicy;
 use super::record::{RecordParts, StoredCredential, Version};
@@ -19,6 +20,8 @@ pub(crate) const ATTEMPTS: usize = 256;
 pub struct Sessions {
     store: Arc<dyn SessionStore>,
     policy: SessionPolicy,
+    /// Of the policy, computed once.
+    slide_after: Duration,
     kind: CredentialKind,
 }
 
@@ -29,7 +32,7 @@ impl Sessions {
         kind: CredentialKind,
     ) -> Result<Self, ConfigError> {
         policy.check()?;
-        Ok(Self { store, policy, kind })
+        Ok(Self { store, slide_after: policy.slide_after(), policy, kind })
     }
 
     /// The store that they live in.
@@ -131,9 +134,14 @@ impl Sessions {
     /// Writes down a use, if one is due. Losing that race, or the store, is no error; only a session that is gone
     /// refuses (rule A5).
     pub(crate) async fn touch(&self, record: SessionRecord, now: Timestamp) -> Result<SessionRecord, Error> {
-        if !self.policy.slide_is_due(&record, now) {
+        if now.since(record.last_seen_at()) < self.slide_after {
             return Ok(record);
         }
+        // Boxed, since it is rare: the future of every other verification stays small.
+        Box::pin(self.slide(record, now)).await
+    }
+
+    async fn slide(&self, record: SessionRecord, now: Timestamp) -> Result<SessionRecord, Error> {
         let next = record.next(|parts| self.policy.slide(parts, now))?;
         match self.store().replace(&next, record.version()).await {
             Ok(Replaced::Done) => Ok(next),

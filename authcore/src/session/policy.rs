@@ -109,9 +109,9 @@ impl SessionPolicy {
         if now >= record.ends_at() { Err(Rejection::Expired) } else { Ok(()) }
     }
 
-    /// Whether a use at `now` is worth a write (rule A5).
-    pub(crate) fn slide_is_due(&self, record: &SessionRecord, now: Timestamp) -> bool {
-        now.since(record.last_seen_at()) >= self.idle_timeout.mul_f64(self.slide_share)
+    /// How long after its last write a use of a session is worth another (rule A5).
+    pub(crate) fn slide_after(&self) -> Duration {
+        self.idle_timeout.mul_f64(self.slide_share)
     }
 
     /// Writes down a use at `now`: the idle expiry moves, never past the absolute one and never back.

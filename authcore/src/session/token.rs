@@ -26,8 +26,7 @@ impl SessionToken {
             return Err(Rejection::Malformed("a session token has 68 characters"));
         }
         // Not wiped: the same bytes stand in the request that they came in.
-        let bytes: [u8; 48] =
-            base64url::decode_array(body).ok_or(Rejection::Malformed("a session token is base64url"))?;
+        let bytes = base64url::decode_48(body).ok_or(Rejection::Malformed("a session token is base64url"))?;
         let (id, secret) = bytes.split_at(16);
         Ok(Self { id: SessionId::from_bytes(array(id)), secret: array(secret).into() })
     }

@@ -52,13 +52,13 @@ impl<'t> Segments<'t> {
 ///
 /// Comparing this text, rather than the decoded bytes, also refuses every other spelling of the same tag.
 pub(super) struct EncodedTag {
-    text: [u8; 88],
+    text: [u8; 86],
     len: usize,
 }
 
 impl EncodedTag {
     pub(super) fn new(tag: &[u8]) -> Self {
-        let mut text = [0; 88];
+        let mut text = [0; 86];
         let len = base64url::encode(tag, &mut text);
         Self { text, len }
     }

@@ -126,7 +126,7 @@ impl Issued {
     ///
     /// # Security
     ///
-    /// As [`Issued::credential`]. Each one is good once; it is replaced by the next.
+    /// As [`Issued::credential`]. It is replaced when it is used; keep the one that the answer has.
     pub fn refresh_token(&self) -> Option<&str> {
         self.refresh.as_ref().map(SecretString::expose)
     }

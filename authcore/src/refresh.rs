@@ -19,7 +19,8 @@ use crate::{
     Replaced, SessionId, SessionPolicy, SessionRecord, SessionStore, SessionStrategy, Sessions, Timestamp,
 };
 
-/// Sessions proved by a refresh token, which is replaced by its successor at every use (rules R1 to R11).
+/// Sessions proved by a refresh token, which is replaced by its successor when it is used (rules R1 to R11); one that
+/// is younger than the grace window is given again.
 ///
 /// The successor is derived, not minted: the same token presented again within the grace window gives the same
 /// successor. Two tabs, a lost response or a retried request log nobody out and do not fork the chain; a token

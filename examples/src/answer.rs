@@ -23,6 +23,10 @@ pub enum Refusal {
     Internal(String),
     /// The body is not what it should be: 400.
     BadBody,
+    /// The body is longer than any that is expected: 413.
+    BodyTooLarge,
+    /// The body is said to be neither a form nor JSON, or nothing is said: 415.
+    NeitherFormNorJson,
     /// A page of another site sent this: 403 (rule C4).
     CrossSite,
     /// There is no such thing: 404.
@@ -44,6 +48,12 @@ impl Refusal {
         }
     }
 
+    /// The precise reason, for the log.
+    pub(crate) fn reason(self) -> String {
+        let (_, text, log) = self.parts();
+        log.unwrap_or(text)
+    }
+
     /// Status, the text for the client, and the text for the log if that is another one.
     fn parts(self) -> (StatusCode, String, Option<String>) {
         let opaque = |status, text: &str, log| (status, text.to_owned(), Some(log));
@@ -56,6 +66,10 @@ impl Refusal {
             Self::Internal(log) => opaque(StatusCode::INTERNAL_SERVER_ERROR, "internal error", log),
             Self::Unsupported(text) => plain(StatusCode::NOT_IMPLEMENTED, &text),
             Self::BadBody => plain(StatusCode::BAD_REQUEST, "not the expected form or JSON"),
+            Self::BodyTooLarge => plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
+            Self::NeitherFormNorJson => {
+                plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type is neither a form's nor JSON's")
+            }
             Self::CrossSite => plain(StatusCode::FORBIDDEN, "sent by a page of another site"),
             Self::NotFound => plain(StatusCode::NOT_FOUND, "no such session"),
         }

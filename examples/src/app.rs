@@ -7,11 +7,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use authcore::password::{Password, PasswordLogin};
-use authcore::{Auth, Device, Effective, Issued, Login, Principal, Revoked, SessionInfo};
+use authcore::{Auth, Device, Effective, Issued, Login, Principal, Rejection, Revoked, SessionInfo};
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Request, State};
 use axum::http::header::{CONTENT_TYPE, SET_COOKIE, USER_AGENT};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Form, Json, Router, middleware};
@@ -116,7 +116,7 @@ struct RefreshForm {
 async fn refresh(State(app): State<App>, request: Request) -> Result<Response, Refusal> {
     let credential = match app.transport {
         Transport::Cookie(_) => app.credential(request.headers())?,
-        Transport::Bearer => Body::<RefreshForm>::from_request(request, &app).await?.0.refresh_token,
+        Transport::Bearer { .. } => Body::<RefreshForm>::from_request(request, &app).await?.0.refresh_token,
     };
     let issued = app.auth.refresh(&credential).await?;
     if let Some(incident) = issued.incident() {
@@ -132,10 +132,16 @@ async fn logout(State(app): State<App>, headers: HeaderMap) -> Result<Response, 
         Err(refusal) => Err(refusal),
     };
     match (&app.transport, outcome) {
+        (Transport::Cookie(_), Ok(done)) if done.sessions.is_empty() && done.effective == Effective::Now => {
+            Ok(app.clear(app.nothing_revoked(&Rejection::SessionEnded.to_string())))
+        }
         (_, Ok(done)) => Ok(app.clear(revoked(&done))),
-        (Transport::Bearer, Err(refusal)) => Err(refusal),
+        (Transport::Bearer { .. }, Err(refusal)) => Err(refusal),
         // A browser is rid of its cookie whatever becomes of the session, and is told the truth about that (C7).
-        (Transport::Cookie(_), Err(refusal)) => Ok(app.clear(app.not_revoked(&refusal))),
+        (Transport::Cookie(_), Err(Refusal::Unauthenticated(reason))) => {
+            Ok(app.clear(app.nothing_revoked(&reason)))
+        }
+        (Transport::Cookie(_), Err(refusal)) => Ok(app.clear(app.revocation_unknown(refusal))),
     }
 }
 
@@ -226,12 +232,15 @@ impl App {
         response
     }
 
-    /// What a logout says that ended nothing: because there was nothing to end, or because that is not known.
-    fn not_revoked(&self, refusal: &Refusal) -> Value {
-        if let Refusal::Unauthenticated(_) = refusal {
-            return json!({ "ended_sessions": [], "effective": "now" });
-        }
-        (self.log)(&format!("a logout is unconfirmed: {refusal:?}"));
+    /// What a logout says when there was nothing to end; only the log is told why.
+    fn nothing_revoked(&self, reason: &str) -> Value {
+        (self.log)(&format!("a logout ended nothing: {reason}"));
+        json!({ "ended_sessions": [], "effective": "now" })
+    }
+
+    /// What a logout says when nobody knows whether it ended something.
+    fn revocation_unknown(&self, refusal: Refusal) -> Value {
+        (self.log)(&format!("a logout is unconfirmed: {}", refusal.reason()));
         json!({
             "ended_sessions": [],
             "effective": "unconfirmed",
@@ -246,14 +255,47 @@ struct Body<T>(T);
 impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = Refusal;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
-        let kind = request.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-        let body = if kind.starts_with(b"application/json") {
-            Json::from_request(request, app).await.ok().map(|Json(body)| body)
-        } else {
-            Form::from_request(request, app).await.ok().map(|Form(body)| body)
+    async fn from_request(mut request: Request, app: &App) -> Result<Self, Refusal> {
+        let kind = MediaType::of(request.headers()).ok_or(Refusal::NeitherFormNorJson)?;
+        // In the spelling that axum compares with.
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind.name()));
+        let body = match kind {
+            MediaType::Json => Json::from_request(request, app)
+                .await
+                .map(|Json(body)| body)
+                .map_err(|rejection| rejection.status()),
+            MediaType::Form => Form::from_request(request, app)
+                .await
+                .map(|Form(body)| body)
+                .map_err(|rejection| rejection.status()),
         };
-        body.map(Self).ok_or(Refusal::BadBody)
+        body.map(Self).map_err(|status| match status {
+            StatusCode::PAYLOAD_TOO_LARGE => Refusal::BodyTooLarge,
+            _ => Refusal::BadBody,
+        })
+    }
+}
+
+#[derive(Clone, Copy)]
+enum MediaType {
+    Form,
+    Json,
+}
+
+impl MediaType {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Form => "application/x-www-form-urlencoded",
+            Self::Json => "application/json",
+        }
+    }
+
+    /// The one content type of a request, in any case and with any parameters (RFC 9110, section 8.3.1).
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all(CONTENT_TYPE).iter();
+        let (Some(value), None) = (values.next(), values.next()) else { return None };
+        let essence = value.as_bytes().split(|c| *c == b';').next()?.trim_ascii();
+        [Self::Form, Self::Json].into_iter().find(|kind| essence.eq_ignore_ascii_case(kind.name().as_bytes()))
     }
 }
 

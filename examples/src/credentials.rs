@@ -17,7 +17,10 @@ pub enum Transport {
     /// In a cookie that scripts cannot read, for a strategy with one credential. What came by cookie never appears in a body.
     Cookie(SessionCookie),
     /// From server to client in JSON bodies, and back in the header `Authorization: Bearer`.
-    Bearer,
+    Bearer {
+        /// Whether the strategy has a refresh token beside the access token. It goes back in a body, to one route.
+        refreshable: bool,
+    },
 }
 
 /// A request with a credential that cannot be one: empty, malformed, or two at once (rule C5).
@@ -34,7 +37,7 @@ impl Transport {
     /// counts alone, and there is no falling back from it (rule C5).
     pub fn read(&self, headers: &HeaderMap) -> Result<Option<String>, Unusable> {
         match (self, bearer(headers)?) {
-            (Self::Bearer, token) => Ok(token),
+            (Self::Bearer { .. }, token) => Ok(token),
             (Self::Cookie(_), Some(_)) => Err(Unusable),
             (Self::Cookie(cookie), None) => cookie.read(headers),
         }
@@ -44,7 +47,7 @@ impl Transport {
     pub const fn vary(&self) -> HeaderName {
         match self {
             Self::Cookie(_) => COOKIE,
-            Self::Bearer => AUTHORIZATION,
+            Self::Bearer { .. } => AUTHORIZATION,
         }
     }
 
@@ -52,8 +55,8 @@ impl Transport {
     pub const fn challenge(&self, presented: bool) -> HeaderValue {
         HeaderValue::from_static(match (self, presented) {
             (Self::Cookie(_), _) => r#"Cookie realm="authcore-examples", form-action="/login""#,
-            (Self::Bearer, false) => r#"Bearer realm="authcore-examples""#,
-            (Self::Bearer, true) => r#"Bearer realm="authcore-examples", error="invalid_token""#,
+            (Self::Bearer { .. }, false) => r#"Bearer realm="authcore-examples""#,
+            (Self::Bearer { .. }, true) => r#"Bearer realm="authcore-examples", error="invalid_token""#,
         })
     }
 }

@@ -78,28 +78,45 @@ pub async fn app(auth: Auth, transport: Transport, log: Log, listener: &TcpListe
     Ok(App { auth, passwords, transport, url, log })
 }
 
-/// Commands that work when pasted into a shell.
+/// Commands that work when pasted into a shell, one after the other.
 pub fn try_it(app: &App) -> String {
     let url = &app.url;
     let login = format!("-d email={DEMO_EMAIL} -d password={DEMO_PASSWORD} -d device=curl {url}/login");
+    // The answers end without a new line.
+    let curl = r"curl -w '\n'";
+    let member = |name: &str| format!(r#"$(echo "$LOGIN" | sed -n 's/.*"{name}":"\([^"]*\).*/\1/p')"#);
+    let bearer = r#"-H "Authorization: Bearer $TOKEN""#;
     let commands = match app.transport {
-        Transport::Cookie(_) => format!(
-            "  curl -c cookies.txt {login}\n  \
-             curl -b cookies.txt {url}/me\n  \
-             curl -b cookies.txt {url}/sessions\n  \
-             curl -b cookies.txt -c cookies.txt -X POST {url}/logout"
-        ),
-        Transport::Bearer => format!(
-            "  LOGIN=$(curl -s {login})\n  \
-             TOKEN=$(echo \"$LOGIN\" | sed 's/.*\"access_token\":\"\\([^\"]*\\).*/\\1/')\n  \
-             REFRESH=$(echo \"$LOGIN\" | sed 's/.*\"refresh_token\":\"\\([^\"]*\\).*/\\1/')\n  \
-             curl -H \"Authorization: Bearer $TOKEN\" {url}/me\n  \
-             curl -H \"Authorization: Bearer $TOKEN\" {url}/sessions\n  \
-             curl -d \"refresh_token=$REFRESH\" {url}/refresh\n  \
-             curl -H \"Authorization: Bearer $TOKEN\" -X POST {url}/logout"
-        ),
+        Transport::Cookie(_) => vec![
+            format!("{curl} -c cookies.txt {login}"),
+            format!("{curl} -b cookies.txt {url}/me"),
+            format!("{curl} -b cookies.txt {url}/sessions"),
+            format!("{curl} -b cookies.txt -c cookies.txt -X POST {url}/logout"),
+        ],
+        Transport::Bearer { refreshable } => {
+            let mut commands =
+                vec![format!("LOGIN=$(curl -s {login})"), format!("TOKEN={}", member("access_token"))];
+            if refreshable {
+                commands.push(format!("REFRESH={}", member("refresh_token")));
+            }
+            commands.push(format!("{curl} {bearer} {url}/me"));
+            commands.push(format!("{curl} {bearer} {url}/sessions"));
+            if refreshable {
+                commands.push(format!(r#"{curl} -d "refresh_token=$REFRESH" {url}/refresh"#));
+            }
+            commands.push(format!("{curl} {bearer} -X POST {url}/logout"));
+            commands
+        }
     };
-    format!("Log in as {DEMO_EMAIL} with the password {DEMO_PASSWORD}:\n\n{commands}\n")
+    let note = if let Transport::Bearer { refreshable: true } = app.transport {
+        "\nA refresh replaces the refresh token, unless that is younger than 30 seconds: then the same one comes again.\n"
+    } else {
+        ""
+    };
+    format!(
+        "Log in as {DEMO_EMAIL} with the password {DEMO_PASSWORD}:\n\n  {}\n{note}",
+        commands.join("\n  ")
+    )
 }
 
 fn help(name: &str) -> String {
@@ -110,8 +127,9 @@ fn help(name: &str) -> String {
     } else {
         String::new()
     };
+    let store = if name == "tokens" { "without a store" } else { "on the embedded store" };
     format!(
-        "An example server of authcore: the {name} strategy, on the embedded store.\n\n\
+        "An example server of authcore: the {name} strategy, {store}.\n\n\
          Usage: cargo run -p authcore-examples --bin {name} -- [options]\n\n  \
          --port <number>             the port on 127.0.0.1, 3000 unless AUTHCORE_PORT says otherwise; 0 takes a free one{cookie}\n  \
          --help                      this text"
@@ -145,7 +163,7 @@ impl Options {
                         "unknown argument {other}; there are --port, {INSECURE_COOKIE} and --help"
                     ));
                 }
-                (other, Transport::Bearer) => {
+                (other, Transport::Bearer { .. }) => {
                     return Err(format!("unknown argument {other}; there are --port and --help"));
                 }
             }

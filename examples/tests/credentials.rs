@@ -7,6 +7,8 @@ use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 
+const BEARER: Transport = Transport::Bearer { refreshable: false };
+
 fn headers(name: axum::http::HeaderName, values: &[&[u8]]) -> HeaderMap {
     let values = values.iter().filter_map(|value| HeaderValue::from_bytes(value).ok());
     values.map(|value| (name.clone(), value)).collect()
@@ -17,7 +19,7 @@ fn read_cookie(text: &[u8]) -> Result<Option<String>, Unusable> {
 }
 
 fn read_bearer(text: &[u8]) -> Result<Option<String>, Unusable> {
-    Transport::Bearer.read(&headers(AUTHORIZATION, &[text]))
+    BEARER.read(&headers(AUTHORIZATION, &[text]))
 }
 
 /// What a browser sends back for a `Set-Cookie`: name and value, as they were.
@@ -35,7 +37,7 @@ fn c5_one_credential_and_no_falling_back() {
         assert_eq!(read_bearer(bad.as_bytes()), Err(Unusable), "{bad}");
     }
     let two = headers(AUTHORIZATION, &[b"Bearer a", b"Bearer a"]);
-    assert_eq!(Transport::Bearer.read(&two), Err(Unusable));
+    assert_eq!(BEARER.read(&two), Err(Unusable));
 
     assert_eq!(read_cookie(b"a=b; __Host-session=x; c"), Ok(Some("x".to_owned())));
     assert_eq!(read_cookie(b"session=x; __host-session=y"), Ok(None));
@@ -44,7 +46,7 @@ fn c5_one_credential_and_no_falling_back() {
     let mut both = headers(COOKIE, &[b"__Host-session=x"]);
     both.insert(AUTHORIZATION, HeaderValue::from_static("Bearer y"));
     assert_eq!(Transport::Cookie(SessionCookie::default()).read(&both), Err(Unusable));
-    assert_eq!(Transport::Bearer.read(&both), Ok(Some("y".to_owned())));
+    assert_eq!(BEARER.read(&both), Ok(Some("y".to_owned())));
 }
 
 #[test]

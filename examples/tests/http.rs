@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use authcore::{
     Auth, Inserted, MemoryStore, Purged, Replaced, SessionId, SessionRecord, SessionStore, StoreError,
@@ -20,16 +20,19 @@ use serde_json::{Value, json};
 struct Server {
     url: String,
     http: Client,
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
     async fn start(auth: Auth, transport: Transport) -> Self {
         let listener = server::listen(0).await.unwrap();
-        let log = Arc::new(|_: &str| {});
-        let app = server::app(auth, transport, log, &listener).await.unwrap();
+        let log = Arc::<Mutex<Vec<String>>>::default();
+        let lines = Arc::clone(&log);
+        let write = Arc::new(move |line: &str| lines.lock().unwrap().push(line.to_owned()));
+        let app = server::app(auth, transport, write, &listener).await.unwrap();
         let url = app.url.clone();
         tokio::spawn(async move { axum::serve(listener, router(app)).await });
-        Self { url, http: Client::builder().no_proxy().build().unwrap() }
+        Self { url, http: Client::builder().no_proxy().build().unwrap(), log }
     }
 
     async fn sessions(store: impl SessionStore) -> Self {
@@ -41,8 +44,8 @@ impl Server {
         let hybrid = strategies::hybrid(MemoryStore::new()).unwrap();
         [
             Self::sessions(MemoryStore::new()).await,
-            Self::start(strategies::tokens().unwrap(), Transport::Bearer).await,
-            Self::start(hybrid, Transport::Bearer).await,
+            Self::start(strategies::tokens().unwrap(), Transport::Bearer { refreshable: false }).await,
+            Self::start(hybrid, Transport::Bearer { refreshable: true }).await,
         ]
     }
 
@@ -61,6 +64,11 @@ impl Server {
     async fn log_in(&self) -> Response {
         let form = [("email", DEMO_EMAIL), ("password", DEMO_PASSWORD)];
         self.post("/login").form(&form).send().await.unwrap()
+    }
+
+    /// What the server has logged since it was asked last.
+    fn logged(&self) -> Vec<String> {
+        std::mem::take(&mut *self.log.lock().unwrap())
     }
 
     /// Logs in and gives the cookie to send.
@@ -151,6 +159,14 @@ async fn c4_unsafe_requests_of_other_sites_are_refused() {
                 let response = server.post(path).header(name, value).send().await.unwrap();
                 assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path} {name}: {value}");
             }
+            // Twice, each of which would do alone.
+            for (name, value) in [("sec-fetch-site", "same-origin"), ("origin", &*origin)] {
+                let twice = server.post(path).header(name, value).header(name, value);
+                assert_eq!(twice.send().await.unwrap().status(), StatusCode::FORBIDDEN, "{path} {name}");
+            }
+            let twice = server.post(path).header("sec-fetch-site", "same-origin");
+            let twice = twice.header("origin", &origin).header("origin", "https://evil.example");
+            assert_eq!(twice.send().await.unwrap().status(), StatusCode::FORBIDDEN, "{path}");
         }
         let delete = server.request(Method::DELETE, "/sessions/x").header("sec-fetch-site", "cross-site");
         assert_eq!(delete.send().await.unwrap().status(), StatusCode::FORBIDDEN);
@@ -200,8 +216,41 @@ async fn c5_c7_logout_with_two_credentials_ends_neither_and_says_so() {
     let response = server.post("/logout").header("cookie", &cookie).bearer_auth("x").send().await.unwrap();
     assert_cleared(&response);
     assert_eq!(body(response).await["effective"], "unconfirmed");
+    assert_eq!(server.logged(), ["a logout is unconfirmed: not one credential"]);
     let me = server.get("/me").header("cookie", &cookie).send().await.unwrap();
     assert_eq!(me.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn c6_c7_a_logout_that_ended_nothing_tells_only_the_log_why() {
+    let server = Server::sessions(MemoryStore::new()).await;
+    let cookie = server.cookie().await;
+    let last = if cookie.ends_with('A') { 'Q' } else { 'A' };
+    let forged = format!("{}{last}", &cookie[..cookie.len() - 1]);
+    let logout = |cookie: &str| server.post("/logout").header("cookie", cookie);
+
+    let response = logout(&forged).send().await.unwrap();
+    assert_cleared(&response);
+    let nothing = body(response).await;
+    assert_eq!(server.logged(), ["a logout ended nothing: wrong secret"]);
+
+    assert_cleared(&logout(&cookie).send().await.unwrap());
+    assert_eq!(server.logged(), [""; 0]);
+    for (cookie, reason) in [
+        (&*cookie, "the session has ended"),
+        ("__Host-session=x", "a credential of another kind"),
+        ("__Host-session=acs_x", "malformed: "),
+        ("other=x", "no credential"),
+    ] {
+        let response = logout(cookie).send().await.unwrap();
+        assert_cleared(&response);
+        assert_eq!(body(response).await, nothing);
+        let log = server.logged();
+        assert!(
+            log.len() == 1 && log[0].starts_with(&format!("a logout ended nothing: {reason}")),
+            "{log:?}"
+        );
+    }
 }
 
 fn assert_cleared(response: &Response) {
@@ -212,21 +261,62 @@ fn assert_cleared(response: &Response) {
 }
 
 #[tokio::test]
-async fn what_is_not_the_expected_body_is_a_400_and_a_wrong_id_a_404() {
+async fn a_body_is_refused_for_its_type_its_size_or_its_text() {
+    const FORM: &str = "application/x-www-form-urlencoded";
     let server = Server::sessions(MemoryStore::new()).await;
-    for request in [
-        server.post("/login"),
-        server.post("/login").json(&json!(["email"])),
-        server.post("/login").body("email=x"),
-        server.post("/login").header("content-type", "application/json").body("x".repeat(20_000)),
+    let form = format!("email={DEMO_EMAIL}&password={DEMO_PASSWORD}");
+    let json = json!({ "email": DEMO_EMAIL, "password": DEMO_PASSWORD }).to_string();
+    let long = "x".repeat(20_000);
+    let long = long.as_str();
+    for (kind, text, status) in [
+        (FORM, &*form, 200),
+        ("Application/X-WWW-Form-URLencoded ; charset=UTF-8", &form, 200),
+        ("application/json", &json, 200),
+        ("APPLICATION/JSON;charset=utf-8", &json, 200),
+        ("text/plain", &form, 415),
+        ("application/x-www-form-urlencoded2", &form, 415),
+        ("application/json-seq", &json, 415),
+        ("", &form, 415),
+        ("text/plain", long, 415),
+        (FORM, long, 413),
+        ("application/json", long, 413),
+        (FORM, "", 400),
+        (FORM, "email=x", 400),
+        ("application/json", &form, 400),
+        ("application/json", "[\"email\"]", 400),
     ] {
-        assert_eq!(request.send().await.unwrap().status(), StatusCode::BAD_REQUEST);
+        let request = server.post("/login").header("content-type", kind).body(text.to_owned());
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{kind}: {}", text.get(..40).unwrap_or(text));
+        assert!(status == 200 || body(response).await["error"].is_string());
     }
+    let untyped = [server.post("/login"), server.post("/login").body(form.clone())];
+    let twice = server.post("/login").header("content-type", FORM).header("content-type", FORM).body(form);
+    for request in untyped.into_iter().chain([twice]) {
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_id_is_a_404() {
+    let server = Server::sessions(MemoryStore::new()).await;
     let cookie = server.cookie().await;
     let request = server.request(Method::DELETE, "/sessions/none").header("cookie", cookie);
     assert_eq!(request.send().await.unwrap().status(), StatusCode::NOT_FOUND);
-    let page = server.get("/").send().await.unwrap().text().await.unwrap();
-    assert!(page.contains(&server.url) && page.contains(DEMO_EMAIL));
+}
+
+#[tokio::test]
+async fn the_page_shows_commands_that_this_server_understands() {
+    for (server, refreshable) in Server::all().await.into_iter().zip([false, false, true]) {
+        let page = server.get("/").send().await.unwrap().text().await.unwrap();
+        assert!(page.contains(&server.url) && page.contains(DEMO_EMAIL));
+        for text in ["REFRESH=", "refresh_token=", "younger than 30 seconds"] {
+            assert_eq!(page.contains(text), refreshable, "{text}: {page}");
+        }
+        for line in page.lines().filter(|line| line.starts_with("  curl")) {
+            assert!(line.contains(r"-w '\n'"), "{line}");
+        }
+    }
 }
 
 /// A store that can be out of reach.

@@ -196,7 +196,7 @@ impl JwtBuilder {
 
 /// Another issuer whose tokens are accepted, with its own keys and rules.
 ///
-/// Its subjects are its own: see [`Principal::foreign_issuer`]. Its tokens never reach our sessions.
+/// Its subjects are its own: see [`Principal::foreign_issuer`](crate::Principal::foreign_issuer). Its tokens never reach our sessions.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct TrustedIssuer {

@@ -17,7 +17,7 @@ pub(super) async fn index(State(app): State<App>) -> Response {
          POST   /logout-others       log all others out\n\
          POST   /logout              log this one out\n\
          POST   /logout-everywhere   log all of them out\n\
-         POST   /refresh             a new access token for a refresh token\n\n\
+         POST   /refresh             a new access token for a refresh token (hybrid only)\n\n\
          {}",
         server::try_it(&app)
     );

@@ -8,5 +8,6 @@ use authcore_examples::{server, strategies};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    server::main("hybrid", Transport::Bearer, || strategies::hybrid(MemoryStore::new())).await
+    let transport = Transport::Bearer { refreshable: true };
+    server::main("hybrid", transport, || strategies::hybrid(MemoryStore::new())).await
 }

@@ -7,5 +7,5 @@ use authcore_examples::{server, strategies};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    server::main("tokens", Transport::Bearer, strategies::tokens).await
+    server::main("tokens", Transport::Bearer { refreshable: false }, strategies::tokens).await
 }

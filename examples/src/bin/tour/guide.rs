@@ -163,7 +163,7 @@ mod tests {
     async fn an_unexpected_answer_says_which_step_expected_what() {
         let mut guide = Guide::new();
         let auth = strategies::tokens().unwrap();
-        let url = guide.chapter("test", "", auth, Transport::Bearer).await.unwrap();
+        let url = guide.chapter("test", "", auth, Transport::Bearer { refreshable: false }).await.unwrap();
         let client = Client::new("laptop", &url).unwrap();
         assert!(guide.step("closed", client.get("/me"), 401).await.is_ok());
         let failure = guide.step("open", client.get("/me"), 200).await.err().unwrap().to_string();

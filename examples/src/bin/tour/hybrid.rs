@@ -18,8 +18,9 @@ pub(crate) async fn tour(guide: &mut Guide) -> Result<(), Failure> {
     let store = MemoryStore::with_clock(clock.clone());
     let auth = strategies::hybrid(store)?.with_clock(clock);
     let text = "A signed access token for 15 minutes, verified without a store, and a refresh token whose session\n\
-        is in a store. The refresh token is replaced at every use, so that a stolen one is noticed.";
-    let url = guide.chapter("Chapter 3: hybrid", text, auth, Transport::Bearer).await?;
+        is in a store. A refresh replaces the refresh token, so that a stolen one is noticed; only one that is\n\
+        younger than 30 seconds is given again.";
+    let url = guide.chapter("Chapter 3: hybrid", text, auth, Transport::Bearer { refreshable: true }).await?;
     let (mut laptop, mut phone) = (Client::new("laptop", &url)?, Client::new("phone", &url)?);
 
     closed_doors(guide, &laptop).await?;

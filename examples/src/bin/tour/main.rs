@@ -34,7 +34,13 @@ async fn main() -> ExitCode {
         }
     }
     let mut guide = Guide::new();
-    match tour(&mut guide).await {
+    let outcome = tour(&mut guide).await;
+    conclude(&guide, outcome)
+}
+
+/// Says how the tour ended, to the reader and to whoever started the process.
+fn conclude(guide: &Guide, outcome: Result<(), Failure>) -> ExitCode {
+    match outcome {
         Ok(()) => {
             guide.done();
             ExitCode::SUCCESS
@@ -51,4 +57,24 @@ async fn tour(guide: &mut Guide) -> Result<(), Failure> {
     sessions::tour(guide).await?;
     tokens::tour(guide).await?;
     hybrid::tour(guide).await
+}
+
+#[cfg(test)]
+mod tests {
+    use authcore_examples::credentials::Transport;
+    use authcore_examples::strategies;
+
+    use super::*;
+    use crate::client::Client;
+
+    #[tokio::test]
+    async fn the_exit_status_is_1_as_soon_as_a_step_fails() {
+        let mut guide = Guide::new();
+        assert_eq!(conclude(&guide, Ok(())), ExitCode::SUCCESS);
+        let transport = Transport::Bearer { refreshable: false };
+        let url = guide.chapter("test", "", strategies::tokens().unwrap(), transport).await.unwrap();
+        let client = Client::new("laptop", &url).unwrap();
+        let outcome = guide.step("open", client.get("/me"), 200).await.map(|_| ());
+        assert_eq!(conclude(&guide, outcome), ExitCode::FAILURE);
+    }
 }

@@ -14,7 +14,8 @@ pub(crate) async fn tour(guide: &mut Guide) -> Result<(), Failure> {
     let auth = strategies::tokens()?.with_clock(guide.clock());
     let text = "A signed token (JWT) that carries its own claims, and no store at all.\n\
         No read for any request; nothing can end a token before it expires.";
-    let url = guide.chapter("Chapter 2: tokens", text, auth, Transport::Bearer).await?;
+    let url =
+        guide.chapter("Chapter 2: tokens", text, auth, Transport::Bearer { refreshable: false }).await?;
     let mut laptop = Client::new("laptop", &url)?;
 
     closed_doors(guide, &laptop).await?;

@@ -326,6 +326,8 @@ impl Principal {
             Source::Session(record) => {
                 Some(SessionRef { id: record.id(), epoch: record.epoch(), kind: record.kind() })
             }
+            // Another issuer's tokens never reach our sessions, whatever a token strategy says.
+            Source::Token(VerifiedToken { foreign_issuer: Some(_), .. }) => None,
             Source::Token(token) => {
                 let SessionClaims { id, epoch } = token.session?;
                 Some(SessionRef { id, epoch, kind: CredentialKind::Refresh })

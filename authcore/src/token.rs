@@ -22,6 +22,7 @@ use crate::{Error, Principal, Rejection, SessionId, Timestamp};
 /// - **must** check the signature before it believes anything else (rule T5);
 /// - **must** refuse what has expired, what lives longer than it is willing to accept, and what is meant for
 ///   somebody else (rules T6 and T7);
+/// - **must not** make tokens that begin with `acr_`, which refresh tokens do;
 /// - **must** take bounded time and memory for any input, and never panic (rule T12): `token` is the attacker's.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a token strategy",

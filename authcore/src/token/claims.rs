@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer};
 use serde::de::{
@@ -39,14 +38,10 @@ pub(super) struct Registered<'de, 'p> {
 const RECOGNISED: u16 = Reserved::Iss.bit() | Reserved::Aud.bit() | Reserved::ClientId.bit();
 
 impl<'de, 'p> Registered<'de, 'p> {
-    /// Reads `payload`, and the application's claims in it as a `T`. With `recognised`, issuer, audience and client
-    /// stood before it and were checked as bytes.
-    pub(super) fn read<T: Deserialize<'de>>(
-        payload: &'de str,
-        policy: &'p Policy,
-        recognised: bool,
-    ) -> Result<(Self, T), Rejection> {
-        let mut registered = Self {
+    /// Nothing read yet. With `recognised`, issuer, audience and client stand before what will be read, and were
+    /// checked as bytes.
+    pub(super) const fn new(policy: &'p Policy, recognised: bool) -> Self {
+        Self {
             policy,
             seen: if recognised { RECOGNISED } else { 0 },
             fault: None,
@@ -59,18 +54,24 @@ impl<'de, 'p> Registered<'de, 'p> {
             authenticated_at: None,
             session_id: None,
             epoch: None,
-        };
-        match registered.parse(payload) {
-            Some(claims) => Ok((registered, claims)),
-            None => Err(registered
-                .fault
-                .unwrap_or(Rejection::Malformed("the payload is not a JSON object of the expected claims"))),
         }
     }
 
-    fn parse<T: Deserialize<'de>>(&mut self, payload: &'de str) -> Option<T> {
+    /// Reads `payload`, and gives the application's claims in it as `seed` makes them.
+    pub(super) fn read<S: DeserializeSeed<'de>>(
+        &mut self,
+        payload: &'de str,
+        seed: S,
+    ) -> Result<S::Value, Rejection> {
+        self.parse(payload, seed).ok_or_else(|| {
+            let unexpected = Rejection::Malformed("the payload is not a JSON object of the expected claims");
+            self.fault.take().unwrap_or(unexpected)
+        })
+    }
+
+    fn parse<S: DeserializeSeed<'de>>(&mut self, payload: &'de str, seed: S) -> Option<S::Value> {
         let mut input = serde_json::Deserializer::from_str(payload);
-        let claims = input.deserialize_map(Payload { registered: self, claims: PhantomData::<T> }).ok()?;
+        let claims = input.deserialize_map(Payload { registered: self, seed }).ok()?;
         input.end().ok()?;
         Some(claims)
     }
@@ -183,20 +184,20 @@ impl<'de> Visitor<'de> for Audience<'_> {
     }
 }
 
-struct Payload<'r, 'de, 'p, T> {
+struct Payload<'r, 'de, 'p, S> {
     registered: &'r mut Registered<'de, 'p>,
-    claims: PhantomData<T>,
+    seed: S,
 }
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Payload<'_, 'de, '_, T> {
-    type Value = T;
+impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for Payload<'_, 'de, '_, S> {
+    type Value = S::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-        T::deserialize(Members { map, registered: self.registered })
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<S::Value, A::Error> {
+        self.seed.deserialize(Members { map, registered: self.registered })
     }
 }
 
@@ -263,48 +264,52 @@ impl<'de, A: MapAccess<'de>> Deserializer<'de> for Members<'_, 'de, '_, A> {
     }
 }
 
-/// The application's claims as text: one JSON object of its members as the payload has them, in their order.
-pub(super) struct ClaimsText(pub(super) String);
+/// Makes the application's claims a text: one JSON object of its members as the payload has them, in their order.
+pub(super) struct ClaimsText {
+    /// As much as the payload has: no member makes the text grow again.
+    pub(super) capacity: usize,
+}
 
-impl<'de> Deserialize<'de> for ClaimsText {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        struct Copy;
+impl<'de> DeserializeSeed<'de> for ClaimsText {
+    type Value = String;
 
-        impl<'de> Visitor<'de> for Copy {
-            type Value = ClaimsText;
+    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<String, D::Error> {
+        input.deserialize_map(self)
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
+impl<'de> Visitor<'de> for ClaimsText {
+    type Value = String;
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ClaimsText, A::Error> {
-                let mut text = String::with_capacity(64);
-                let mut separator = '{';
-                while let Some(Text(name)) = map.next_key()? {
-                    let value: &RawValue = map.next_value()?;
-                    text.push(separator);
-                    separator = ',';
-                    match name {
-                        // Borrowed means that it has no escapes.
-                        Cow::Borrowed(name) => text.extend(["\"", name, "\":", value.get()]),
-                        Cow::Owned(name) => {
-                            let name = serde_json::to_string(&name).map_err(A::Error::custom)?;
-                            text.extend([&name, ":", value.get()]);
-                        }
-                    }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<String, A::Error> {
+        let mut text = String::with_capacity(self.capacity);
+        let mut separator = '{';
+        while let Some(Text(name)) = map.next_key()? {
+            let value: &RawValue = map.next_value()?;
+            text.push(separator);
+            separator = ',';
+            match name {
+                // Borrowed means that it has no escapes.
+                Cow::Borrowed(name) => text.extend(["\"", name, "\":", value.get()]),
+                Cow::Owned(name) => {
+                    let name = serde_json::to_string(&name).map_err(A::Error::custom)?;
+                    text.extend([&name, ":", value.get()]);
                 }
-                text.push_str(if separator == '{' { "{}" } else { "}" });
-                Ok(ClaimsText(text))
             }
         }
-
-        input.deserialize_map(Copy)
+        text.push_str(if separator == '{' { "{}" } else { "}" });
+        Ok(text)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::marker::PhantomData;
     use std::time::Duration;
 
     use super::*;
@@ -323,7 +328,7 @@ mod tests {
     }
 
     fn read<'de, T: Deserialize<'de>>(payload: &'de str) -> Option<T> {
-        Some(Registered::read(payload, &policy(), false).ok()?.1)
+        Registered::new(&policy(), false).read(payload, PhantomData::<T>).ok()
     }
 
     #[test]
@@ -346,11 +351,12 @@ mod tests {
 
     #[test]
     fn t13_claims_are_copied_as_they_stand() {
-        let text = |payload| read::<ClaimsText>(payload).unwrap().0;
+        let copy = |payload| Registered::new(&policy(), false).read(payload, ClaimsText { capacity: 0 });
+        let text = |payload| copy(payload).unwrap();
         assert_eq!(text(PAYLOAD), r#"{"role":"admin","na\"me":"Ada","levels":[1,{"sub":2}]}"#);
         assert_eq!(text(r#"{ "exp" : 1 , "x" : 1.10e3 , "y" : "\u00e9" }"#), r#"{"x":1.10e3,"y":"\u00e9"}"#);
         assert_eq!(text(r#"{"exp":1}"#), "{}");
-        assert!(read::<ClaimsText>("[]").is_none());
+        assert!(copy("[]").is_err());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +32,8 @@ use crate::{Error, Principal, Rejection, SessionId, Subject, Timestamp};
 /// # }
 /// ```
 ///
-/// Verification allocates nothing on [`Jwt::verify_claims`], and twice for a [`Principal`].
+/// Verification allocates nothing on [`Jwt::verify_claims`], and for a [`Principal`] its subject and its claims (and
+/// room to decode a payload of more than a kilobyte).
 #[derive(Clone)]
 pub struct Jwt(Arc<Inner>);
 
@@ -89,7 +91,8 @@ impl Jwt {
     ) -> Result<VerifiedClaims<'b, T>, Rejection> {
         let signed = self.0.check_signature(token)?;
         let payload = signed.decode(&mut buffer.0)?;
-        let (registered, claims) = Registered::read::<T>(payload, signed.policy, signed.recognised)?;
+        let mut registered = Registered::new(signed.policy, signed.recognised);
+        let claims = registered.read(payload, PhantomData::<T>)?;
         let (issued_at, expires_at) =
             signed.policy.check(&registered, now, self.0.leeway, Expiry::Checked)?;
         let subject = registered.subject.ok_or(Rejection::InvalidClaim("sub"))?;
@@ -121,7 +124,8 @@ impl Jwt {
         expiry: Expiry,
     ) -> Result<Principal, Rejection> {
         let payload = signed.decode(buffer)?;
-        let (registered, ClaimsText(claims)) = Registered::read(payload, signed.policy, signed.recognised)?;
+        let mut registered = Registered::new(signed.policy, signed.recognised);
+        let claims = registered.read(payload, ClaimsText { capacity: payload.len() })?;
         let (issued_at, expires_at) = signed.policy.check(&registered, now, self.0.leeway, expiry)?;
         let subject = registered.subject.ok_or(Rejection::InvalidClaim("sub"))?;
         let session = match (registered.session_id, registered.epoch) {

@@ -1,0 +1,92 @@
+//! Login by password and change of password, on a store and accounts that fail and change when they are told to.
+
+#![cfg(feature = "password")]
+#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+
+mod change;
+mod faults;
+mod limits;
+mod login;
+
+use std::sync::Arc;
+
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
+use authcore::password::{
+    NewPassword, Password, PasswordChanged, PasswordError, PasswordHasher, PasswordLogin,
+};
+use authcore::{
+    Auth, Error, Issued, Jwt, Key, KeyRing, MemoryStore, Refresh, Rejection, ServerSessions, SessionId,
+    SessionRecord, SessionStore,
+};
+
+use self::faults::{FaultyStore, People};
+
+const OLD: &str = "the old password";
+
+const NEW: &str = "the new password";
+
+struct World {
+    auth: Auth,
+    people: Arc<People>,
+    store: MemoryStore,
+    hasher: PasswordHasher,
+    passwords: PasswordLogin,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Sessions,
+    Tokens,
+    Hybrid,
+}
+
+impl World {
+    /// Ada is there, with the old password.
+    async fn new(kind: Kind) -> Self {
+        let (store, people) = (MemoryStore::new(), Arc::new(People::default()));
+        let faulty = FaultyStore(store.clone(), people.faults.clone());
+        let jwt = || {
+            let keys = KeyRing::new(Key::hmac("k1", authcore::Algorithm::HS256, &[7; 32]).unwrap());
+            Jwt::builder(keys).issuer("https://auth.example.com").audience("api").build().unwrap()
+        };
+        let auth = match kind {
+            Kind::Sessions => Auth::sessions(ServerSessions::builder(faulty).build().unwrap()),
+            Kind::Tokens => Auth::tokens(jwt()),
+            Kind::Hybrid => Auth::hybrid(jwt(), Refresh::builder(faulty).build().unwrap()).unwrap(),
+        };
+        let hasher = PasswordHasher::builder().build().unwrap();
+        let hash = hasher.hash(NewPassword::new(OLD).unwrap()).await.unwrap();
+        people.set("ada", hash.expose());
+        let passwords = PasswordLogin::new(auth.clone(), hasher.clone(), Arc::clone(&people));
+        Self { auth, people, store, hasher, passwords }
+    }
+
+    async fn login(&self, password: &str) -> Result<Issued, PasswordError> {
+        self.passwords.login("ada", Password::new(password).unwrap(), |login| login).await
+    }
+
+    async fn change(&self, own: &Issued, current: &str, new: &str) -> Result<PasswordChanged, PasswordError> {
+        let (current, new) = (Password::new(current).unwrap(), NewPassword::new(new).unwrap());
+        self.passwords.change_password(own.principal(), current, new).await
+    }
+
+    async fn hash(&self, password: &str) -> String {
+        self.hasher.hash(NewPassword::new(password).unwrap()).await.unwrap().expose().to_owned()
+    }
+
+    async fn sessions(&self) -> Vec<SessionId> {
+        let all = self.store.list(&"ada".parse().unwrap()).await.unwrap();
+        all.iter().map(SessionRecord::id).collect()
+    }
+}
+
+fn is_wrong_password<T>(outcome: &Result<T, PasswordError>) -> bool {
+    matches!(outcome, Err(PasswordError::Auth(Error::Unauthenticated(Rejection::WrongPassword))))
+}
+
+/// A hash with parameters of long ago.
+fn weak_hash(password: &str) -> String {
+    let params = Params::new(4_096, 3, 1, None).unwrap();
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    argon2.hash_password_with_salt(password.as_bytes(), b"sixteen byte sal").unwrap().to_string()
+}

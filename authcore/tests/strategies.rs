@@ -1,0 +1,602 @@
+//! Strategies of one's own behind the one API: a decorator of the stateful one, and token strategies written from
+//! scratch. Every operation of the table in the docs of [`Auth`], and what is unsupported.
+
+#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use authcore::{
+    AccessToken, Algorithm, Auth, Device, Effective, Error, ErrorKind, Grant, Issued, Jwt, Key, KeyRing,
+    Login, ManualClock, MemoryStore, OpenedSession, Principal, Refresh, Rejection, Renewal, ServerSessions,
+    SessionId, SessionPolicy, SessionRecord, SessionStrategy, Sessions, StoreError, Timestamp, TokenStrategy,
+    VerifiedToken,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::TryRng as _;
+use rand::rngs::SysRng;
+use serde_json::{Value, json};
+
+const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+const LIFETIME: Duration = Duration::from_secs(600);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A decorator: writes down every call, and can be told to refuse or to fail.
+#[derive(Debug, Clone)]
+struct Audited {
+    inner: ServerSessions,
+    audit: Arc<Mutex<Audit>>,
+}
+
+#[derive(Debug, Default)]
+struct Audit {
+    calls: Vec<&'static str>,
+    /// What is answered to the calls that begin so.
+    answer: (&'static str, Answer),
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+enum Answer {
+    #[default]
+    Inner,
+    Denied,
+    Unavailable,
+}
+
+impl Audited {
+    fn new(store: &MemoryStore) -> Self {
+        let inner = ServerSessions::builder(store.clone()).build().unwrap();
+        Self { inner, audit: Arc::default() }
+    }
+
+    fn calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.audit.lock().unwrap().calls)
+    }
+
+    fn answer(&self, call: &'static str, answer: Answer) {
+        self.audit.lock().unwrap().answer = (call, answer);
+    }
+
+    fn note(&self, call: &'static str) -> Result<(), Error> {
+        let mut audit = self.audit.lock().unwrap();
+        audit.calls.push(call);
+        match audit.answer {
+            (to, Answer::Denied) if call.starts_with(to) => Err(Rejection::Denied.into()),
+            (to, Answer::Unavailable) if call.starts_with(to) => {
+                Err(StoreError::unavailable("asking the address book").into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl SessionStrategy for Audited {
+    async fn open(
+        &self,
+        login: &Login,
+        replaces: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<OpenedSession, Error> {
+        self.note("open")?;
+        self.inner.open(login, replaces, now).await
+    }
+
+    async fn verify(&self, credential: &str, now: Timestamp) -> Result<SessionRecord, Error> {
+        self.note("verify")?;
+        self.inner.verify(credential, now).await
+    }
+
+    async fn find(&self, credential: &str) -> Result<Option<SessionRecord>, Error> {
+        self.note("find")?;
+        self.inner.find(credential).await
+    }
+
+    async fn renew(
+        &self,
+        principal: &Principal,
+        renewal: Renewal,
+        now: Timestamp,
+    ) -> Result<OpenedSession, Error> {
+        self.note(match renewal {
+            Renewal::Credential => "renew",
+            Renewal::Reauthenticated => "reauthenticated",
+        })?;
+        self.inner.renew(principal, renewal, now).await
+    }
+
+    fn sessions(&self) -> &Sessions {
+        self.inner.sessions()
+    }
+}
+
+/// A token strategy from scratch: random opaque tokens, and a table of what they say.
+#[derive(Clone, Default)]
+struct Table(Arc<Mutex<Rows>>);
+
+#[derive(Default)]
+struct Rows {
+    tokens: HashMap<String, VerifiedToken>,
+    exhausted: bool,
+}
+
+impl Table {
+    const PREFIX: &str = "opaque_";
+
+    fn exhaust(&self, exhausted: bool) {
+        self.0.lock().unwrap().exhausted = exhausted;
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Table")
+    }
+}
+
+impl TokenStrategy for Table {
+    fn issue(&self, grant: &Grant<'_>, now: Timestamp) -> Result<AccessToken, Error> {
+        let mut rows = self.0.lock().unwrap();
+        let mut bytes = [0; 32];
+        SysRng.try_fill_bytes(&mut bytes).map_err(|_| Error::NoEntropy)?;
+        if rows.exhausted {
+            return Err(Error::NoEntropy);
+        }
+        let text = format!("{}{}", Self::PREFIX, URL_SAFE_NO_PAD.encode(bytes));
+        let expires_at = now.plus(self.lifetime()).min(grant.not_after.unwrap_or(Timestamp::MAX));
+        let verified = VerifiedToken {
+            subject: grant.subject.parse()?,
+            session: grant.session,
+            foreign_issuer: None,
+            issued_at: now,
+            authenticated_at: grant.authenticated_at,
+            expires_at,
+            claims: grant.claims.to_owned(),
+        };
+        rows.tokens.insert(text.clone(), verified);
+        Ok(AccessToken::new(text, expires_at))
+    }
+
+    fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection> {
+        let principal = self.verify_ignoring_expiry(token, now)?;
+        if now >= principal.expires_at() { Err(Rejection::Expired) } else { Ok(principal) }
+    }
+
+    fn verify_ignoring_expiry(&self, token: &str, _: Timestamp) -> Result<Principal, Rejection> {
+        if !token.starts_with(Self::PREFIX) {
+            return Err(Rejection::WrongKind);
+        }
+        let rows = self.0.lock().unwrap();
+        let verified = rows.tokens.get(token).ok_or(Rejection::Malformed("no token of this table"))?;
+        Ok(Principal::from_token(verified.clone()))
+    }
+
+    fn lifetime(&self) -> Duration {
+        LIFETIME
+    }
+
+    fn leeway(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// A wrapper of ours: the tokens of one tenant, told by a claim.
+#[derive(Debug, Clone)]
+struct Tenant(Jwt);
+
+impl Tenant {
+    fn new() -> Self {
+        let keys = KeyRing::new(Key::hmac("k1", Algorithm::HS256, &[7; 32]).unwrap());
+        let jwt = Jwt::builder(keys).issuer("https://auth.example.com").audience("api").lifetime(LIFETIME);
+        Self(jwt.leeway(Duration::ZERO).build().unwrap())
+    }
+
+    fn check(principal: Principal) -> Result<Principal, Rejection> {
+        let claims = principal.claims::<Value>().map_err(|_| Rejection::InvalidClaim("tenant"))?;
+        if claims["tenant"] == "acme" { Ok(principal) } else { Err(Rejection::WrongAudience) }
+    }
+}
+
+impl TokenStrategy for Tenant {
+    fn issue(&self, grant: &Grant<'_>, now: Timestamp) -> Result<AccessToken, Error> {
+        self.0.issue(grant, now)
+    }
+
+    fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection> {
+        self.0.verify(token, now).and_then(Self::check)
+    }
+
+    fn verify_ignoring_expiry(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection> {
+        self.0.verify_ignoring_expiry(token, now).and_then(Self::check)
+    }
+
+    fn lifetime(&self) -> Duration {
+        self.0.lifetime()
+    }
+
+    fn leeway(&self) -> Duration {
+        self.0.leeway()
+    }
+}
+
+/// Each token strategy as itself, shared, and without its type.
+fn token_strategies() -> Vec<Arc<dyn TokenStrategy>> {
+    let (table, tenant) = (Arc::new(Table::default()), Arc::new(Tenant::new()));
+    vec![Arc::new(Table::default()), Arc::new(table), Arc::new(Tenant::new()), tenant]
+}
+
+fn token_auths(clock: &ManualClock) -> Vec<Auth> {
+    let mut auths = vec![Auth::tokens(Table::default()), Auth::tokens(Tenant::new())];
+    auths.extend(token_strategies().into_iter().map(Auth::tokens));
+    auths.into_iter().map(|auth| auth.with_clock(clock.clone())).collect()
+}
+
+fn refresh(store: &MemoryStore) -> Refresh {
+    Refresh::builder(store.clone()).build().unwrap()
+}
+
+fn hybrid_auths(clock: &ManualClock) -> Vec<Auth> {
+    let store = MemoryStore::new();
+    let mut auths = vec![
+        Auth::hybrid(Table::default(), refresh(&store)).unwrap(),
+        Auth::hybrid(Tenant::new(), refresh(&store)).unwrap(),
+    ];
+    for tokens in token_strategies() {
+        auths.push(Auth::hybrid(tokens, refresh(&MemoryStore::new())).unwrap());
+    }
+    auths.into_iter().map(|auth| auth.with_clock(clock.clone())).collect()
+}
+
+fn session_auths(clock: &ManualClock) -> Vec<Auth> {
+    let audited = || Audited::new(&MemoryStore::new());
+    let (shared, untyped): (_, Arc<dyn SessionStrategy>) = (Arc::new(audited()), Arc::new(audited()));
+    let auths = [Auth::sessions(audited()), Auth::sessions(shared), Auth::sessions(untyped)];
+    auths.into_iter().map(|auth| auth.with_clock(clock.clone())).collect()
+}
+
+fn claims() -> Value {
+    json!({ "tenant": "acme", "role": "admin" })
+}
+
+fn login(label: &str) -> Login {
+    let device = Device::unknown().with_label(label);
+    Login::new("user-42").unwrap().claims(&claims()).unwrap().device(device)
+}
+
+fn refused<T: fmt::Debug>(outcome: Result<T, Error>) -> Rejection {
+    match outcome {
+        Err(Error::Unauthenticated(rejection)) => rejection,
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+fn is_unsupported<T>(outcome: &Result<T, Error>) -> bool {
+    matches!(outcome, Err(error) if error.kind() == ErrorKind::Unsupported)
+}
+
+/// What every strategy does alike.
+async fn check_login(auth: &Auth) -> Issued {
+    let issued = auth.login(login("phone")).await.unwrap();
+    for principal in [issued.principal().clone(), auth.authenticate(issued.credential()).await.unwrap()] {
+        assert_eq!(principal.subject(), "user-42");
+        assert_eq!(principal.claims::<Value>().unwrap(), claims());
+        assert_eq!(principal.authenticated_at(), NOW);
+        assert_eq!(principal.expires_at(), issued.expires_at());
+        assert_eq!(principal.session_id(), issued.principal().session_id());
+        assert_eq!(principal.foreign_issuer(), None);
+    }
+    let again = auth.login(login("phone")).await.unwrap();
+    assert_ne!(again.credential(), issued.credential(), "always a new one (A1)");
+    let secret = Login::new("user-42").unwrap().claims(&json!({ "password": "x" })).unwrap();
+    assert_eq!(auth.login(secret).await.unwrap_err().kind(), ErrorKind::Internal, "T10");
+    for bad in ["", "x", "acs_x", "acr_x", "opaque_x", "a.b.c", &format!("{}x", issued.credential())] {
+        assert_eq!(auth.authenticate(bad).await.unwrap_err().kind(), ErrorKind::Unauthenticated, "{bad}");
+        assert_eq!(auth.logout(bad).await.unwrap_err().kind(), ErrorKind::Unauthenticated, "{bad}");
+    }
+    issued
+}
+
+/// What the strategies that keep sessions do alike; `effective` is what they say of a revocation.
+async fn check_sessions(auth: &Auth, effective: Effective) {
+    let phone = auth.login(login("phone")).await.unwrap();
+    let laptop = auth.login(login("laptop")).await.unwrap();
+    let id = |issued: &Issued| issued.principal().session_id().unwrap();
+    let live = async |issued: &Issued| auth.authenticate_live(issued.credential()).await;
+    let principal = live(&phone).await.unwrap();
+    assert_eq!(principal.subject(), "user-42");
+
+    let all = auth.sessions_of(&principal).await.unwrap();
+    let current: Vec<_> = all.iter().filter(|session| session.current).map(|session| session.id).collect();
+    assert_eq!(current, [id(&phone)]);
+    assert!(all.iter().any(|session| session.device.label() == Some("laptop")));
+
+    let changed = auth.update_claims(&principal, |claims| Ok(claims.set("theme", "dark")?)).await.unwrap();
+    assert_eq!(changed.claims::<Value>().unwrap()["theme"], "dark");
+    assert_eq!(live(&phone).await.unwrap().claims::<Value>().unwrap()["theme"], "dark");
+
+    let nobody = auth.login(Login::new("somebody else").unwrap().claims(&claims()).unwrap()).await.unwrap();
+    assert!(auth.revoke(&principal, id(&nobody)).await.unwrap().sessions.is_empty(), "A11");
+    let revoked = auth.revoke(&principal, id(&laptop)).await.unwrap();
+    assert_eq!((&revoked.sessions[..], revoked.effective), (&[id(&laptop)][..], effective));
+    assert_eq!(refused(live(&laptop).await), Rejection::SessionEnded);
+
+    let renewed = auth.renew(&principal).await.unwrap();
+    assert_eq!((id(&renewed), renewed.principal().authenticated_at()), (id(&phone), NOW));
+    assert!(live(&phone).await.is_err(), "A6");
+    assert_eq!(refused(auth.sessions_of(&principal).await), Rejection::Superseded, "A11");
+    let proved = auth.reauthenticated(renewed.principal()).await.unwrap();
+    assert!(live(&renewed).await.is_err(), "A6");
+
+    let other = auth.login(login("other")).await.unwrap();
+    let others = auth.logout_others(proved.principal()).await.unwrap();
+    assert!(others.sessions.contains(&id(&other)) && !others.sessions.contains(&id(&proved)));
+    assert_eq!(others.effective, effective);
+    assert_eq!(auth.sessions_of(proved.principal()).await.unwrap().len(), 1);
+
+    let replacing = auth.login(login("again").replacing(proved.credential())).await.unwrap();
+    assert_eq!(refused(live(&proved).await), Rejection::SessionEnded, "A10");
+    assert_eq!(auth.logout(replacing.credential()).await.unwrap().sessions, [id(&replacing)]);
+    assert_eq!(refused(live(&replacing).await), Rejection::SessionEnded);
+    assert!(auth.logout(replacing.credential()).await.unwrap().sessions.is_empty(), "no error");
+
+    let last = auth.login(login("last")).await.unwrap();
+    assert_eq!(auth.logout_everywhere(last.principal()).await.unwrap().sessions, [id(&last)]);
+    assert_eq!(refused(live(&last).await), Rejection::SessionEnded);
+    live(&nobody).await.unwrap();
+
+    let subject = nobody.principal().to_subject();
+    assert_eq!(auth.admin().sessions_of(&subject).await.unwrap().len(), 1);
+    assert_eq!(auth.admin().revoke(&subject, id(&nobody)).await.unwrap().sessions, [id(&nobody)]);
+    assert!(auth.admin().revoke_all(&subject).await.unwrap().sessions.is_empty());
+    assert_eq!(auth.admin().purge_expired(10).await.unwrap().removed, 0);
+}
+
+#[tokio::test]
+async fn a1_a6_a10_a11_a_decorated_session_strategy_has_every_operation_but_refresh() {
+    let clock = ManualClock::new(NOW);
+    for auth in session_auths(&clock) {
+        let issued = check_login(&auth).await;
+        assert!(issued.refresh_token().is_none());
+        assert!(is_unsupported(&auth.refresh(issued.credential()).await));
+        check_sessions(&auth, Effective::Now).await;
+        assert_eq!(auth.logout(issued.credential()).await.unwrap().effective, Effective::Now);
+    }
+}
+
+#[tokio::test]
+async fn a10_a_decorator_sees_what_concerns_the_credential_and_nothing_else() {
+    let audited = Audited::new(&MemoryStore::new());
+    let auth = Auth::sessions(audited.clone()).with_clock(ManualClock::new(NOW));
+    let first = auth.login(login("phone")).await.unwrap();
+    assert_eq!(audited.calls(), ["open"]);
+    let second = auth.login(login("phone").replacing(first.credential())).await.unwrap();
+    assert_eq!(audited.calls(), ["find", "open"]);
+    let principal = auth.authenticate(second.credential()).await.unwrap();
+    auth.authenticate_live(second.credential()).await.unwrap();
+    assert_eq!(audited.calls(), ["verify", "verify"]);
+    let renewed = auth.renew(&principal).await.unwrap();
+    let proved = auth.reauthenticated(renewed.principal()).await.unwrap();
+    assert_eq!(audited.calls(), ["renew", "reauthenticated"]);
+    let own = proved.principal();
+    auth.sessions_of(own).await.unwrap();
+    auth.update_claims(own, |_| Ok(())).await.unwrap();
+    auth.revoke(own, first.principal().session_id().unwrap()).await.map(drop).unwrap();
+    auth.logout_others(own).await.map(drop).unwrap();
+    assert_eq!(audited.calls(), [""; 0]);
+    auth.logout(proved.credential()).await.map(drop).unwrap();
+    assert_eq!(audited.calls(), ["find"]);
+}
+
+#[tokio::test]
+async fn a9_what_a_decorator_answers_is_what_the_caller_gets() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
+    let audited = Audited::new(&store);
+    let auth = Auth::sessions(audited.clone()).with_clock(clock.clone());
+    let issued = auth.login(login("phone")).await.unwrap();
+    for (answer, kind) in
+        [(Answer::Denied, ErrorKind::Unauthenticated), (Answer::Unavailable, ErrorKind::Unavailable)]
+    {
+        audited.answer("", answer);
+        assert_eq!(auth.authenticate(issued.credential()).await.unwrap_err().kind(), kind);
+        assert_eq!(auth.authenticate_live(issued.credential()).await.unwrap_err().kind(), kind);
+        assert_eq!(auth.renew(issued.principal()).await.unwrap_err().kind(), kind);
+        assert_eq!(auth.logout(issued.credential()).await.unwrap_err().kind(), kind);
+        assert_eq!(auth.login(login("laptop")).await.unwrap_err().kind(), kind);
+        assert_eq!(store.len(), 1, "nothing was done");
+    }
+    audited.answer("", Answer::Inner);
+    auth.authenticate(issued.credential()).await.unwrap();
+}
+
+/// A former credential that is refused is ignored; one of which nothing can be said fails the login.
+#[tokio::test]
+async fn a9_a10_a_login_does_not_go_on_when_the_former_credential_cannot_be_checked() {
+    for (answer, sessions) in [(Answer::Inner, 1), (Answer::Denied, 2), (Answer::Unavailable, 1)] {
+        let store = MemoryStore::new();
+        let audited = Audited::new(&store);
+        let auth = Auth::sessions(audited.clone()).with_clock(ManualClock::new(NOW));
+        let former = auth.login(login("phone")).await.unwrap();
+        audited.answer("find", answer);
+        let outcome = auth.login(login("phone").replacing(former.credential())).await;
+        assert_eq!(outcome.is_ok(), !matches!(answer, Answer::Unavailable), "{answer:?}");
+        assert_eq!(store.len(), sessions, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn t6_t13_a_token_strategy_of_ones_own_logs_in_until_it_expires() {
+    for auth in token_auths(&ManualClock::new(NOW)) {
+        check_login(&auth).await;
+    }
+    for tokens in token_strategies() {
+        let clock = ManualClock::new(NOW);
+        let auth = Auth::tokens(tokens).with_clock(clock.clone());
+        let issued = auth.login(login("phone").replacing("whatever")).await.unwrap();
+        let end = NOW.plus(LIFETIME);
+        assert_eq!((issued.expires_at(), issued.expires_in()), (end, LIFETIME));
+        let logout = auth.logout(issued.credential()).await.unwrap();
+        assert_eq!((logout.sessions.len(), logout.effective), (0, Effective::At(end)));
+        clock.set(Timestamp::from_millis(end.as_millis() - 1));
+        auth.authenticate(issued.credential()).await.unwrap();
+        clock.set(end);
+        assert_eq!(refused(auth.authenticate(issued.credential()).await), Rejection::Expired);
+        assert_eq!(auth.logout(issued.credential()).await.unwrap().effective, Effective::Now);
+    }
+}
+
+#[tokio::test]
+async fn tokens_alone_do_not_support_what_needs_a_session() {
+    for auth in token_auths(&ManualClock::new(NOW)) {
+        let issued = auth.login(login("phone")).await.unwrap();
+        let (own, admin) = (issued.principal(), auth.admin());
+        let (subject, id) = (own.to_subject(), "AAAAAAAAAAAAAAAAAAAAAA".parse::<SessionId>().unwrap());
+        assert_eq!((issued.refresh_token(), own.session_id()), (None, None));
+        assert!(is_unsupported(&auth.authenticate_live(issued.credential()).await));
+        assert!(is_unsupported(&auth.refresh(issued.credential()).await));
+        assert!(is_unsupported(&auth.renew(own).await));
+        assert!(is_unsupported(&auth.reauthenticated(own).await));
+        assert!(is_unsupported(&auth.sessions_of(own).await));
+        assert!(is_unsupported(&auth.revoke(own, id).await));
+        assert!(is_unsupported(&auth.logout_others(own).await));
+        assert!(is_unsupported(&auth.logout_everywhere(own).await));
+        assert!(is_unsupported(&auth.update_claims(own, |_| panic!("is not asked")).await));
+        assert!(is_unsupported(&admin.sessions_of(&subject).await));
+        assert!(is_unsupported(&admin.revoke(&subject, id).await));
+        assert!(is_unsupported(&admin.revoke_all(&subject).await));
+        assert!(is_unsupported(&admin.purge_expired(1).await));
+    }
+}
+
+#[tokio::test]
+async fn t7_a_token_strategy_of_ones_own_re_issues_up_to_the_limit() {
+    for tokens in token_strategies() {
+        let clock = ManualClock::new(NOW);
+        let auth = Auth::tokens_with_reissue(tokens, 2 * LIFETIME).unwrap().with_clock(clock.clone());
+        let first = auth.login(login("phone")).await.unwrap();
+        clock.advance(LIFETIME - MINUTE);
+        let second = auth.refresh(first.credential()).await.unwrap();
+        assert_eq!(second.expires_at(), NOW.plus(2 * LIFETIME - MINUTE));
+        assert_eq!(second.principal().authenticated_at(), NOW);
+        assert_eq!(second.principal().claims::<Value>().unwrap(), claims());
+        clock.advance(LIFETIME - MINUTE);
+        let third = auth.refresh(second.credential()).await.unwrap();
+        assert_eq!(third.expires_at(), NOW.plus(2 * LIFETIME), "the limit");
+        clock.set(NOW.plus(2 * LIFETIME));
+        assert_eq!(refused(auth.refresh(third.credential()).await), Rejection::Expired);
+    }
+    assert!(Auth::tokens_with_reissue(Table::default(), LIFETIME - MINUTE).is_err());
+}
+
+#[tokio::test]
+async fn a1_a6_a10_a11_a_hybrid_of_ones_own_tokens_has_every_operation() {
+    let clock = ManualClock::new(NOW);
+    for auth in hybrid_auths(&clock) {
+        let issued = check_login(&auth).await;
+        assert!(is_refresh_token(&issued));
+        check_sessions(&auth, Effective::At(NOW.plus(LIFETIME))).await;
+    }
+}
+
+fn is_refresh_token(issued: &Issued) -> bool {
+    issued.refresh_token().is_some_and(|token| token.starts_with("acr_"))
+}
+
+#[tokio::test]
+async fn r1_r5_a_hybrid_of_ones_own_tokens_is_refreshed() {
+    for tokens in token_strategies() {
+        let clock = ManualClock::new(NOW);
+        let auth = Auth::hybrid(tokens, refresh(&MemoryStore::new())).unwrap().with_clock(clock.clone());
+        let first = auth.login(login("phone")).await.unwrap();
+        clock.advance(LIFETIME);
+        assert_eq!(refused(auth.authenticate(first.credential()).await), Rejection::Expired);
+        let second = auth.refresh(first.refresh_token().unwrap()).await.unwrap();
+        assert!(is_refresh_token(&second));
+        assert_ne!(second.refresh_token(), first.refresh_token());
+        assert_eq!(second.refresh_expires_at(), first.refresh_expires_at());
+        let principal = auth.authenticate(second.credential()).await.unwrap();
+        assert_eq!(principal.claims::<Value>().unwrap(), claims());
+        assert_eq!(principal.session_id(), first.principal().session_id());
+        assert_eq!(principal.authenticated_at(), NOW);
+        assert!(auth.refresh(second.credential()).await.is_err(), "an access token refreshes nothing");
+        // The access token that has expired is still good for logging out.
+        let revoked = auth.logout(first.credential()).await.unwrap();
+        assert_eq!(revoked.sessions, [principal.session_id().unwrap()]);
+        assert!(auth.authenticate(second.credential()).await.is_ok(), "until it expires");
+        assert_eq!(refused(auth.authenticate_live(second.credential()).await), Rejection::SessionEnded);
+        assert_eq!(refused(auth.refresh(second.refresh_token().unwrap()).await), Rejection::SessionEnded);
+    }
+}
+
+#[tokio::test]
+async fn r9_tokens_of_ones_own_are_told_when_their_session_ends() {
+    for tokens in token_strategies() {
+        let policy = SessionPolicy::new().idle_timeout(2 * LIFETIME).absolute_timeout(2 * LIFETIME);
+        let refresh = Refresh::builder(MemoryStore::new()).policy(policy).build().unwrap();
+        let clock = ManualClock::new(NOW);
+        let auth = Auth::hybrid(tokens, refresh).unwrap().with_clock(clock.clone());
+        let first = auth.login(login("phone")).await.unwrap();
+        assert_eq!(first.expires_at(), NOW.plus(LIFETIME));
+        clock.advance(LIFETIME + MINUTE);
+        let second = auth.refresh(first.refresh_token().unwrap()).await.unwrap();
+        assert_eq!(second.expires_at(), NOW.plus(2 * LIFETIME));
+        assert_eq!(second.expires_in(), LIFETIME - MINUTE);
+    }
+}
+
+#[tokio::test]
+async fn r7_when_no_access_token_can_be_issued_the_refresh_is_repeated_and_no_login_stays() {
+    let (table, store, clock) = (Table::default(), MemoryStore::new(), ManualClock::new(NOW));
+    let auth = Auth::hybrid(table.clone(), refresh(&store)).unwrap().with_clock(clock.clone());
+    table.exhaust(true);
+    assert!(matches!(auth.login(login("phone")).await, Err(Error::NoEntropy)));
+    assert!(store.is_empty(), "nobody holds its credential");
+    table.exhaust(false);
+    let first = auth.login(login("phone")).await.unwrap();
+    clock.advance(MINUTE);
+    table.exhaust(true);
+    let error = auth.refresh(first.refresh_token().unwrap()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    table.exhaust(false);
+    let second = auth.refresh(first.refresh_token().unwrap()).await.unwrap();
+    assert_ne!(second.refresh_token(), first.refresh_token());
+    auth.authenticate_live(second.credential()).await.unwrap();
+}
+
+#[tokio::test]
+async fn t6_a_wrapper_of_jwt_refuses_more_than_jwt_does() {
+    let clock = ManualClock::new(NOW);
+    let Tenant(jwt) = Tenant::new();
+    let (plain, tenant) = (Auth::tokens(jwt.clone()), Auth::tokens(Tenant(jwt)));
+    let (plain, tenant) = (plain.with_clock(clock.clone()), tenant.with_clock(clock));
+    let other = Login::new("user-42").unwrap().claims(&json!({ "tenant": "evil corp" })).unwrap();
+    let other = plain.login(other).await.unwrap();
+    plain.authenticate(other.credential()).await.unwrap();
+    assert_eq!(refused(tenant.authenticate(other.credential()).await), Rejection::WrongAudience);
+    assert_eq!(refused(tenant.logout(other.credential()).await), Rejection::WrongAudience);
+    let ours = plain.login(login("phone")).await.unwrap();
+    tenant.authenticate(ours.credential()).await.unwrap();
+}
+
+/// A session that a principal of another strategy names is not its own (rule A11).
+#[tokio::test]
+async fn a11_principals_of_tokens_alone_reach_no_session() {
+    let (store, table, clock) = (MemoryStore::new(), Table::default(), ManualClock::new(NOW));
+    let alone = Auth::tokens(table.clone()).with_clock(clock.clone());
+    let hybrid = Auth::hybrid(table, refresh(&store)).unwrap().with_clock(clock.clone());
+    let sessions = Auth::sessions(Audited::new(&store)).with_clock(clock);
+    let (victim, attacker) =
+        (hybrid.login(login("phone")).await.unwrap(), alone.login(login("phone")).await.unwrap());
+    // The same table issues both, and the subject is the same.
+    hybrid.authenticate(attacker.credential()).await.unwrap();
+    for auth in [&hybrid, &sessions] {
+        assert_eq!(refused(auth.logout_everywhere(attacker.principal()).await), Rejection::WrongKind);
+        assert_eq!(refused(auth.renew(attacker.principal()).await), Rejection::WrongKind);
+    }
+    assert_eq!(refused(hybrid.authenticate_live(attacker.credential()).await), Rejection::WrongKind);
+    assert_eq!(refused(sessions.sessions_of(victim.principal()).await), Rejection::WrongKind);
+    assert_eq!(store.len(), 1);
+}

@@ -1,0 +1,176 @@
+//! What the payload of a token must say, and in which form (rules T5 to T8).
+
+use std::time::Duration;
+
+use authcore::Rejection;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+
+use super::{
+    ISSUER, NOW, OTHER_SECRET, SECRET, auth_at, builder, header, issue, jwt, payload, sign, sign_text,
+    verify, verify_at, with, without,
+};
+
+#[test]
+fn t5_an_expired_forgery_is_a_forgery() {
+    for claims in [
+        with(payload(), "exp", json!(1)),
+        with(payload(), "aud", json!("other")),
+        with(payload(), "iss", json!(1)),
+        json!([]),
+    ] {
+        let forged = sign_text(&header().to_string(), &claims.to_string(), &OTHER_SECRET);
+        assert_eq!(verify(&forged), Err(Rejection::WrongSignature), "{claims}");
+    }
+    let forged = sign_text(&header().to_string(), "not json", &OTHER_SECRET);
+    assert_eq!(verify(&forged), Err(Rejection::WrongSignature));
+}
+
+#[test]
+fn t6_exp_iat_and_sub_are_required() {
+    for name in ["exp", "iat", "sub"] {
+        let token = sign(&header(), &without(payload(), name));
+        assert_eq!(verify(&token), Err(Rejection::InvalidClaim(name)));
+    }
+    assert_eq!(verify(&sign(&header(), &without(payload(), "iss"))), Err(Rejection::WrongIssuer));
+    assert_eq!(verify(&sign(&header(), &without(payload(), "aud"))), Err(Rejection::WrongAudience));
+}
+
+#[test]
+fn t6_times_are_checked_with_the_leeway_and_no_more() {
+    let now = NOW.as_secs();
+    let at = |exp: u64, nbf: u64, iat: u64| {
+        let claims = with(with(with(payload(), "exp", json!(exp)), "nbf", json!(nbf)), "iat", json!(iat));
+        verify(&sign(&header(), &claims))
+    };
+    assert!(at(now - 29, now, now - 600).is_ok());
+    assert_eq!(at(now - 30, now, now - 600), Err(Rejection::Expired));
+    assert!(at(now + 60, now + 30, now).is_ok());
+    assert_eq!(at(now + 60, now + 31, now), Err(Rejection::NotYetValid));
+    assert!(at(now + 60, now, now + 30).is_ok());
+    assert_eq!(at(now + 60, now, now + 31), Err(Rejection::NotYetValid));
+}
+
+#[test]
+fn t6_a_claim_of_the_wrong_type_is_an_error_and_never_absent() {
+    for (name, values) in [
+        ("exp", vec![json!("1900000000"), json!(null), json!([1]), json!(true), json!({})]),
+        ("iat", vec![json!("1"), json!(null)]),
+        ("nbf", vec![json!("1"), json!(null), json!(false), json!([])]),
+        (
+            "sub",
+            vec![json!(42), json!(null), json!(["a"]), json!(""), json!("a\u{0}b"), json!("x".repeat(256))],
+        ),
+        ("iss", vec![json!(null), json!([ISSUER]), json!(1)]),
+        ("aud", vec![json!(null), json!(1), json!(["api", 1]), json!({ "api": 1 })]),
+        ("auth_time", vec![json!("now"), json!(null)]),
+        ("jti", vec![json!(1), json!(null)]),
+        ("client_id", vec![json!(1)]),
+        ("sid", vec![json!(1), json!("short"), json!(null)]),
+        ("epoch", vec![json!(-1), json!("1"), json!(1.5), json!(null)]),
+        ("cnf", vec![json!({ "jkt": "x" })]),
+    ] {
+        for value in values {
+            let token = sign(&header(), &with(payload(), name, value.clone()));
+            assert_eq!(verify(&token), Err(Rejection::InvalidClaim(name)), "{name}: {value}");
+        }
+    }
+}
+
+#[test]
+fn t6_numeric_dates_may_have_fractions_and_extremes_do_not_wrap() {
+    let now = NOW.as_secs();
+    let exp = |value: &str| {
+        let text =
+            payload().to_string().replace(&format!("\"exp\":{}", now + 600), &format!("\"exp\":{value}"));
+        verify(&sign_text(&header().to_string(), &text, &SECRET))
+    };
+    assert!(exp(&format!("{}.5", now + 60)).is_ok());
+    assert_eq!(exp("-1"), Err(Rejection::Expired));
+    assert_eq!(exp("-1e300"), Err(Rejection::Expired));
+    for far in ["18446744073709551615", "1e300", "99999999999999999999999"] {
+        assert_eq!(exp(far), Err(Rejection::LifetimeAboveCap), "{far}");
+    }
+}
+
+#[test]
+fn t7_the_lifetime_is_capped_at_verification() {
+    let now = NOW.as_secs();
+    assert!(verify(&sign(&header(), &with(payload(), "exp", json!(now + 900)))).is_ok());
+    let long = sign(&header(), &with(payload(), "exp", json!(now + 901)));
+    assert_eq!(verify(&long), Err(Rejection::LifetimeAboveCap));
+    let longer = builder().max_lifetime(Duration::from_secs(3600)).build().unwrap();
+    assert!(verify_at(&longer, &long, NOW).is_ok());
+}
+
+#[test]
+fn t8_duplicate_registered_claims_are_refused() {
+    let text = payload().to_string();
+    for twice in [
+        r#""exp":1,"#,
+        r#""sub":"user-42","#,
+        r#""aud":"api","#,
+        r#""iss":"https://auth.example.com","#,
+        r#""\u0065xp":1,"#,
+    ] {
+        let text = format!("{{{twice}{}", &text[1..]);
+        let token = sign_text(&header().to_string(), &text, &SECRET);
+        assert!(matches!(verify(&token), Err(Rejection::InvalidClaim(_))), "{twice}");
+    }
+}
+
+/// A token of our own is recognised by its first bytes; what follows them gets the same checks.
+#[tokio::test]
+async fn t8_duplicates_after_a_recognised_start_are_refused_too() {
+    let token = issue(&auth_at(jwt(), NOW)).await;
+    let [head, body, _] = token.split('.').collect::<Vec<_>>()[..] else { panic!("three segments") };
+    let body = String::from_utf8(URL_SAFE_NO_PAD.decode(body).unwrap()).unwrap();
+    let header = String::from_utf8(URL_SAFE_NO_PAD.decode(head).unwrap()).unwrap();
+    assert!(body.starts_with(r#"{"iss":"https://auth.example.com","aud":"api","#));
+    assert!(verify(&sign_text(&header, &body, &SECRET)).is_ok());
+    for extra in [r#","aud":"api"}"#, r#","iss":"other"}"#, r#","sub":"root"}"#, r#","exp":9e9}"#] {
+        let forged = format!("{}{extra}", &body[..body.len() - 1]);
+        let verdict = verify(&sign_text(&header, &forged, &SECRET));
+        assert!(matches!(verdict, Err(Rejection::InvalidClaim(_))), "{extra}: {verdict:?}");
+    }
+    let (start, rest) = body.split_once(r#""sub""#).unwrap();
+    let cut = sign_text(&header, start, &SECRET);
+    assert!(matches!(verify(&cut), Err(Rejection::Malformed(_))), "{rest}");
+}
+
+#[tokio::test]
+async fn t8_every_other_spelling_of_a_good_token_is_refused() {
+    let ours = issue(&auth_at(jwt(), NOW)).await;
+    for good in [ours, sign(&header(), &payload())] {
+        assert!(verify(&good).is_ok());
+        for bad in [
+            format!("{good}="),
+            format!(" {good}"),
+            format!("{good}\n"),
+            format!("{good}."),
+            format!(".{good}"),
+            good.replacen('.', ".=", 1),
+            good.replace('.', ".."),
+            good[..good.len() - 1].to_owned(),
+        ] {
+            assert!(verify(&bad).is_err(), "{bad}");
+        }
+        // The last character of a 32-byte tag has two bits that mean nothing: only zeros are right.
+        let last = good.chars().last().unwrap();
+        let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        for other in alphabet.chars().filter(|c| *c != last) {
+            let respelt = format!("{}{other}", &good[..good.len() - 1]);
+            assert_eq!(verify(&respelt), Err(Rejection::WrongSignature));
+        }
+    }
+}
+
+#[test]
+fn t8_tokens_are_bounded() {
+    let long = with(payload(), "x", json!("y".repeat(8192)));
+    assert!(matches!(verify(&sign(&header(), &long)), Err(Rejection::Malformed(_))));
+    let deep =
+        payload().to_string().replace("\"admin\"", &format!("{}{}", "[".repeat(2000), "]".repeat(2000)));
+    assert!(verify(&sign_text(&header().to_string(), &deep, &SECRET)).is_ok(), "depth costs no stack");
+}

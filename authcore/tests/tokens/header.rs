@@ -1,0 +1,136 @@
+//! What the header of a token decides: its key, and nothing else (rules T1 to T4).
+
+use authcore::{Jwt, KeyRing, Rejection};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+
+use super::{
+    ISSUER, NOW, OTHER_SECRET, SECRET, builder, header, key, payload, sign, sign_text, verify, verify_at,
+    with, without,
+};
+
+#[test]
+fn t1_the_algorithm_belongs_to_the_key() {
+    for alg in ["HS384", "HS512", "RS256", "ES256", "hs256", "HS256 ", ""] {
+        let token = sign(&with(header(), "alg", json!(alg)), &payload());
+        assert_eq!(verify(&token), Err(Rejection::WrongAlgorithm), "{alg}");
+    }
+    assert_eq!(verify(&sign(&without(header(), "alg"), &payload())), Err(Rejection::WrongAlgorithm));
+}
+
+#[test]
+fn t1_none_is_refused_in_any_spelling_and_with_any_signature() {
+    for alg in ["none", "None", "NONE", "nOnE", "none "] {
+        let token = sign(&with(header(), "alg", json!(alg)), &payload());
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        assert_eq!(verify(&token), Err(Rejection::WrongAlgorithm));
+        assert!(matches!(verify(&format!("{signed}.")), Err(Rejection::Malformed(_))));
+        assert!(matches!(verify(signed), Err(Rejection::Malformed(_))));
+        assert!(!signature.is_empty());
+    }
+}
+
+#[test]
+fn t2_kid_selects_among_configured_keys_only() {
+    assert_eq!(verify(&sign(&with(header(), "kid", json!("k2")), &payload())), Err(Rejection::UnknownKey));
+    assert_eq!(verify(&sign(&without(header(), "kid"), &payload())), Ok("user-42".to_owned()));
+    let two = Jwt::builder(KeyRing::new(key("k1", &SECRET)).verifying(key("k2", &OTHER_SECRET)));
+    let two = two.issuer(ISSUER).audience("api").build().unwrap();
+    let anonymous = sign(&without(header(), "kid"), &payload());
+    assert_eq!(verify_at(&two, &anonymous, NOW), Err(Rejection::UnknownKey));
+    let by_k2 =
+        sign_text(&with(header(), "kid", json!("k2")).to_string(), &payload().to_string(), &OTHER_SECRET);
+    assert_eq!(verify_at(&two, &by_k2, NOW), Ok("user-42".to_owned()));
+    let k2_by_k1 = sign(&with(header(), "kid", json!("k2")), &payload());
+    assert_eq!(verify_at(&two, &k2_by_k1, NOW), Err(Rejection::WrongSignature));
+}
+
+#[test]
+fn t2_keys_in_the_header_are_never_followed() {
+    let own_key = json!({ "kty": "oct", "k": URL_SAFE_NO_PAD.encode(OTHER_SECRET) });
+    for (name, value) in [
+        ("jwk", own_key),
+        ("jku", json!("https://attacker.example/jwks")),
+        ("x5u", json!("https://attacker.example/cert")),
+        ("x5c", json!(["MII..."])),
+    ] {
+        let header = with(header(), name, value);
+        let forged = sign_text(&header.to_string(), &payload().to_string(), &OTHER_SECRET);
+        assert_eq!(verify(&forged), Err(Rejection::WrongSignature), "{name}");
+        assert!(verify(&sign(&header, &payload())).is_ok(), "{name} is ignored");
+    }
+}
+
+#[test]
+fn t3_any_crit_is_refused() {
+    for value in [json!(["exp"]), json!([]), json!(null), json!("exp"), json!(7), json!({}), json!(["b64"])] {
+        let token = sign(&with(header(), "crit", value.clone()), &payload());
+        assert_eq!(verify(&token), Err(Rejection::CriticalExtension), "{value}");
+    }
+}
+
+#[test]
+fn t4_typ_must_be_that_of_an_access_token() {
+    for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"] {
+        assert!(verify(&sign(&with(header(), "typ", json!(typ)), &payload())).is_ok(), "{typ}");
+    }
+    for typ in ["JWT", "jwt", "", "at+jwt ", "application/jwt", "id+jwt"] {
+        let token = sign(&with(header(), "typ", json!(typ)), &payload());
+        assert_eq!(verify(&token), Err(Rejection::WrongType), "{typ}");
+    }
+    let untyped = sign(&without(header(), "typ"), &payload());
+    assert_eq!(verify(&untyped), Err(Rejection::WrongType));
+    assert!(verify_at(&builder().any_token_type().build().unwrap(), &untyped, NOW).is_ok());
+    let waived = Jwt::builder(KeyRing::new(key("k1", &SECRET))).audience("api").dangerous_any_issuer();
+    assert!(waived.any_token_type().build().is_err(), "any type needs an issuer");
+}
+
+#[test]
+fn t8_a_header_parameter_stands_once() {
+    let text = header().to_string();
+    for twice in
+        [r#""alg":"HS256""#, r#""kid":"k1""#, r#""typ":"at+jwt""#, r#""x":1,"x":1"#, r#""x":1,"\u0078":1"#]
+    {
+        let header = format!("{{{twice},{}", &text[1..]);
+        let token = sign_text(&header, &payload().to_string(), &SECRET);
+        assert!(matches!(verify(&token), Err(Rejection::Malformed(_))), "{header}");
+    }
+}
+
+#[test]
+fn t8_headers_are_bounded() {
+    let parameters = |count: usize| {
+        (3..count).fold(header(), |header, number| with(header, &format!("x{number}"), json!(number)))
+    };
+    assert!(verify(&sign(&parameters(16), &payload())).is_ok());
+    assert!(matches!(verify(&sign(&parameters(17), &payload())), Err(Rejection::Malformed(_))));
+
+    let filled = |bytes: usize| {
+        let room = bytes - with(header(), "x", json!("")).to_string().len();
+        with(header(), "x", json!("y".repeat(room)))
+    };
+    assert_eq!(filled(512).to_string().len(), 512);
+    assert!(verify(&sign(&filled(512), &payload())).is_ok());
+    assert!(matches!(verify(&sign(&filled(513), &payload())), Err(Rejection::Malformed(_))));
+}
+
+#[test]
+fn t12_a_header_of_another_shape_is_refused() {
+    let payload = payload().to_string();
+    for header in [
+        "",
+        "null",
+        "[]",
+        "\"HS256\"",
+        "{",
+        r#"{"alg":1,"typ":"at+jwt"}"#,
+        r#"{"alg":["HS256"],"typ":"at+jwt"}"#,
+        r#"{"alg":"HS256","typ":null}"#,
+        r#"{"alg":"HS256","typ":"at+jwt","kid":1}"#,
+        r#"{"alg":"HS256","typ":"at+jwt"}{}"#,
+    ] {
+        let token = sign_text(header, &payload, &SECRET);
+        assert!(matches!(verify(&token), Err(Rejection::Malformed(_))), "{header}");
+    }
+}

@@ -1,0 +1,113 @@
+//! Whose tokens are believed, and for whom they must be meant (rule T6).
+
+use std::time::Duration;
+
+use authcore::{Jwt, KeyRing, Rejection, TokenStrategy as _, TrustedIssuer};
+use serde_json::{Value, json};
+
+use super::{
+    ISSUER, NOW, OTHER_SECRET, SECRET, auth_at, builder, header, issue, key, payload, sign, sign_text,
+    verify, verify_at, with, without,
+};
+
+#[test]
+fn t6_issuer_and_audience_are_exact() {
+    for issuer in ["https://auth.example.com/", "HTTPS://auth.example.com", ""] {
+        let token = sign(&header(), &with(payload(), "iss", json!(issuer)));
+        assert_eq!(verify(&token), Err(Rejection::WrongIssuer), "{issuer}");
+    }
+    for audience in [json!("API"), json!(["other"]), json!([]), json!("")] {
+        let token = sign(&header(), &with(payload(), "aud", audience.clone()));
+        assert_eq!(verify(&token), Err(Rejection::WrongAudience), "{audience}");
+    }
+    assert!(verify(&sign(&header(), &with(payload(), "aud", json!(["other", "api"])))).is_ok());
+}
+
+#[test]
+fn t6_issuer_and_audience_are_configured_or_waived_by_name() {
+    let plain = || Jwt::builder(KeyRing::new(key("k1", &SECRET)));
+    assert!(plain().build().is_err());
+    assert!(plain().issuer(ISSUER).build().is_err());
+    assert!(plain().audience("api").build().is_err());
+    let waived = plain().dangerous_any_issuer().dangerous_any_audience().build().unwrap();
+    let bare = without(without(payload(), "iss"), "aud");
+    assert!(verify_at(&waived, &sign(&header(), &bare), NOW).is_ok());
+    assert!(verify_at(&waived, &sign(&header(), &payload()), NOW).is_ok());
+}
+
+#[tokio::test]
+async fn t6_waived_tokens_are_issued_and_verified() {
+    let waived = Jwt::builder(KeyRing::new(key("k1", &SECRET)))
+        .dangerous_any_issuer()
+        .dangerous_any_audience()
+        .build()
+        .unwrap();
+    let token = issue(&auth_at(waived.clone(), NOW)).await;
+    assert!(verify_at(&waived, &token, NOW).is_ok());
+    assert_eq!(verify(&token), Err(Rejection::WrongIssuer));
+}
+
+#[test]
+fn a_trusted_issuer_speaks_with_its_own_key_and_for_itself_only() {
+    let partner = "https://partner.example.com";
+    let trusted = TrustedIssuer::new(partner, "us", key("p1", &OTHER_SECRET)).any_token_type();
+    let jwt = builder().trusting(trusted).build().unwrap();
+    let header = json!({ "alg": "HS256", "kid": "p1" });
+    let token = |claims: &Value| sign_text(&header.to_string(), &claims.to_string(), &OTHER_SECRET);
+    let theirs = with(with(payload(), "iss", json!(partner)), "aud", json!("us"));
+    let principal = jwt.verify(&token(&theirs), NOW).unwrap();
+    assert_eq!(principal.foreign_issuer(), Some(partner));
+    assert_eq!(
+        jwt.verify(&token(&payload()), NOW).unwrap_err(),
+        Rejection::WrongIssuer,
+        "our name, their key"
+    );
+    let with_session = with(theirs.clone(), "sid", json!("AAAAAAAAAAAAAAAAAAAAAA"));
+    assert_eq!(
+        jwt.verify(&token(&with_session), NOW).unwrap().session_id(),
+        None,
+        "their sessions are not ours"
+    );
+    let long = with(theirs.clone(), "exp", json!(NOW.as_secs() + 901));
+    assert_eq!(jwt.verify(&token(&long), NOW).unwrap_err(), Rejection::LifetimeAboveCap);
+    let ours_by_name = sign(&self::header(), &theirs);
+    assert_eq!(jwt.verify(&ours_by_name, NOW).unwrap_err(), Rejection::WrongIssuer, "their name, our key");
+    assert_eq!(jwt.verify(&sign(&self::header(), &payload()), NOW).unwrap().foreign_issuer(), None);
+}
+
+#[test]
+fn t7_a_trusted_issuer_has_a_cap_of_its_own() {
+    let partner = "https://partner.example.com";
+    let hour = Duration::from_secs(3600);
+    let trusted = || TrustedIssuer::new(partner, "us", key("p1", &OTHER_SECRET));
+    let jwt = builder().trusting(trusted().max_lifetime(hour)).build().unwrap();
+    let theirs = with(header(), "kid", json!("p1")).to_string();
+    let living = |secs: u64| {
+        let claims = with(with(payload(), "iss", json!(partner)), "aud", json!("us"));
+        let claims = with(claims, "exp", json!(NOW.as_secs() + secs));
+        verify_at(&jwt, &sign_text(&theirs, &claims.to_string(), &OTHER_SECRET), NOW)
+    };
+    assert!(living(3600).is_ok());
+    assert_eq!(living(3601), Err(Rejection::LifetimeAboveCap));
+    let ours = sign(&header(), &with(payload(), "exp", json!(NOW.as_secs() + 901)));
+    assert_eq!(verify_at(&jwt, &ours, NOW), Err(Rejection::LifetimeAboveCap), "ours is as it was");
+    let day = 24 * hour + Duration::from_secs(1);
+    assert!(builder().trusting(trusted().max_lifetime(day)).build().is_err());
+}
+
+#[test]
+fn t2_a_trusted_issuer_rotates_its_keys_too() {
+    let partner = "https://partner.example.com";
+    let trusted = TrustedIssuer::new(partner, "us", key("p1", &SECRET)).verifying(key("p2", &OTHER_SECRET));
+    let jwt = builder().trusting(trusted).build().unwrap();
+    let claims = with(with(payload(), "iss", json!(partner)), "aud", json!("us")).to_string();
+    let by = |kid: &str, secret: &[u8]| {
+        verify_at(&jwt, &sign_text(&with(header(), "kid", json!(kid)).to_string(), &claims, secret), NOW)
+    };
+    assert!(by("p1", &SECRET).is_ok());
+    assert!(by("p2", &OTHER_SECRET).is_ok());
+    assert_eq!(by("p2", &SECRET), Err(Rejection::WrongSignature));
+    assert_eq!(by("k1", &SECRET), Err(Rejection::WrongIssuer));
+    let twice = TrustedIssuer::new(partner, "us", key("k1", &OTHER_SECRET));
+    assert!(builder().trusting(twice).build().unwrap_err().to_string().contains("same id"));
+}

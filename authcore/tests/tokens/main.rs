@@ -1,0 +1,99 @@
+//! The T rules, from outside: what a token must be to be believed.
+
+#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+
+mod claims;
+mod header;
+mod issue;
+mod issuers;
+mod properties;
+mod published;
+
+use authcore::{
+    Algorithm, Auth, Jwt, JwtBuilder, Key, KeyRing, Login, ManualClock, Rejection, Timestamp, TokenBuffer,
+    TokenStrategy as _,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+const SECRET: [u8; 64] = [7; 64];
+
+const OTHER_SECRET: [u8; 64] = [8; 64];
+
+const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+const ISSUER: &str = "https://auth.example.com";
+
+fn key(kid: &str, secret: &[u8]) -> Key {
+    Key::hmac(kid, Algorithm::HS256, secret).unwrap()
+}
+
+fn builder() -> JwtBuilder {
+    Jwt::builder(KeyRing::new(key("k1", &SECRET))).issuer(ISSUER).audience("api")
+}
+
+fn jwt() -> Jwt {
+    builder().build().unwrap()
+}
+
+fn header() -> Value {
+    json!({ "alg": "HS256", "typ": "at+jwt", "kid": "k1" })
+}
+
+/// A payload that is good at `NOW`, in another order of members than ours.
+fn payload() -> Value {
+    let now = NOW.as_secs();
+    json!({
+        "sub": "user-42", "client_id": "web", "iat": now, "exp": now + 600, "iss": ISSUER, "aud": "api",
+        "jti": "AAAAAAAAAAAAAAAAAAAAAA", "role": "admin",
+    })
+}
+
+fn sign_text(header: &str, payload: &str, secret: &[u8]) -> String {
+    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+    let tag = Hmac::<Sha256>::new_from_slice(secret).unwrap().chain_update(&signed).finalize().into_bytes();
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag))
+}
+
+fn sign(header: &Value, payload: &Value) -> String {
+    sign_text(&header.to_string(), &payload.to_string(), &SECRET)
+}
+
+fn with(mut object: Value, name: &str, value: Value) -> Value {
+    object[name] = value;
+    object
+}
+
+fn without(mut object: Value, name: &str) -> Value {
+    object.as_object_mut().unwrap().remove(name);
+    object
+}
+
+/// Both ways of verifying, which must agree.
+fn verify_at(jwt: &Jwt, token: &str, now: Timestamp) -> Result<String, Rejection> {
+    let principal = jwt.verify(token, now).map(|principal| principal.subject().to_string());
+    let mut buffer = TokenBuffer::new();
+    let borrowed = jwt.verify_claims::<serde::de::IgnoredAny>(token, now, &mut buffer);
+    assert_eq!(principal, borrowed.map(|verified| verified.subject.into_owned()), "{token}");
+    principal
+}
+
+fn verify(token: &str) -> Result<String, Rejection> {
+    verify_at(&jwt(), token, NOW)
+}
+
+async fn issue(auth: &Auth) -> String {
+    let login = Login::new("user-42").unwrap().claims(&json!({ "role": "admin" })).unwrap();
+    auth.login(login).await.unwrap().credential().to_owned()
+}
+
+fn auth_at(jwt: Jwt, now: Timestamp) -> Auth {
+    Auth::tokens(jwt).with_clock(ManualClock::new(now))
+}
+
+fn decode(segment: &str) -> Value {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(segment).unwrap()).unwrap()
+}

@@ -6,6 +6,7 @@ mod issue;
 mod logout;
 mod manage;
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use crate::claims::SecretNames;
 use crate::refresh::{RefreshSessions, Refreshed};
 use crate::session::Renewal;
 use crate::{
-    Clock, ConfigError, Error, Issued, Login, OpenedSession, Principal, Refresh, SessionId, SessionRecord,
-    SessionStrategy, SystemClock, Timestamp, TokenStrategy,
+    Clock, ConfigError, Error, Issued, Login, OpenedSession, Principal, Refresh, ServerSessions, SessionId,
+    SessionRecord, SessionStrategy, SystemClock, Timestamp, TokenStrategy,
 };
 
 pub use admin::Admin;
@@ -45,8 +46,16 @@ pub struct Auth {
 #[derive(Debug, Clone)]
 enum Strategy {
     Sessions(Arc<dyn SessionStrategy>),
-    Tokens { tokens: Arc<dyn TokenStrategy>, reissue: Option<Duration> },
-    Hybrid { tokens: Arc<dyn TokenStrategy>, refresh: Arc<RefreshSessions> },
+    /// The same without a trait object, for the verification of every request.
+    ServerSessions(Arc<ServerSessions>),
+    Tokens {
+        tokens: Arc<dyn TokenStrategy>,
+        reissue: Option<Duration>,
+    },
+    Hybrid {
+        tokens: Arc<dyn TokenStrategy>,
+        refresh: Arc<RefreshSessions>,
+    },
 }
 
 impl Auth {
@@ -56,7 +65,11 @@ impl Auth {
 
     /// The stateful strategy: every request reads the store, and a revocation takes effect at once.
     pub fn sessions(strategy: impl SessionStrategy) -> Self {
-        Self::new(Strategy::Sessions(Arc::new(strategy)))
+        let strategy = Arc::new(strategy);
+        Self::new(match (Arc::clone(&strategy) as Arc<dyn Any + Send + Sync>).downcast() {
+            Ok(ours) => Strategy::ServerSessions(ours),
+            Err(_) => Strategy::Sessions(strategy),
+        })
     }
 
     /// The stateless strategy: no request reads a store, and a token is good until it expires.
@@ -130,8 +143,8 @@ impl Auth {
             None => None,
         };
         match &self.strategy {
-            Strategy::Sessions(sessions) => {
-                Ok(by_session(sessions.as_ref().open(&login, replaces, now).await?, now))
+            Strategy::Sessions(_) | Strategy::ServerSessions(_) => {
+                Ok(by_session(self.stateful("login")?.open(&login, replaces, now).await?, now))
             }
             Strategy::Tokens { tokens, .. } => issue_alone(tokens.as_ref(), &login, now, now, None),
             Strategy::Hybrid { tokens, refresh } => {
@@ -158,6 +171,9 @@ impl Auth {
     pub async fn authenticate(&self, credential: &str) -> Result<Principal, Error> {
         let now = self.clock.now();
         match &self.strategy {
+            Strategy::ServerSessions(sessions) => {
+                Ok(Principal::from_session(sessions.verify_unboxed(credential, now).await?))
+            }
             Strategy::Sessions(sessions) => {
                 Ok(Principal::from_session(sessions.as_ref().verify(credential, now).await?))
             }
@@ -176,6 +192,9 @@ impl Auth {
     pub async fn authenticate_live(&self, credential: &str) -> Result<Principal, Error> {
         let now = self.clock.now();
         match &self.strategy {
+            Strategy::ServerSessions(sessions) => {
+                Ok(Principal::from_session(sessions.verify_unboxed(credential, now).await?))
+            }
             Strategy::Sessions(sessions) => {
                 Ok(Principal::from_session(sessions.as_ref().verify(credential, now).await?))
             }
@@ -280,6 +299,7 @@ impl Auth {
     fn stateful(&self, operation: &'static str) -> Result<&dyn SessionStrategy, Error> {
         match &self.strategy {
             Strategy::Sessions(sessions) => Ok(&**sessions),
+            Strategy::ServerSessions(sessions) => Ok(&**sessions),
             Strategy::Hybrid { refresh, .. } => Ok(&**refresh),
             Strategy::Tokens { .. } => Err(self.unsupported(operation)),
         }
@@ -287,7 +307,9 @@ impl Auth {
 
     fn unsupported(&self, operation: &'static str) -> Error {
         let (strategy, instead) = match self.strategy {
-            Strategy::Sessions(_) => ("the sessions strategy", "the hybrid strategy"),
+            Strategy::Sessions(_) | Strategy::ServerSessions(_) => {
+                ("the sessions strategy", "the hybrid strategy")
+            }
             Strategy::Tokens { .. } if operation == "refresh" => {
                 ("the tokens strategy", "the hybrid strategy")
             }

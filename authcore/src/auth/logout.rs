@@ -25,8 +25,9 @@ impl Auth {
                 let end = tokens.verify_ignoring_expiry(credential, now)?.expires_at().plus(tokens.leeway());
                 Ok(Revoked { sessions: Vec::new(), effective: at(end, now) })
             }
-            Strategy::Sessions(sessions) => {
-                let ended = end(&**sessions, sessions.as_ref().find(credential).await?).await?;
+            Strategy::Sessions(_) | Strategy::ServerSessions(_) => {
+                let sessions = self.stateful("logout")?;
+                let ended = end(sessions, sessions.find(credential).await?).await?;
                 Ok(Revoked { sessions: ended, effective: Effective::Now })
             }
             Strategy::Hybrid { tokens, refresh } => {
@@ -56,7 +57,9 @@ impl Auth {
     ) -> Result<Option<SessionId>, Error> {
         let found = match &self.strategy {
             Strategy::Tokens { .. } => return Ok(None),
-            Strategy::Sessions(sessions) => sessions.as_ref().find(credential).await,
+            Strategy::Sessions(_) | Strategy::ServerSessions(_) => {
+                self.stateful("login")?.find(credential).await
+            }
             Strategy::Hybrid { tokens, refresh } => find_hybrid(&**tokens, refresh, credential, now).await,
         };
         match found {

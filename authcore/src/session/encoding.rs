@@ -20,7 +20,8 @@ use std::net::IpAddr;
 use super::record::{RecordParts, StoredCredential, Version};
 use crate::claims::check_json;
 use crate::principal::CredentialKind;
-use crate::{Device, SecretBytes, SessionId, SessionRecord, StoreError, StoreErrorKind, Subject, Timestamp};
+use crate::secret::{array, ct_eq};
+use crate::{Device, SessionId, SessionRecord, StoreError, StoreErrorKind, Subject, Timestamp};
 
 const FORMAT: u8 = 1;
 
@@ -118,7 +119,7 @@ impl SessionRecord {
     }
 
     fn array<const N: usize>(&self, at: usize) -> [u8; N] {
-        crate::secret::array(&self.0[at..])
+        array(&self.0[at..])
     }
 
     fn u64(&self, at: usize) -> u64 {
@@ -183,9 +184,9 @@ impl SessionRecord {
         }
     }
 
-    /// Whether this is the credential's secret, in constant time.
-    pub(crate) fn has_secret(&self, secret: &SecretBytes<32>) -> bool {
-        secret.has_digest(&self.0[DIGEST..MAC_KEY])
+    /// Whether the credential's secret has this digest, in constant time.
+    pub(crate) fn has_digest(&self, digest: &[u8; 32]) -> bool {
+        ct_eq(&self.0[DIGEST..MAC_KEY], digest)
     }
 
     /// Which kind of credential proves it.
@@ -299,7 +300,7 @@ impl<'b> Input<'b> {
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], StoreError> {
-        Ok(crate::secret::array(self.take(N)?))
+        Ok(array(self.take(N)?))
     }
 
     fn short_text(&mut self) -> Result<&'b str, StoreError> {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::engine::Sessions;
 use super::policy::SessionPolicy;
 use super::record::StoredCredential;
-use super::token::SessionToken;
+use super::token::{PresentedToken, SessionToken};
 use super::{OpenedSession, Renewal, SessionStrategy};
 use crate::principal::CredentialKind;
 use crate::secret::SecretBytes;
@@ -48,12 +48,19 @@ impl ServerSessions {
 
     /// The session that a token proves. A token that cannot be one costs no store call (rule A3).
     async fn prove(&self, token: &str) -> Result<Option<SessionRecord>, Error> {
-        let token = SessionToken::parse(token)?;
+        let token = PresentedToken::parse(token)?;
         let Some(record) = self.0.load(token.id).await? else { return Ok(None) };
-        if !record.has_secret(&token.secret) {
+        if !record.has_digest(&token.digest) {
             return Err(Rejection::WrongSecret.into());
         }
         Ok(Some(record))
+    }
+
+    /// As [`SessionStrategy::verify`], without the boxed future that a trait object costs.
+    pub(crate) async fn verify_unboxed(&self, token: &str, now: Timestamp) -> Result<SessionRecord, Error> {
+        let record = self.prove(token).await?.ok_or(Rejection::SessionEnded)?;
+        SessionPolicy::check_live(&record, now)?;
+        self.0.touch(record, now).await
     }
 }
 
@@ -72,9 +79,7 @@ impl SessionStrategy for ServerSessions {
     }
 
     async fn verify(&self, credential: &str, now: Timestamp) -> Result<SessionRecord, Error> {
-        let record = self.prove(credential).await?.ok_or(Rejection::SessionEnded)?;
-        SessionPolicy::check_live(&record, now)?;
-        self.0.touch(record, now).await
+        self.verify_unboxed(credential, now).await
     }
 
     async fn find(&self, credential: &str) -> Result<Option<SessionRecord>, Error> {

@@ -114,26 +114,29 @@ impl<'de> Deserialize<'de> for Header<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header<'de>, A::Error> {
                 let mut header = Header::default();
-                let mut names: [Text<'de>; MAX_HEADER_PARAMETERS] = Default::default();
+                // A vector that holds nothing allocates nothing: most headers have no other parameters.
+                let mut others: Vec<Text<'de>> = Vec::new();
                 let mut count = 0;
                 while let Some(name) = map.next_key::<Text<'de>>()? {
-                    if count == MAX_HEADER_PARAMETERS || names[..count].contains(&name) {
-                        return Err(A::Error::custom("too many parameters, or one twice"));
-                    }
-                    match &*name.0 {
-                        "alg" => header.algorithm = Some(map.next_value()?),
-                        "kid" => header.kid = Some(map.next_value()?),
-                        "typ" => header.typ = Some(map.next_value()?),
+                    count += 1;
+                    let twice = match &*name.0 {
+                        "alg" => header.algorithm.replace(map.next_value()?).is_some(),
+                        "kid" => header.kid.replace(map.next_value()?).is_some(),
+                        "typ" => header.typ.replace(map.next_value()?).is_some(),
                         "crit" => {
-                            header.critical = true;
                             map.next_value::<IgnoredAny>()?;
+                            std::mem::replace(&mut header.critical, true)
                         }
                         _ => {
                             map.next_value::<IgnoredAny>()?;
+                            let twice = others.contains(&name);
+                            others.push(name);
+                            twice
                         }
+                    };
+                    if twice || count > MAX_HEADER_PARAMETERS {
+                        return Err(A::Error::custom("too many parameters, or one twice"));
                     }
-                    names[count] = name;
-                    count += 1;
                 }
                 Ok(header)
             }

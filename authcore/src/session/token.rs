@@ -33,6 +33,8 @@ impl SessionToken {
 }
 
 /// What a client's session token says: which session, and the digest that its secret must have.
+// Aligned as the id in it is.
+#[repr(align(8))]
 pub(crate) struct PresentedToken {
     pub(crate) id: SessionId,
     pub(crate) digest: [u8; 32],

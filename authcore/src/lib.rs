@@ -43,6 +43,8 @@ pub use token::{AccessToken, Grant, SessionClaims, TokenStrategy};
 pub mod guide {
     #[doc = include_str!("docs/choosing-a-strategy.md")]
     pub mod choosing_a_strategy {}
+    #[doc = include_str!("docs/performance.md")]
+    pub mod performance {}
     #[doc = include_str!("docs/rules.md")]
     pub mod rules {}
     #[doc = include_str!("docs/threat-model.md")]

@@ -1,0 +1,10 @@
+//! What the benchmarks and the report measure: every verify and issue path of authcore, the floor below it, and
+//! its peers on the same input in the same run.
+//!
+//! Every side of a row does the same checks; where one cannot, its doc says so.
+
+pub mod alloc;
+pub mod measure;
+pub mod report;
+pub mod sessions;
+pub mod tokens;

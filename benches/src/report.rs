@@ -1,0 +1,94 @@
+//! The report: one aligned table, or the same as JSON.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use crate::measure::{Figures, Measured};
+
+/// The machine, as far as it tells.
+pub fn machine() -> String {
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let system = (std::env::consts::OS, std::env::consts::ARCH);
+    format!("{}, {cores} cores, {} {}", model.map_or("unknown", |(_, model)| model), system.0, system.1)
+}
+
+/// One JSON object; a member that was not measured is left out.
+pub fn json(rows: &[Measured]) -> Value {
+    json!({ "machine": machine(), "rows": rows.iter().map(json_row).collect::<Vec<_>>() })
+}
+
+fn json_row(row: &Measured) -> Value {
+    let mut object = Map::new();
+    object.insert("name".into(), json!(row.name));
+    put_figures(&mut object, &row.ours);
+    if let Some(floor) = &row.floor {
+        object.insert("floor_ns".into(), json!(tenth(floor.ns)));
+        if let Some(per_s) = floor.per_s {
+            object.insert("floor_per_s".into(), json!(per_s.round()));
+        }
+    }
+    if let Some(bytes) = row.bytes {
+        object.insert("bytes".into(), json!(bytes.round()));
+    }
+    if !row.peers.is_empty() {
+        let peers = row.peers.iter().map(|peer| {
+            let mut figures = Map::new();
+            put_figures(&mut figures, peer);
+            (peer.name.to_owned(), Value::Object(figures))
+        });
+        object.insert("peers".into(), Value::Object(peers.collect()));
+    }
+    Value::Object(object)
+}
+
+fn put_figures(object: &mut Map<String, Value>, figures: &Figures) {
+    object.insert("ns".into(), json!(tenth(figures.ns)));
+    object.insert("allocs".into(), json!(tenth(figures.allocs)));
+    if let Some(per_s) = figures.per_s {
+        object.insert("per_s".into(), json!(per_s.round()));
+    }
+}
+
+fn tenth(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
+
+/// One aligned table.
+pub fn table(rows: &[Measured]) -> String {
+    let mut out = format!("{}\n\n", machine());
+    let _ = writeln!(out, "{:<30} {:>9} {:>7} {:>8}  beside", "path", "ns", "allocs", "x floor");
+    for row in rows {
+        let floor =
+            row.floor.as_ref().map_or("-".to_owned(), |floor| format!("{:.2}", row.ours.ns / floor.ns));
+        let peers: Vec<_> = row.peers.iter().map(|peer| versus(&row.ours, peer)).collect();
+        let (ns, allocs) = (row.ours.ns, row.ours.allocs);
+        let _ = writeln!(out, "{:<30} {ns:>9.1} {allocs:>7.1} {floor:>8}  {}", row.name, peers.join(", "));
+        if let Some(per_s) = row.ours.per_s {
+            let peers: Vec<_> = row.peers.iter().filter_map(|peer| versus_rate(per_s, peer)).collect();
+            let floor = row.floor.as_ref().and_then(|floor| floor.per_s);
+            let floor = floor.map_or("-".to_owned(), |floor| format!("{:.2}", per_s / floor));
+            let _ = writeln!(
+                out,
+                "{:<30} {per_s:>17.0} {floor:>8}  {}",
+                "  16 tasks, calls a second",
+                peers.join(", ")
+            );
+        }
+        if let Some(bytes) = row.bytes {
+            let _ = writeln!(out, "{:<30} {bytes:>17.0}", "  bytes a session");
+        }
+    }
+    out
+}
+
+fn versus(ours: &Figures, peer: &Figures) -> String {
+    format!("{} {:.0} ns ({:.1} allocs, {:.2} x)", peer.name, peer.ns, peer.allocs, peer.ns / ours.ns)
+}
+
+fn versus_rate(ours: f64, peer: &Figures) -> Option<String> {
+    let theirs = peer.per_s?;
+    Some(format!("{} {theirs:.0} ({:.2} x)", peer.name, ours / theirs))
+}

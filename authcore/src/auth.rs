@@ -190,16 +190,11 @@ impl Auth {
     ///
     /// As [`Auth::authenticate`]; [`Error::Unsupported`] for tokens alone.
     pub async fn authenticate_live(&self, credential: &str) -> Result<Principal, Error> {
-        let now = self.clock.now();
         match &self.strategy {
-            Strategy::ServerSessions(sessions) => {
-                Ok(Principal::from_session(sessions.verify_unboxed(credential, now).await?))
-            }
-            Strategy::Sessions(sessions) => {
-                Ok(Principal::from_session(sessions.as_ref().verify(credential, now).await?))
-            }
+            Strategy::Sessions(_) | Strategy::ServerSessions(_) => self.authenticate(credential).await,
             Strategy::Tokens { .. } => Err(self.unsupported("the live check")),
             Strategy::Hybrid { tokens, refresh } => {
+                let now = self.clock.now();
                 let principal = tokens.verify(credential, now)?;
                 let record = refresh.sessions().own(&principal, now).await?;
                 Ok(Principal::from_access(record, principal.expires_at()))

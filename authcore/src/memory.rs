@@ -92,6 +92,11 @@ impl MemoryStore {
         self.len() == 0
     }
 
+    /// What `load` answers.
+    pub(crate) fn find(&self, id: SessionId) -> Option<SessionRecord> {
+        self.shard(id.partition()).read().get(id).cloned()
+    }
+
     /// The first bits of an id are those of its subject's hash.
     fn shard(&self, partition: u16) -> &Shard {
         &self.shared.shards[usize::from(partition) % SHARDS]
@@ -221,7 +226,7 @@ impl SessionStore for MemoryStore {
     }
 
     async fn load(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
-        Ok(self.shard(id.partition()).read().get(id).cloned())
+        Ok(self.find(id))
     }
 
     async fn replace(&self, record: &SessionRecord, expected: Version) -> Result<Replaced, StoreError> {

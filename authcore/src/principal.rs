@@ -223,7 +223,41 @@ pub struct Principal {
 #[derive(Clone)]
 enum Source {
     Session(SessionRecord),
-    Token(VerifiedToken),
+    Token(TokenFacts),
+}
+
+/// What a principal keeps of a token.
+#[derive(Clone)]
+pub(crate) struct TokenFacts {
+    /// The claims and behind them the subject, in one block of memory.
+    texts: String,
+    claims_len: usize,
+    session: Option<SessionClaims>,
+    foreign_issuer: Option<Arc<str>>,
+    authenticated_at: Timestamp,
+}
+
+impl TokenFacts {
+    /// Of a token of our own without a session; the rest is added by what the token says.
+    pub(crate) fn new(claims: String, subject: &str, authenticated_at: Timestamp) -> Self {
+        let (claims_len, mut texts) = (claims.len(), claims);
+        texts.push_str(subject);
+        Self { texts, claims_len, session: None, foreign_issuer: None, authenticated_at }
+    }
+
+    pub(crate) fn session(mut self, session: Option<SessionClaims>) -> Self {
+        self.session = session;
+        self
+    }
+
+    pub(crate) fn foreign_issuer(mut self, issuer: Option<Arc<str>>) -> Self {
+        self.foreign_issuer = issuer;
+        self
+    }
+
+    fn texts(&self) -> (&str, &str) {
+        self.texts.split_at(self.claims_len)
+    }
 }
 
 /// What a [`TokenStrategy`](crate::TokenStrategy) read from a good token.
@@ -287,15 +321,22 @@ impl Principal {
     }
 
     /// The principal of a token that a [`TokenStrategy`](crate::TokenStrategy) has verified.
-    pub const fn from_token(token: VerifiedToken) -> Self {
-        Self { expires_at: token.expires_at, source: Source::Token(token) }
+    pub fn from_token(token: VerifiedToken) -> Self {
+        let facts = TokenFacts::new(token.claims, token.subject.as_str(), token.authenticated_at)
+            .session(token.session)
+            .foreign_issuer(token.foreign_issuer);
+        Self::from_facts(facts, token.expires_at)
+    }
+
+    pub(crate) const fn from_facts(token: TokenFacts, expires_at: Timestamp) -> Self {
+        Self { expires_at, source: Source::Token(token) }
     }
 
     /// The authenticated user.
     pub fn subject(&self) -> &str {
         match &self.source {
             Source::Session(record) => record.subject(),
-            Source::Token(token) => token.subject.as_str(),
+            Source::Token(token) => token.texts().1,
         }
     }
 
@@ -327,7 +368,7 @@ impl Principal {
                 Some(SessionRef { id: record.id(), epoch: record.epoch(), kind: record.kind() })
             }
             // Another issuer's tokens never reach our sessions, whatever a token strategy says.
-            Source::Token(VerifiedToken { foreign_issuer: Some(_), .. }) => None,
+            Source::Token(TokenFacts { foreign_issuer: Some(_), .. }) => None,
             Source::Token(token) => {
                 let SessionClaims { id, epoch } = token.session?;
                 Some(SessionRef { id, epoch, kind: CredentialKind::Refresh })
@@ -356,7 +397,7 @@ impl Principal {
     pub fn claims<'p, T: Deserialize<'p>>(&'p self) -> Result<T, Error> {
         let claims = match &self.source {
             Source::Session(record) => record.claims_json(),
-            Source::Token(token) => &token.claims,
+            Source::Token(token) => token.texts().0,
         };
         serde_json::from_str(claims).map_err(|_| Error::Claims { expected: type_name::<T>() })
     }

@@ -12,7 +12,7 @@ use self::token::RefreshToken;
 use crate::claims::{Claims, SecretNames};
 use crate::principal::CredentialKind;
 use crate::secret::{SecretBytes, SecretString};
-use crate::session::engine::ATTEMPTS;
+use crate::session::engine::{ATTEMPTS, Store};
 use crate::session::record::{RecordParts, StoredCredential};
 use crate::{
     ConfigError, Error, Incident, IncidentKind, Login, OpenedSession, Principal, Rejection, Renewal,
@@ -44,7 +44,7 @@ impl Refresh {
     /// Refresh sessions in `store`, under the default policy until another is set.
     pub fn builder(store: impl SessionStore) -> RefreshBuilder {
         RefreshBuilder {
-            store: Arc::new(store),
+            store: Store::new(store),
             policy: SessionPolicy::default(),
             grace: Duration::from_secs(30),
             rotation: Rotation::Window,
@@ -383,7 +383,7 @@ impl SessionStrategy for RefreshSessions {
 #[derive(Debug)]
 #[must_use]
 pub struct RefreshBuilder {
-    store: Arc<dyn SessionStore>,
+    store: Store,
     policy: SessionPolicy,
     grace: Duration,
     rotation: Rotation,

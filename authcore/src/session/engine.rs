@@ -1,5 +1,6 @@
 //! What is done with sessions whatever their credential: all on top of the store's seven methods.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use super::policy::SessionPolicy;
 use super::record::{RecordParts, StoredCredential, Version};
 use crate::principal::{CredentialKind, SessionRef};
 use crate::{
-    ConfigError, Error, Inserted, Login, Principal, Rejection, Replaced, SessionId, SessionRecord,
+    ConfigError, Error, Inserted, Login, MemoryStore, Principal, Rejection, Replaced, SessionId, SessionRecord,
     SessionStore, StoreError, Subject, Timestamp,
 };
 
@@ -18,16 +19,33 @@ pub(crate) const ATTEMPTS: usize = 256;
 /// The sessions of a store under a policy: what every [`SessionStrategy`](crate::SessionStrategy) is made on.
 #[derive(Debug, Clone)]
 pub struct Sessions {
-    store: Arc<dyn SessionStore>,
+    store: Store,
     policy: SessionPolicy,
     /// Of the policy, computed once.
     slide_after: Duration,
     kind: CredentialKind,
 }
 
+/// The store, known by its type if it is the embedded one: a verification then needs no boxed future.
+#[derive(Debug, Clone)]
+pub(crate) enum Store {
+    Memory(MemoryStore),
+    Other(Arc<dyn SessionStore>),
+}
+
+impl Store {
+    pub(crate) fn new(store: impl SessionStore) -> Self {
+        let store = Arc::new(store);
+        match (&*store as &dyn Any).downcast_ref::<MemoryStore>() {
+            Some(memory) => Self::Memory(memory.clone()),
+            None => Self::Other(store),
+        }
+    }
+}
+
 impl Sessions {
     pub(crate) fn new(
-        store: Arc<dyn SessionStore>,
+        store: Store,
         policy: SessionPolicy,
         kind: CredentialKind,
     ) -> Result<Self, ConfigError> {
@@ -37,8 +55,11 @@ impl Sessions {
 
     /// The store that they live in.
     pub fn store(&self) -> &dyn SessionStore {
-        // Not the `Arc`, whose own implementation would cost another boxed future for every call.
-        &*self.store
+        match &self.store {
+            Store::Memory(memory) => memory,
+            // Not the `Arc`, whose own implementation would cost another boxed future for every call.
+            Store::Other(store) => &**store,
+        }
     }
 
     /// How long they live, and how many one subject may have.
@@ -122,7 +143,11 @@ impl Sessions {
 
     /// The stored record with this id, of our kind of credential.
     pub(crate) async fn load(&self, id: SessionId) -> Result<Option<SessionRecord>, Error> {
-        match self.store().load(id).await? {
+        let found = match &self.store {
+            Store::Memory(memory) => memory.find(id),
+            Store::Other(store) => store.as_ref().load(id).await?,
+        };
+        match found {
             Some(record) if record.id() != id => {
                 Err(StoreError::corrupt("the store answered with another session").into())
             }

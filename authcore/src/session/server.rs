@@ -1,10 +1,8 @@
 //! Sessions proved by a session token: the stateful strategy.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 
-use super::engine::Sessions;
+use super::engine::{Sessions, Store};
 use super::policy::SessionPolicy;
 use super::record::StoredCredential;
 use super::token::{PresentedToken, SessionToken};
@@ -36,7 +34,7 @@ pub struct ServerSessions(Sessions);
 impl ServerSessions {
     /// Sessions in `store`, under the default policy until another is set.
     pub fn builder(store: impl SessionStore) -> ServerSessionsBuilder {
-        ServerSessionsBuilder { store: Arc::new(store), policy: SessionPolicy::default() }
+        ServerSessionsBuilder { store: Store::new(store), policy: SessionPolicy::default() }
     }
 
     /// A fresh secret as the client and as the store get it (rule A2).
@@ -113,7 +111,7 @@ impl SessionStrategy for ServerSessions {
 #[derive(Debug)]
 #[must_use]
 pub struct ServerSessionsBuilder {
-    store: Arc<dyn SessionStore>,
+    store: Store,
     policy: SessionPolicy,
 }
 

@@ -175,14 +175,14 @@ impl JwtBuilder {
         let issuance = Issuance::new(client_id, self.lifetime);
         let recognised = self.keys.keys.iter().map(|key| Recognised::new(key, &own, &issuance)).collect();
 
-        let mut keys: Vec<_> = self.keys.keys.into_iter().map(|key| TrustedKey { key, policy: 0 }).collect();
+        let mut keys: Vec<_> = self.keys.keys.into_iter().map(|key| TrustedKey::new(key, 0)).collect();
         let mut policies = vec![own];
         for trusted in self.trusted {
             if policies.iter().any(|known: &Policy| known.issuer.as_deref() == Some(&*trusted.issuer)) {
                 return Err(ConfigError::new("a trusted issuer is our own or there twice"));
             }
             let (policy, foreign_keys) = trusted.into_policy()?;
-            keys.extend(foreign_keys.into_iter().map(|key| TrustedKey { key, policy: policies.len() }));
+            keys.extend(foreign_keys.into_iter().map(|key| TrustedKey::new(key, policies.len())));
             policies.push(policy);
         }
         let mut kids: Vec<_> = keys.iter().map(|trusted| trusted.key.kid()).collect();

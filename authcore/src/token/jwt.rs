@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use super::issue::Issuance;
 use super::keys::{Key, KeyRing, MacState};
 use super::validation::{Expiry, Policy};
 use super::{AccessToken, Grant, SessionClaims, TokenStrategy};
-use crate::principal::VerifiedToken;
+use crate::principal::TokenFacts;
 use crate::{Error, Principal, Rejection, SessionId, Subject, Timestamp};
 
 /// JSON Web Tokens of type `at+jwt` (RFC 9068), signed with HMAC (RFC 7518).
@@ -32,7 +32,7 @@ use crate::{Error, Principal, Rejection, SessionId, Subject, Timestamp};
 /// # }
 /// ```
 ///
-/// Verification allocates nothing on [`Jwt::verify_claims`], and for a [`Principal`] its subject and its claims (and
+/// Verification allocates nothing on [`Jwt::verify_claims`], and for a [`Principal`] one block for its texts (and
 /// room to decode a payload of more than a kilobyte).
 #[derive(Clone)]
 pub struct Jwt(Arc<Inner>);
@@ -50,6 +50,9 @@ struct Inner {
 pub(super) struct TrustedKey {
     pub(super) key: Key,
     pub(super) policy: usize,
+    /// The header segment of the first good token of this key that was not recognised: it need not be read again.
+    /// Only who holds the key can set it, and what a header means for a key never changes.
+    known_header: OnceLock<Box<str>>,
 }
 
 /// How a token begins that one of our keys signed for our issuer, audience and client: header, dot, and the start of
@@ -128,20 +131,16 @@ impl Jwt {
         let claims = registered.read(payload, ClaimsText { capacity: payload.len() })?;
         let (issued_at, expires_at) = signed.policy.check(&registered, now, self.0.leeway, expiry)?;
         let subject = registered.subject.ok_or(Rejection::InvalidClaim("sub"))?;
+        check_subject(&subject)?;
         let session = match (registered.session_id, registered.epoch) {
             (Some(id), Some(epoch)) => Some(SessionClaims { id, epoch }),
             (None, None) => None,
             _ => return Err(Rejection::InvalidClaim("epoch")),
         };
-        Ok(Principal::from_token(VerifiedToken {
-            subject: Subject::new(subject).map_err(|_| Rejection::InvalidClaim("sub"))?,
-            session,
-            foreign_issuer: signed.policy.issuer.clone().filter(|_| signed.policy.foreign),
-            issued_at,
-            authenticated_at: registered.authenticated_at.unwrap_or(issued_at),
-            expires_at,
-            claims,
-        }))
+        let facts = TokenFacts::new(claims, &subject, registered.authenticated_at.unwrap_or(issued_at))
+            .session(session)
+            .foreign_issuer(signed.policy.foreign_issuer());
+        Ok(Principal::from_facts(facts, expires_at))
     }
 }
 
@@ -190,7 +189,7 @@ impl fmt::Debug for Jwt {
 }
 
 impl Inner {
-    /// Finds the key and checks the signature, before any claim is looked at (rule T5).
+    /// Checks the signature, before any claim is looked at (rule T5).
     fn check_signature<'t>(&self, token: &'t str) -> Result<Signed<'_, 't>, Rejection> {
         if token.len() <= codec::MAX_TOKEN_LEN {
             for own in &self.recognised {
@@ -200,13 +199,25 @@ impl Inner {
             }
         }
         let segments = Segments::split(token)?;
+        let known = self.keys.iter().find(|trusted| trusted.knows(segments.header));
+        let trusted = match known {
+            Some(trusted) => trusted,
+            None => self.read_header(segments.header)?,
+        };
+        verify_tag(&trusted.key.mac.tag_of(segments.signed.as_bytes()), segments.signature)?;
+        if known.is_none() {
+            trusted.known_header.get_or_init(|| segments.header.into());
+        }
+        Ok(Signed { policy: &self.policies[trusted.policy], payload: segments.payload, recognised: false })
+    }
+
+    /// The key that a header selects, whose policy accepts its type (rule T4).
+    fn read_header(&self, segment: &str) -> Result<&TrustedKey, Rejection> {
         let mut buffer = [0; MAX_HEADER_LEN];
-        let header = Header::read(segments.header, &mut buffer)?;
-        let TrustedKey { key, policy } = self.key_for(&header)?;
-        let policy = &self.policies[*policy];
-        policy.check_type(header.typ.as_ref().map(|typ| &*typ.0))?;
-        verify_tag(&key.mac.tag_of(segments.signed.as_bytes()), segments.signature)?;
-        Ok(Signed { policy, payload: segments.payload, recognised: false })
+        let header = Header::read(segment, &mut buffer)?;
+        let trusted = self.key_for(&header)?;
+        self.policies[trusted.policy].check_type(header.typ.as_ref().map(|typ| &*typ.0))?;
+        Ok(trusted)
     }
 
     fn check_recognised<'t>(&self, own: &Recognised, rest: &'t str) -> Result<Signed<'_, 't>, Rejection> {
@@ -232,6 +243,16 @@ impl Inner {
             return Err(Rejection::WrongAlgorithm);
         }
         Ok(trusted)
+    }
+}
+
+impl TrustedKey {
+    pub(super) const fn new(key: Key, policy: usize) -> Self {
+        Self { key, policy, known_header: OnceLock::new() }
+    }
+
+    fn knows(&self, header: &str) -> bool {
+        self.known_header.get().is_some_and(|known| **known == *header)
     }
 }
 

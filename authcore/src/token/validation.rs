@@ -34,6 +34,11 @@ impl Policy {
         !self.foreign
     }
 
+    /// The issuer, if it is not ourselves.
+    pub(super) fn foreign_issuer(&self) -> Option<Arc<str>> {
+        if self.foreign { self.issuer.clone() } else { None }
+    }
+
     pub(super) fn accepts_issuer(&self, issuer: &str) -> bool {
         self.issuer.as_deref().is_none_or(|own| own == issuer)
     }

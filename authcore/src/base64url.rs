@@ -30,17 +30,6 @@ pub(crate) fn decode_array<const N: usize>(text: &str) -> Option<[u8; N]> {
     (decode(text, &mut bytes)? == N).then_some(bytes)
 }
 
-/// Decodes 64 characters to 48 bytes.
-///
-/// As [`decode_array`], and in half the time: the engine leaves the end of a text to its slow loop, and here that is
-/// four characters of ours.
-pub(crate) fn decode_48(text: &str) -> Option<[u8; 48]> {
-    let (mut padded, mut bytes) = ([b'A'; 68], [0; 51]);
-    padded[..64].copy_from_slice(<&[u8; 64]>::try_from(text.as_bytes()).ok()?);
-    ENGINE.decode_slice(padded, &mut bytes).ok()?;
-    bytes.first_chunk().copied()
-}
-
 /// Encodes `bytes` into the start of `buffer`, and tells how much of it; 0 if it does not fit.
 pub(crate) fn encode(bytes: &[u8], buffer: &mut [u8]) -> usize {
     ENGINE.encode_slice(bytes, buffer).unwrap_or(0)

@@ -223,7 +223,7 @@ pub struct Principal {
 #[derive(Clone)]
 enum Source {
     Session(SessionRecord),
-    Token(TokenFacts),
+    Token(Box<TokenFacts>),
 }
 
 /// What a principal keeps of a token.
@@ -328,8 +328,8 @@ impl Principal {
         Self::from_facts(facts, token.expires_at)
     }
 
-    pub(crate) const fn from_facts(token: TokenFacts, expires_at: Timestamp) -> Self {
-        Self { expires_at, source: Source::Token(token) }
+    pub(crate) fn from_facts(token: TokenFacts, expires_at: Timestamp) -> Self {
+        Self { expires_at, source: Source::Token(Box::new(token)) }
     }
 
     /// The authenticated user.
@@ -368,7 +368,7 @@ impl Principal {
                 Some(SessionRef { id: record.id(), epoch: record.epoch(), kind: record.kind() })
             }
             // Another issuer's tokens never reach our sessions, whatever a token strategy says.
-            Source::Token(TokenFacts { foreign_issuer: Some(_), .. }) => None,
+            Source::Token(token) if token.foreign_issuer.is_some() => None,
             Source::Token(token) => {
                 let SessionClaims { id, epoch } = token.session?;
                 Some(SessionRef { id, epoch, kind: CredentialKind::Refresh })

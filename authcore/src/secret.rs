@@ -5,7 +5,7 @@ use std::fmt;
 
 use rand::TryRng as _;
 use rand::rngs::SysRng;
-use sha2::{Digest as _, Sha256};
+use sha2::block_api::compress256;
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -43,14 +43,32 @@ impl<const N: usize> SecretBytes<N> {
 
 impl SecretBytes<32> {
     /// SHA-256 of `secret`.
-    pub(crate) fn digest_of(secret: &[u8]) -> Self {
-        Self(Sha256::digest(secret).into())
+    pub(crate) fn digest_of(secret: &[u8; 32]) -> Self {
+        Self(sha256(secret))
     }
 
     /// Whether `digest` is SHA-256 of this secret, in constant time.
     pub(crate) fn has_digest(&self, digest: &[u8]) -> bool {
-        ct_eq(&Sha256::digest(self.0), digest)
+        ct_eq(&sha256(&self.0), digest)
     }
+}
+
+/// SHA-256 of 32 bytes: with its padding one block, which every verification of a session hashes (FIPS 180-4, 5.1.1
+/// and 5.3.3).
+pub(crate) fn sha256(bytes: &[u8; 32]) -> [u8; 32] {
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(bytes);
+    block[32] = 0x80;
+    block[62] = 1; // 256 bits, big-endian.
+    let mut state = [
+        0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
+    ];
+    compress256(&mut state, &[block]);
+    let mut digest = [0; 32];
+    for (bytes, word) in digest.as_chunks_mut().0.iter_mut().zip(state) {
+        *bytes = word.to_be_bytes();
+    }
+    digest
 }
 
 /// Whether both are the same bytes, in constant time for slices of the same length: what differs is gathered without a

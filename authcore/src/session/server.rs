@@ -46,9 +46,10 @@ impl ServerSessions {
 
     /// The session that a token proves. A token that cannot be one costs no store call (rule A3).
     async fn prove(&self, token: &str) -> Result<Option<SessionRecord>, Error> {
-        let token = PresentedToken::parse(token)?;
+        let mut buffer = [0; _];
+        let token = PresentedToken::parse(token, &mut buffer)?;
         let Some(record) = self.0.load(token.id).await? else { return Ok(None) };
-        if !record.has_digest(&token.digest) {
+        if !record.has_digest(&token.digest()) {
             return Err(Rejection::WrongSecret.into());
         }
         Ok(Some(record))

@@ -173,6 +173,16 @@ mod tests {
     }
 
     #[test]
+    fn the_system_clock_is_a_tick_behind_at_most() {
+        for _ in 0..100 {
+            let (before, now, after) =
+                (Timestamp::from(SystemTime::now()), SystemClock.now(), SystemTime::now());
+            assert!(now.plus(Duration::from_millis(20)) >= before, "{now:?} long before {before:?}");
+            assert!(now <= after.into(), "{now:?} after {after:?}");
+        }
+    }
+
+    #[test]
     fn system_time_converts_both_ways() {
         let moment = Timestamp::from_millis(1_700_000_000_123);
         assert_eq!(Timestamp::from(SystemTime::from(moment)), moment);

@@ -61,7 +61,14 @@ pub(crate) fn sha256(bytes: &[u8; 32]) -> [u8; 32] {
     block[32] = 0x80;
     block[62] = 1; // 256 bits, big-endian.
     let mut state = [
-        0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
+        0x6a09_e667,
+        0xbb67_ae85,
+        0x3c6e_f372,
+        0xa54f_f53a,
+        0x510e_527f,
+        0x9b05_688c,
+        0x1f83_d9ab,
+        0x5be0_cd19,
     ];
     compress256(&mut state, &[block]);
     let mut digest = [0; 32];
@@ -135,6 +142,8 @@ pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
 
     #[test]
@@ -156,6 +165,13 @@ mod tests {
                 other[position] ^= 0x80;
                 assert!(!ct_eq(&one, &other), "{position} of {len}");
             }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a2_the_digest_of_a_secret_is_sha_256(bytes: [u8; 32]) {
+            proptest::prop_assert_eq!(sha256(&bytes), <[u8; 32]>::from(Sha256::digest(bytes)));
         }
     }
 

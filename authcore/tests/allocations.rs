@@ -90,6 +90,13 @@ fn issue(auth: Auth, claims: &Value) -> Issued {
     auth.with_clock(ManualClock::new(NOW)).login(login(claims)).now_or_never().unwrap().unwrap()
 }
 
+/// A verifier that has seen a header like that of [`foreign_token`], which it remembers, once.
+fn experienced_jwt() -> Jwt {
+    let jwt = jwt();
+    jwt.verify(&foreign_token(), NOW).unwrap();
+    jwt
+}
+
 fn own_token(claims: &Value) -> String {
     issue(Auth::tokens(jwt()), claims).credential().to_owned()
 }
@@ -134,7 +141,7 @@ fn the_counter_counts() {
 
 #[test]
 fn t8_verifying_claims_allocates_nothing() {
-    let (jwt, mut buffer) = (jwt(), TokenBuffer::new());
+    let (jwt, mut buffer) = (experienced_jwt(), TokenBuffer::new());
     for (kind, token) in tokens() {
         let count = allocations(|| {
             let verified = jwt.verify_claims::<Role<'_>>(&token, NOW, &mut buffer).unwrap();
@@ -146,7 +153,7 @@ fn t8_verifying_claims_allocates_nothing() {
 
 #[test]
 fn t8_a_principal_takes_two_allocations() {
-    let jwt = jwt();
+    let jwt = experienced_jwt();
     for (kind, token) in tokens() {
         let count = allocations(|| jwt.verify(&token, NOW).unwrap());
         assert!(count <= 2, "{kind}: {count}");
@@ -156,7 +163,7 @@ fn t8_a_principal_takes_two_allocations() {
 #[test]
 fn t8_authenticating_a_token_takes_two_allocations() {
     let refresh = Refresh::builder(MemoryStore::new()).build().unwrap();
-    for auth in [Auth::tokens(jwt()), Auth::hybrid(jwt(), refresh).unwrap()] {
+    for auth in [Auth::tokens(experienced_jwt()), Auth::hybrid(experienced_jwt(), refresh).unwrap()] {
         let auth = auth.with_clock(ManualClock::new(NOW));
         for (kind, token) in tokens() {
             let count = allocations(|| auth.authenticate(&token).now_or_never().unwrap().unwrap());
@@ -197,6 +204,17 @@ fn t8_t12_a_token_that_is_refused_takes_no_more_than_a_good_one() {
     let count = allocations(|| jwt.verify_claims::<Role<'_>>(&good, expired, &mut buffer).unwrap_err());
     assert_eq!(count, 0, "expired");
     assert!(allocations(|| jwt.verify(&good, expired).unwrap_err()) <= 2);
+}
+
+#[test]
+fn a_session_of_the_embedded_store_is_verified_without_allocation() {
+    let auth = Auth::sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap());
+    let issued = auth.login(login(&json!({ "role": "admin" }))).now_or_never().unwrap().unwrap();
+    let count = allocations(|| {
+        let principal = auth.authenticate(issued.credential()).now_or_never().unwrap().unwrap();
+        assert_eq!(principal.claims::<Role<'_>>().unwrap().role, "admin");
+    });
+    assert_eq!(count, 0);
 }
 
 /// A payload above a kilobyte is decoded on the heap.

@@ -8,8 +8,8 @@ use super::policy::SessionPolicy;
 use super::record::{RecordParts, StoredCredential, Version};
 use crate::principal::{CredentialKind, SessionRef};
 use crate::{
-    ConfigError, Error, Inserted, Login, MemoryStore, Principal, Rejection, Replaced, SessionId, SessionRecord,
-    SessionStore, StoreError, Subject, Timestamp,
+    ConfigError, Error, Inserted, Login, MemoryStore, Principal, Rejection, Replaced, SessionId,
+    SessionRecord, SessionStore, StoreError, Subject, Timestamp,
 };
 
 /// How often a change is tried again because others changed the session meanwhile. Each failure means that one

@@ -46,6 +46,33 @@ fn t2_kid_selects_among_configured_keys_only() {
     assert_eq!(verify_at(&two, &k2_by_k1, NOW), Err(Rejection::WrongSignature));
 }
 
+/// The header of a good token is remembered for its key; nothing else may follow from that.
+#[test]
+fn t1_t2_a_header_that_was_seen_before_vouches_for_nothing() {
+    let two = Jwt::builder(KeyRing::new(key("k1", &SECRET)).verifying(key("k2", &OTHER_SECRET)));
+    let two = two.issuer(ISSUER).audience("api").build().unwrap();
+    let headers =
+        [r#"{"typ":"at+jwt","kid":"k2","alg":"HS256"}"#, r#"{"kid":"k2","alg":"HS256","typ":"AT+JWT"}"#];
+    for header in headers.into_iter().chain(headers) {
+        let made = |payload: &serde_json::Value| sign_text(header, &payload.to_string(), &OTHER_SECRET);
+        let forged = sign_text(header, &payload().to_string(), &SECRET);
+        assert_eq!(verify_at(&two, &forged, NOW), Err(Rejection::WrongSignature), "before {header}");
+        assert_eq!(verify_at(&two, &made(&payload()), NOW), Ok("user-42".to_owned()));
+        assert_eq!(verify_at(&two, &forged, NOW), Err(Rejection::WrongSignature), "after {header}");
+        let stranger = made(&with(payload(), "iss", json!("https://other.example")));
+        assert_eq!(verify_at(&two, &stranger, NOW), Err(Rejection::WrongIssuer));
+        let expired = made(&with(payload(), "exp", json!(NOW.as_secs() - 100)));
+        assert_eq!(verify_at(&two, &expired, NOW), Err(Rejection::Expired));
+    }
+    for (name, value) in
+        [("kid", json!("k1")), ("alg", json!("HS512")), ("typ", json!("JWT")), ("crit", json!([]))]
+    {
+        let other = with(with(header(), "kid", json!("k2")), name, value);
+        let token = sign_text(&other.to_string(), &payload().to_string(), &OTHER_SECRET);
+        assert!(verify_at(&two, &token, NOW).is_err(), "{name}");
+    }
+}
+
 #[test]
 fn t2_keys_in_the_header_are_never_followed() {
     let own_key = json!({ "kty": "oct", "k": URL_SAFE_NO_PAD.encode(OTHER_SECRET) });

@@ -223,40 +223,56 @@ pub struct Principal {
 #[derive(Clone)]
 enum Source {
     Session(SessionRecord),
-    Token(Box<TokenFacts>),
+    Token(TokenFacts),
 }
 
-/// What a principal keeps of a token.
+/// What a principal keeps of a token; small, since it is moved as often as it is asked for.
 #[derive(Clone)]
 pub(crate) struct TokenFacts {
     /// The claims and behind them the subject, in one block of memory.
     texts: String,
     claims_len: usize,
+    authenticated_at: Timestamp,
+    origin: Option<Box<Origin>>,
+}
+
+/// Where a token comes from, unless it is our own and without a session.
+#[derive(Clone)]
+struct Origin {
     session: Option<SessionClaims>,
     foreign_issuer: Option<Arc<str>>,
-    authenticated_at: Timestamp,
 }
 
 impl TokenFacts {
-    /// Of a token of our own without a session; the rest is added by what the token says.
-    pub(crate) fn new(claims: String, subject: &str, authenticated_at: Timestamp) -> Self {
+    pub(crate) fn new(
+        claims: String,
+        subject: &str,
+        authenticated_at: Timestamp,
+        session: Option<SessionClaims>,
+        foreign_issuer: Option<Arc<str>>,
+    ) -> Self {
         let (claims_len, mut texts) = (claims.len(), claims);
         texts.push_str(subject);
-        Self { texts, claims_len, session: None, foreign_issuer: None, authenticated_at }
+        let origin = (session.is_some() || foreign_issuer.is_some())
+            .then(|| Box::new(Origin { session, foreign_issuer }));
+        Self { texts, claims_len, authenticated_at, origin }
     }
 
-    pub(crate) fn session(mut self, session: Option<SessionClaims>) -> Self {
-        self.session = session;
-        self
+    fn subject(&self) -> &str {
+        self.texts.split_at(self.claims_len).1
     }
 
-    pub(crate) fn foreign_issuer(mut self, issuer: Option<Arc<str>>) -> Self {
-        self.foreign_issuer = issuer;
-        self
+    fn claims(&self) -> &str {
+        self.texts.split_at(self.claims_len).0
     }
 
-    fn texts(&self) -> (&str, &str) {
-        self.texts.split_at(self.claims_len)
+    fn foreign_issuer(&self) -> Option<&str> {
+        self.origin.as_ref()?.foreign_issuer.as_deref()
+    }
+
+    /// Another issuer's tokens never reach our sessions, whatever a token strategy says.
+    fn session(&self) -> Option<SessionClaims> {
+        self.origin.as_ref().filter(|origin| origin.foreign_issuer.is_none())?.session
     }
 }
 
@@ -322,21 +338,25 @@ impl Principal {
 
     /// The principal of a token that a [`TokenStrategy`](crate::TokenStrategy) has verified.
     pub fn from_token(token: VerifiedToken) -> Self {
-        let facts = TokenFacts::new(token.claims, token.subject.as_str(), token.authenticated_at)
-            .session(token.session)
-            .foreign_issuer(token.foreign_issuer);
+        let facts = TokenFacts::new(
+            token.claims,
+            token.subject.as_str(),
+            token.authenticated_at,
+            token.session,
+            token.foreign_issuer,
+        );
         Self::from_facts(facts, token.expires_at)
     }
 
-    pub(crate) fn from_facts(token: TokenFacts, expires_at: Timestamp) -> Self {
-        Self { expires_at, source: Source::Token(Box::new(token)) }
+    pub(crate) const fn from_facts(token: TokenFacts, expires_at: Timestamp) -> Self {
+        Self { expires_at, source: Source::Token(token) }
     }
 
     /// The authenticated user.
     pub fn subject(&self) -> &str {
         match &self.source {
             Source::Session(record) => record.subject(),
-            Source::Token(token) => token.texts().1,
+            Source::Token(token) => token.subject(),
         }
     }
 
@@ -353,7 +373,7 @@ impl Principal {
     pub fn foreign_issuer(&self) -> Option<&str> {
         match &self.source {
             Source::Session(_) => None,
-            Source::Token(token) => token.foreign_issuer.as_deref(),
+            Source::Token(token) => token.foreign_issuer(),
         }
     }
 
@@ -367,10 +387,8 @@ impl Principal {
             Source::Session(record) => {
                 Some(SessionRef { id: record.id(), epoch: record.epoch(), kind: record.kind() })
             }
-            // Another issuer's tokens never reach our sessions, whatever a token strategy says.
-            Source::Token(token) if token.foreign_issuer.is_some() => None,
             Source::Token(token) => {
-                let SessionClaims { id, epoch } = token.session?;
+                let SessionClaims { id, epoch } = token.session()?;
                 Some(SessionRef { id, epoch, kind: CredentialKind::Refresh })
             }
         }
@@ -397,7 +415,7 @@ impl Principal {
     pub fn claims<'p, T: Deserialize<'p>>(&'p self) -> Result<T, Error> {
         let claims = match &self.source {
             Source::Session(record) => record.claims_json(),
-            Source::Token(token) => token.texts().0,
+            Source::Token(token) => token.claims(),
         };
         serde_json::from_str(claims).map_err(|_| Error::Claims { expected: type_name::<T>() })
     }

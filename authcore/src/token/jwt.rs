@@ -32,8 +32,8 @@ use crate::{Error, Principal, Rejection, SessionId, Subject, Timestamp};
 /// # }
 /// ```
 ///
-/// Verification allocates nothing on [`Jwt::verify_claims`], and for a [`Principal`] one block for its texts (and
-/// room to decode a payload of more than a kilobyte).
+/// Verification allocates nothing on [`Jwt::verify_claims`], and for a [`Principal`] one block for its texts, another
+/// if it names a session or another issuer, and room to decode a payload of more than a kilobyte.
 #[derive(Clone)]
 pub struct Jwt(Arc<Inner>);
 
@@ -137,9 +137,13 @@ impl Jwt {
             (None, None) => None,
             _ => return Err(Rejection::InvalidClaim("epoch")),
         };
-        let facts = TokenFacts::new(claims, &subject, registered.authenticated_at.unwrap_or(issued_at))
-            .session(session)
-            .foreign_issuer(signed.policy.foreign_issuer());
+        let facts = TokenFacts::new(
+            claims,
+            &subject,
+            registered.authenticated_at.unwrap_or(issued_at),
+            session,
+            signed.policy.foreign_issuer(),
+        );
         Ok(Principal::from_facts(facts, expires_at))
     }
 }

@@ -1,0 +1,102 @@
+//! How the keys are called.
+
+use std::fmt::Write as _;
+
+use authcore::{SessionId, StoreError, StoreErrorKind, Subject};
+
+/// What all keys of a store begin with.
+#[derive(Debug, Clone)]
+pub(crate) struct Prefix(Box<str>);
+
+impl Prefix {
+    pub(crate) const DEFAULT: &'static str = "authcore:";
+    const MAX_LEN: usize = 64;
+
+    /// Checks a prefix (rule S12). A brace would be a hash tag, and what follows it could be taken for ours.
+    pub(crate) fn new(prefix: &str) -> Result<Self, StoreError> {
+        let allowed = |c: char| c.is_ascii_graphic() && !"{}*?[]\\".contains(c);
+        if prefix.is_empty() || prefix.len() > Self::MAX_LEN || !prefix.chars().all(allowed) {
+            return Err(StoreError::new(
+                StoreErrorKind::Misconfigured,
+                "a prefix has 1 to 64 printable ASCII characters, without spaces and {}*?[]\\",
+            ));
+        }
+        Ok(Self(prefix.into()))
+    }
+
+    /// What the keys of one partition begin with: all its keys are in one hash slot of a Cluster.
+    pub(crate) fn partition(&self, partition: u16) -> Partition {
+        let mut base = String::with_capacity(self.0.len() + 64);
+        // Writing to a string cannot fail.
+        let _ = write!(base, "{}{{{partition:04x}}}", self.0);
+        Partition(base)
+    }
+
+    /// The key of a record.
+    pub(crate) fn record(&self, id: SessionId) -> String {
+        self.partition(id.partition()).record(id)
+    }
+}
+
+/// What the keys of one partition begin with.
+pub(crate) struct Partition(String);
+
+impl Partition {
+    /// The key of a record, given its id.
+    pub(crate) fn record(&self, id: SessionId) -> String {
+        let mut key = self.0.clone();
+        let _ = write!(key, "{id}");
+        key
+    }
+
+    /// What the keys of records begin with.
+    pub(crate) fn records(&self) -> &str {
+        &self.0
+    }
+
+    /// What the keys of indexes begin with. No id has a colon, so that no index is ever taken for a record.
+    pub(crate) fn indexes(&self) -> String {
+        format!("{}:", self.0)
+    }
+
+    /// The key of a subject's index.
+    pub(crate) fn index(&self, subject: &str) -> String {
+        format!("{}:{subject}", self.0)
+    }
+}
+
+/// The partition of a subject.
+pub(crate) fn of_subject(prefix: &Prefix, subject: &Subject) -> (Partition, String) {
+    let partition = prefix.partition(subject.partition());
+    let index = partition.index(subject.as_str());
+    (partition, index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s12_prefixes_are_validated() {
+        let long = "x".repeat(65);
+        for bad in ["", "a{b", "a}", "a b", "a\n", "a\0", "ä:", "a*", "a?", "a[b]", "a\\", &long] {
+            let error = Prefix::new(bad).err().unwrap_or_else(|| panic!("{bad:?} was taken"));
+            assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{bad:?}");
+        }
+        for good in ["authcore:", "a", "my-app/prod:", &long[1..]] {
+            assert!(Prefix::new(good).is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn all_keys_of_a_subject_share_their_hash_tag() {
+        let prefix = Prefix::new("app:").unwrap_or_else(|error| panic!("{error}"));
+        let subject = Subject::new("us{er}").unwrap_or_else(|error| panic!("{error}"));
+        let id = SessionId::generate(&subject).unwrap_or_else(|error| panic!("{error}"));
+        let tag = format!("app:{{{:04x}}}", subject.partition());
+        let (partition, index) = of_subject(&prefix, &subject);
+        assert_eq!(index, format!("{tag}:us{{er}}"));
+        assert_eq!(prefix.record(id), format!("{tag}{id}"));
+        assert_eq!(partition.record(id), prefix.record(id));
+    }
+}

@@ -1,0 +1,13 @@
+#![doc = include_str!("docs/crate.md")]
+#![forbid(unsafe_code)]
+
+mod builder;
+mod connection;
+mod error;
+mod keys;
+mod script;
+mod server;
+mod store;
+
+pub use builder::RedisStoreBuilder;
+pub use store::RedisStore;

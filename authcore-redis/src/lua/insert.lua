@@ -1,0 +1,13 @@
+-- KEYS: index. ARGV: record's key, session id, time to live in ms, record.
+-- Answers 1 if the record was written, 0 if the key is taken.
+if redis.call('EXISTS', ARGV[1]) == 1 then
+  return 0
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local ends = string.format('%.0f', now + ARGV[3])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now))
+redis.call('SET', ARGV[1], ARGV[4], 'PXAT', ends)
+redis.call('ZADD', KEYS[1], ends, ARGV[2])
+redis.call('PEXPIREAT', KEYS[1], redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2])
+return 1

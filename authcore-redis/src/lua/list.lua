@@ -1,0 +1,25 @@
+-- KEYS: index, and the records' keys that are known. ARGV: what records' keys begin with, 1 if this is no Cluster.
+-- Answers {1, record, ...}, or {0, session id, ...} if a record seems to be missing: in a Cluster, and while its slot is
+-- on its way to another node, that can only be told of keys that the command names.
+local listed = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+local known = {}
+for position = 2, #KEYS do
+  known[KEYS[position]] = true
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local answer = {1}
+for position = 1, #listed, 2 do
+  local key = ARGV[1] .. listed[position]
+  local record = redis.call('GET', key)
+  if record then
+    answer[#answer + 1] = record
+  elseif ARGV[2] ~= '1' and not known[key] and tonumber(listed[position + 1]) > now then
+    local ids = {0}
+    for other = 1, #listed, 2 do
+      ids[#ids + 1] = listed[other]
+    end
+    return ids
+  end
+end
+return answer

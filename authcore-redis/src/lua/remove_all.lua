@@ -1,0 +1,36 @@
+-- KEYS: index, and the records' keys that are known. ARGV: what records' keys begin with, 1 if this is no Cluster, the
+-- session id to keep or nothing.
+-- Answers {1, id of a removed session, ...}, or {0, session id, ...} as list.lua does; nothing was removed then.
+local listed = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+local known = {}
+for position = 2, #KEYS do
+  known[KEYS[position]] = true
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local taken, answer = {}, {1}
+for position = 1, #listed, 2 do
+  local key = ARGV[1] .. listed[position]
+  if listed[position] == ARGV[3] then
+    -- Kept, and so its entry.
+  elseif redis.call('EXISTS', key) == 1 then
+    taken[#taken + 1] = key
+    answer[#answer + 1] = listed[position]
+  elseif ARGV[2] ~= '1' and not known[key] and tonumber(listed[position + 1]) > now then
+    local ids = {0}
+    for other = 1, #listed, 2 do
+      ids[#ids + 1] = listed[other]
+    end
+    return ids
+  end
+end
+local kept = ARGV[3] ~= '' and redis.call('ZSCORE', KEYS[1], ARGV[3])
+redis.call('DEL', KEYS[1])
+if kept then
+  redis.call('ZADD', KEYS[1], kept, ARGV[3])
+  redis.call('PEXPIREAT', KEYS[1], kept)
+end
+for _, key in ipairs(taken) do
+  redis.call('DEL', key)
+end
+return answer

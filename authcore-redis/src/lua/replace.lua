@@ -1,0 +1,18 @@
+-- KEYS: record, index. ARGV: session id, time to live in ms, record, expected version as its eight bytes.
+-- Answers 1 if the record was written, 0 if the stored one has another version, -1 if there is none, -2 if what is
+-- stored is no record.
+local head = redis.call('GETRANGE', KEYS[1], 0, 8)
+if #head < 9 then
+  return redis.call('EXISTS', KEYS[1]) == 0 and -1 or -2
+end
+if string.sub(head, 2) ~= ARGV[4] then
+  return 0
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local ends = string.format('%.0f', now + ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('(%.0f', now))
+redis.call('ZADD', KEYS[2], ends, ARGV[1])
+redis.call('SET', KEYS[1], ARGV[3], 'PXAT', ends)
+redis.call('PEXPIREAT', KEYS[2], redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2])
+return 1

@@ -1,0 +1,16 @@
+//! Starts and ends the real servers that the tests of this workspace run on.
+//!
+//! Every server has a port and a folder of its own, listens on loopback only, and ends with the process that started
+//! it, however that ends. A program that is not installed is a panic that says what installs it.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a server that does not start fails its test"
+)]
+
+mod process;
+pub mod redis;
+
+pub use process::Signal;

@@ -10,6 +10,7 @@
     reason = "a server that does not start fails its test"
 )]
 
+pub mod load;
 mod process;
 pub mod redis;
 

@@ -11,9 +11,15 @@ use tempfile::TempDir;
 use crate::process::{Process, Signal, free_port};
 
 const PROGRAM: &str = "redis-server";
-const PACKAGE: &str = "redis-server";
+/// The Debian package that brings it.
+pub const PACKAGE: &str = "redis-server";
 /// How long a server or a Cluster may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Whether there is a server that can be started.
+pub fn is_installed() -> bool {
+    Command::new(PROGRAM).arg("--version").output().is_ok()
+}
 
 /// One running server, on a port and in a folder of its own.
 #[derive(Debug)]
@@ -22,6 +28,7 @@ pub struct Server {
     options: Vec<String>,
     folder: TempDir,
     process: Option<Process>,
+    certificates: Option<TempDir>,
 }
 
 impl Server {
@@ -33,6 +40,7 @@ impl Server {
             options: options.iter().map(ToString::to_string).collect(),
             folder: TempDir::new().expect("a folder can be made"),
             process: None,
+            certificates: None,
         };
         server.restart();
         server
@@ -55,7 +63,13 @@ impl Server {
     }
 
     fn ping(&self) -> bool {
-        self.connection().is_some_and(|mut connection| redis::cmd("PING").exec(&mut connection).is_ok())
+        let timeout = Duration::from_secs(5);
+        let client = Client::open(self.url()).expect("it is a URL");
+        let answer = client
+            .get_connection_with_timeout(timeout)
+            .and_then(|mut connection| redis::cmd("PING").exec(&mut connection));
+        // That it wants a password first is an answer too.
+        answer.is_ok() || answer.is_err_and(|error| error.code() == Some("NOAUTH"))
     }
 
     fn connection(&self) -> Option<Connection> {
@@ -63,6 +77,25 @@ impl Server {
         let connection = Client::open(self.url()).ok()?.get_connection_with_timeout(timeout).ok()?;
         connection.set_read_timeout(Some(timeout)).ok()?;
         Some(connection)
+    }
+
+    /// Starts a server that speaks TLS too, with a certificate for loopback of an authority of its own; gives its address
+    /// there and the authority, as PEM.
+    pub fn start_with_tls() -> (Self, String, String) {
+        let certificate =
+            rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
+                .expect("a certificate can be made");
+        let (pem, folder) = (certificate.cert.pem(), TempDir::new().expect("a folder can be made"));
+        let (public, private) = (folder.path().join("public.pem"), folder.path().join("private.pem"));
+        std::fs::write(&public, &pem).expect("it can be written");
+        std::fs::write(&private, certificate.signing_key.serialize_pem()).expect("it can be written");
+        let (port, public, private) =
+            (free_port().to_string(), public.display().to_string(), private.display().to_string());
+        let files = ["--tls-cert-file", &public, "--tls-key-file", &private, "--tls-ca-cert-file", &public];
+        let options = [&["--tls-port", &port, "--tls-auth-clients", "no"][..], &files].concat();
+        let mut server = Self::start(&options);
+        server.certificates = Some(folder);
+        (server, format!("rediss://localhost:{port}"), pem)
     }
 
     /// Its address as a store takes it.
@@ -165,6 +198,16 @@ impl Server {
         let replication = text(&["INFO", "replication"]);
         text(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
             && (replication.contains("role:master") || replication.contains("master_link_status:up"))
+    }
+
+    /// Some keys of a slot.
+    pub fn keys_in_slot(&self, slot: &str) -> Vec<String> {
+        match self.ask(&["CLUSTER", "GETKEYSINSLOT", slot, "100"]) {
+            Value::Array(keys) => {
+                keys.into_iter().filter_map(|key| redis::from_redis_value(key).ok()).collect()
+            }
+            other => panic!("CLUSTER GETKEYSINSLOT gave {other:?}"),
+        }
     }
 
     /// The node's id in its Cluster.

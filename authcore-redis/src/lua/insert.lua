@@ -3,11 +3,14 @@
 if redis.call('EXISTS', ARGV[1]) == 1 then
   return 0
 end
+-- An error if something else stands there, before anything is written.
+redis.call('ZCARD', KEYS[1])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ends = string.format('%.0f', now + ARGV[3])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now))
+-- First of all writes, since it is the first one that a full memory refuses.
 redis.call('SET', ARGV[1], ARGV[4], 'PXAT', ends)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now))
 redis.call('ZADD', KEYS[1], ends, ARGV[2])
 redis.call('PEXPIREAT', KEYS[1], redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2])
 return 1

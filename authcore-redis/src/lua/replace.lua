@@ -8,11 +8,14 @@ end
 if string.sub(head, 2) ~= ARGV[4] then
   return 0
 end
+-- An error if something else stands there, before anything is written.
+redis.call('ZCARD', KEYS[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ends = string.format('%.0f', now + ARGV[2])
+-- First of all writes, since it is the first one that a full memory refuses.
+redis.call('SET', KEYS[1], ARGV[3], 'PXAT', ends)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('(%.0f', now))
 redis.call('ZADD', KEYS[2], ends, ARGV[1])
-redis.call('SET', KEYS[1], ARGV[3], 'PXAT', ends)
 redis.call('PEXPIREAT', KEYS[2], redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2])
 return 1

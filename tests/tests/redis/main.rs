@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
+mod connect;
 mod contract;
+mod stored;
 
 use std::sync::OnceLock;
 

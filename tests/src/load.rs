@@ -1,0 +1,373 @@
+//! A load of logins, verifications, refreshes and revocations that keeps account of what was promised.
+
+use std::fmt;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use authcore::{
+    Algorithm, Auth, Error, ErrorKind, Inserted, Jwt, Key, KeyRing, Login, Purged, Refresh, Replaced,
+    ServerSessions, SessionId, SessionRecord, SessionStore, StoreError, Subject, Timestamp, Version,
+};
+use tokio::task::JoinSet;
+
+/// How many tasks there are.
+const TASKS: usize = 12;
+/// How long after a fault the store may take to work again.
+const RECOVERY: Duration = Duration::from_secs(20);
+
+/// A load on one store, by the stateful and by the hybrid strategy.
+#[derive(Debug)]
+pub struct Load {
+    world: World,
+    stop: Arc<AtomicBool>,
+    tasks: JoinSet<Account>,
+}
+
+#[derive(Debug, Clone)]
+struct World {
+    sessions: Auth,
+    hybrid: Auth,
+    slowest: Arc<AtomicU64>,
+    subjects: Arc<dyn Subjects>,
+}
+
+/// Whose sessions they are.
+trait Subjects: Send + Sync {
+    fn subject(&self, task: usize, turn: usize) -> String;
+}
+
+impl<F: Fn(usize, usize) -> String + Send + Sync> Subjects for F {
+    fn subject(&self, task: usize, turn: usize) -> String {
+        self(task, turn)
+    }
+}
+
+impl fmt::Debug for dyn Subjects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Subjects")
+    }
+}
+
+/// What was promised to clients, and what they were told.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Account {
+    /// Calls that were answered.
+    pub answered: u64,
+    /// Calls that failed as `Unavailable`.
+    pub unavailable: u64,
+    /// The longest call of the store.
+    pub slowest: Duration,
+    /// What must never be: a sentence each.
+    pub broken: Vec<String>,
+    /// Subjects and session tokens that were acknowledged and not revoked.
+    alive: Vec<(String, String)>,
+    /// Session tokens whose revocation was acknowledged.
+    revoked: Vec<String>,
+    /// Refresh tokens that clients hold.
+    refreshable: Vec<(String, String)>,
+}
+
+impl Load {
+    /// Starts it on a store.
+    pub fn start(store: impl SessionStore) -> Self {
+        Self::start_with(store, |task, turn| format!("user-{task}-{turn}"))
+    }
+
+    /// Starts it with the subjects of these tasks and turns. In every turn of four, the second logs its subject out
+    /// everywhere: that one is for no other turn.
+    pub fn start_with(
+        store: impl SessionStore,
+        subjects: impl Fn(usize, usize) -> String + Send + Sync + 'static,
+    ) -> Self {
+        let slowest = Arc::new(AtomicU64::new(0));
+        let store = Arc::new(Timed { store, slowest: Arc::clone(&slowest) });
+        let sessions = ServerSessions::builder(Arc::clone(&store)).build().expect("the default policy holds");
+        let key = Key::generate("k1", Algorithm::HS256).expect("there are random bytes");
+        let jwt = Jwt::builder(KeyRing::new(key)).issuer("https://auth.example.com").audience("api").build();
+        let refresh = Refresh::builder(store).build().expect("the default policy holds");
+        let hybrid = Auth::hybrid(jwt.expect("the tokens' settings hold"), refresh);
+        let world = World {
+            sessions: Auth::sessions(sessions),
+            hybrid: hybrid.expect("the strategies fit"),
+            slowest,
+            subjects: Arc::new(subjects),
+        };
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut tasks = JoinSet::new();
+        for task in 0..TASKS {
+            let (world, stop) = (world.clone(), Arc::clone(&stop));
+            tasks.spawn(async move {
+                let mut account = Account::default();
+                let mut turn = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    turn += 1;
+                    account.turn(&world, task, turn).await;
+                }
+                account
+            });
+        }
+        Self { world, stop, tasks }
+    }
+
+    /// Ends it, waits until the store works again, and asks for everything that was promised. `excused` tells which
+    /// subjects' sessions may be lost.
+    pub async fn settle(mut self, name: &str, excused: impl Fn(&str) -> bool) -> Account {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut account = Account::default();
+        while let Some(of_task) = self.tasks.join_next().await {
+            account.add(of_task.expect("no task panics"));
+        }
+        account.slowest = Duration::from_micros(self.world.slowest.load(Ordering::Relaxed));
+        let recovered = account.wait_for_recovery(&self.world).await;
+        let lost = account.check(&self.world, excused).await;
+        // Not by a macro, whose output a passing test would not show.
+        let _ = writeln!(
+            std::io::stderr(),
+            "{name}: {} calls answered, {} unavailable, slowest call of the store {} ms, works again after {} ms; {} \
+             sessions alive, {} revoked, {} refreshable, {lost} lost with their server; broken: {}",
+            account.answered,
+            account.unavailable,
+            account.slowest.as_millis(),
+            recovered.as_millis(),
+            account.alive.len(),
+            account.revoked.len(),
+            account.refreshable.len(),
+            account.broken.len(),
+        );
+        assert!(account.broken.is_empty(), "{name}: {:#?}", account.broken);
+        account
+    }
+}
+
+impl Account {
+    fn add(&mut self, other: Self) {
+        self.answered += other.answered;
+        self.unavailable += other.unavailable;
+        self.broken.extend(other.broken);
+        self.alive.extend(other.alive);
+        self.revoked.extend(other.revoked);
+        self.refreshable.extend(other.refreshable);
+    }
+
+    /// The answer, or `None` if there was none; any other error is a broken promise.
+    fn count<T>(&mut self, what: &str, outcome: Result<T, Error>) -> Option<T> {
+        match outcome {
+            Ok(answer) => {
+                self.answered += 1;
+                Some(answer)
+            }
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                self.unavailable += 1;
+                None
+            }
+            Err(error) => {
+                self.broken.push(format!("{what}: {error:?}"));
+                None
+            }
+        }
+    }
+
+    async fn turn(&mut self, world: &World, task: usize, turn: usize) {
+        let subject = world.subjects.subject(task, turn);
+        match turn % 4 {
+            0 => self.revoke_one(world, &subject).await,
+            1 => self.revoke_all(world, &subject).await,
+            2 => self.rotate(world, &subject).await,
+            _ => {
+                if let Some(token) = self.login(world, &subject).await {
+                    self.verify(world, &subject, &token).await;
+                    self.alive.push((subject, token));
+                }
+            }
+        }
+        if let Some((subject, token)) = self.alive.get(turn % self.alive.len().max(1)).cloned() {
+            self.verify(world, &subject, &token).await;
+        }
+        if let Some(token) = self.revoked.get(turn % self.revoked.len().max(1)).cloned() {
+            self.verify_revoked(world, &token).await;
+        }
+    }
+
+    async fn login(&mut self, world: &World, subject: &str) -> Option<String> {
+        let login = Login::new(subject).expect("a subject");
+        let issued = world.sessions.login(login).await;
+        Some(self.count("login", issued)?.credential().to_owned())
+    }
+
+    async fn verify(&mut self, world: &World, subject: &str, token: &str) {
+        let verified = world.sessions.authenticate(token).await;
+        if let Some(principal) = self.count("a session that was promised", verified)
+            && principal.subject() != subject
+        {
+            self.broken.push(format!("{subject} is taken for {}", principal.subject()));
+        }
+    }
+
+    async fn verify_revoked(&mut self, world: &World, token: &str) {
+        match world.sessions.authenticate(token).await {
+            Ok(principal) => {
+                self.broken.push(format!("a revoked session of {} is back", principal.subject()))
+            }
+            Err(error) if error.kind() == ErrorKind::Unauthenticated => self.answered += 1,
+            Err(error) => drop(self.count::<()>("a revoked session", Err(error))),
+        }
+    }
+
+    async fn revoke_one(&mut self, world: &World, subject: &str) {
+        let Some(token) = self.login(world, subject).await else { return };
+        // Repeated until it is answered: whether an attempt without answer took effect is not known.
+        for _ in 0..20 {
+            let revoked = world.sessions.logout(&token).await;
+            if self.count("logout", revoked).is_some() {
+                self.verify_revoked(world, &token).await;
+                self.revoked.push(token);
+                return;
+            }
+        }
+    }
+
+    async fn revoke_all(&mut self, world: &World, subject: &str) {
+        let mut tokens = Vec::new();
+        for _ in 0..3 {
+            tokens.extend(self.login(world, subject).await);
+        }
+        let subject = subject.parse().expect("a subject");
+        let listed = world.sessions.admin().sessions_of(&subject).await;
+        if let Some(listed) = self.count("list", listed)
+            && listed.len() < tokens.len()
+        {
+            self.broken.push(format!("{} of {} sessions listed", listed.len(), tokens.len()));
+        }
+        for _ in 0..20 {
+            let revoked = world.sessions.admin().revoke_all(&subject).await;
+            if self.count("logout everywhere", revoked).is_some() {
+                for token in &tokens {
+                    self.verify_revoked(world, token).await;
+                }
+                self.revoked.append(&mut tokens);
+                return;
+            }
+        }
+    }
+
+    async fn rotate(&mut self, world: &World, subject: &str) {
+        let login = Login::new(subject).expect("a subject");
+        let issued = world.hybrid.login(login).await;
+        let Some(issued) = self.count("login", issued) else { return };
+        let mut token = issued.refresh_token().unwrap_or_default().to_owned();
+        for _ in 0..3 {
+            // What was not answered is repeated with the same token, which works (rule R7).
+            let refreshed = world.hybrid.refresh(&token).await;
+            if let Some(issued) = self.count("refresh", refreshed) {
+                issued.refresh_token().unwrap_or_default().clone_into(&mut token);
+            }
+        }
+        self.refreshable.push((subject.to_owned(), token));
+    }
+
+    async fn wait_for_recovery(&mut self, world: &World) -> Duration {
+        let start = Instant::now();
+        while start.elapsed() < RECOVERY {
+            let mut works = true;
+            for number in 0..32 {
+                works &= world
+                    .sessions
+                    .login(Login::new(format!("after-{number}")).expect("a subject"))
+                    .await
+                    .is_ok();
+            }
+            if works {
+                return start.elapsed();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.broken.push(format!("the store does not work {RECOVERY:?} after the fault"));
+        start.elapsed()
+    }
+
+    /// How many excused sessions were lost.
+    async fn check(&mut self, world: &World, excused: impl Fn(&str) -> bool) -> u64 {
+        let mut lost = 0;
+        for (subject, token) in &self.alive {
+            match world.sessions.authenticate(token).await {
+                Ok(_) => {}
+                Err(Error::Unauthenticated(_)) if excused(subject) => lost += 1,
+                Err(error) => self.broken.push(format!("a session of {subject} was lost: {error:?}")),
+            }
+        }
+        for token in &self.revoked {
+            match world.sessions.authenticate(token).await {
+                Err(Error::Unauthenticated(_)) => {}
+                Ok(principal) => {
+                    self.broken.push(format!("a revoked session of {} is back", principal.subject()));
+                }
+                Err(error) => self.broken.push(format!("a revoked session cannot be asked for: {error:?}")),
+            }
+        }
+        for (subject, token) in &self.refreshable {
+            match world.hybrid.refresh(token).await {
+                Ok(_) => {}
+                Err(Error::Unauthenticated(_)) if excused(subject) => lost += 1,
+                Err(error) => {
+                    self.broken.push(format!("a refresh token of {subject} does not work: {error:?}"))
+                }
+            }
+        }
+        lost
+    }
+}
+
+/// Notes the longest call of a store.
+#[derive(Debug)]
+struct Timed<S> {
+    store: S,
+    slowest: Arc<AtomicU64>,
+}
+
+impl<S: SessionStore> Timed<S> {
+    async fn timed<T>(&self, call: impl Future<Output = T>) -> T {
+        let start = Instant::now();
+        let outcome = call.await;
+        self.slowest.fetch_max(start.elapsed().as_micros() as u64, Ordering::Relaxed);
+        outcome
+    }
+}
+
+#[async_trait]
+impl<S: SessionStore> SessionStore for Timed<S> {
+    async fn insert(&self, record: &SessionRecord) -> Result<Inserted, StoreError> {
+        self.timed(self.store.insert(record)).await
+    }
+
+    async fn load(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        self.timed(self.store.load(id)).await
+    }
+
+    async fn replace(&self, record: &SessionRecord, expected: Version) -> Result<Replaced, StoreError> {
+        self.timed(self.store.replace(record, expected)).await
+    }
+
+    async fn remove(&self, id: SessionId) -> Result<bool, StoreError> {
+        self.timed(self.store.remove(id)).await
+    }
+
+    async fn list(&self, subject: &Subject) -> Result<Vec<SessionRecord>, StoreError> {
+        self.timed(self.store.list(subject)).await
+    }
+
+    async fn remove_all(
+        &self,
+        subject: &Subject,
+        keep: Option<SessionId>,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        self.timed(self.store.remove_all(subject, keep)).await
+    }
+
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+        self.timed(self.store.purge_expired(now, limit)).await
+    }
+}

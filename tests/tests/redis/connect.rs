@@ -1,0 +1,155 @@
+//! What is wrong with a server is said when the store is built.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use authcore::{SessionStore as _, StoreErrorKind};
+use authcore_redis::{RedisStore, RedisStoreBuilder};
+use authcore_tests::redis::{Cluster, Server};
+
+async fn refused(builder: RedisStoreBuilder) -> (StoreErrorKind, String) {
+    let start = Instant::now();
+    let error = builder.connect().await.err().expect("it must be refused");
+    assert!(start.elapsed() < Duration::from_secs(8), "S13: {:?}", start.elapsed());
+    (error.kind(), error.to_string())
+}
+
+async fn refused_url(url: &str) -> (StoreErrorKind, String) {
+    let second = Duration::from_secs(1);
+    refused(RedisStore::builder(url).connect_timeout(second)).await
+}
+
+/// A server that answers every connection with these bytes, and then with nothing.
+fn impostor(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || {
+                let mut buffer = [0; 1024];
+                while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
+                    let _ = stream.write_all(answer);
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn what_is_no_url_is_misconfigured() {
+    for url in
+        ["", "localhost", "http://127.0.0.1", "redis://", "redis://127.0.0.1:x", "redis://127.0.0.1/x", ","]
+    {
+        let (kind, text) = refused_url(url).await;
+        assert_eq!(kind, StoreErrorKind::Misconfigured, "{url}: {text}");
+        assert!(text.contains("URL"), "{url}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_cannot_be_reached_is_unavailable() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for url in [format!("redis://{closed}"), "redis://no-such-host.invalid".to_owned()] {
+        let (kind, text) = refused_url(&url).await;
+        assert_eq!(kind, StoreErrorKind::Unavailable, "{text}");
+        assert!(text.contains("could not be reached"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn s13_a_host_that_says_nothing_is_unavailable() {
+    let (kind, text) = refused_url(&impostor(b"")).await;
+    assert_eq!(kind, StoreErrorKind::Unavailable, "{text}");
+}
+
+#[tokio::test]
+async fn what_is_no_redis_is_misconfigured() {
+    for answer in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"SSH-2.0-OpenSSH\r\n", b"220 mail ESMTP\r\n"] {
+        let (kind, text) = refused_url(&impostor(answer)).await;
+        assert_eq!(kind, StoreErrorKind::Misconfigured, "{text}");
+        assert!(text.contains("protocol of Redis"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_misconfigured() {
+    let server = Server::start(&["--requirepass", "right"]);
+    for url in [server.url(), format!("redis://:wrong@127.0.0.1:{}", server.port())] {
+        let (kind, text) = refused_url(&url).await;
+        assert_eq!(kind, StoreErrorKind::Misconfigured, "{text}");
+        assert!(text.contains("refused user or password"), "{text}");
+    }
+    RedisStore::connect(&format!("redis://:right@127.0.0.1:{}", server.port())).await.unwrap();
+}
+
+#[tokio::test]
+async fn replicas_and_servers_that_evict_are_refused() {
+    let master = Server::start(&[]);
+    let replica = Server::start(&["--replicaof", &format!("127.0.0.1 {}", master.port())]);
+    let (kind, text) = refused_url(&replica.url()).await;
+    assert_eq!(kind, StoreErrorKind::Misconfigured);
+    assert!(text.contains("replica"), "{text}");
+
+    let evicting = Server::start(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]);
+    let (kind, text) = refused_url(&evicting.url()).await;
+    assert_eq!(kind, StoreErrorKind::Misconfigured);
+    assert!(text.contains("evict"), "{text}");
+    RedisStore::builder(&evicting.url()).allow_eviction().connect().await.unwrap();
+}
+
+#[tokio::test]
+async fn several_servers_that_are_no_cluster_are_refused() {
+    let (one, two) = (Server::start(&[]), Server::start(&[]));
+    let (kind, text) = refused_url(&format!("{},{}", one.url(), two.url())).await;
+    assert_eq!(kind, StoreErrorKind::Misconfigured);
+    assert!(text.contains("no Cluster"), "{text}");
+}
+
+#[tokio::test]
+async fn one_node_of_a_cluster_is_enough_and_one_may_be_down() {
+    let cluster = Cluster::start(0);
+    let whole = RedisStore::connect(&cluster.urls()).await.unwrap();
+    let by_one = RedisStore::connect(&cluster.nodes()[1].url()).await.unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let one_down =
+        RedisStore::connect(&format!("redis://{closed},{}", cluster.nodes()[2].url())).await.unwrap();
+    for number in 0..20 {
+        let subject: authcore::Subject = format!("user-{number}").parse().unwrap();
+        for store in [&whole, &by_one, &one_down] {
+            assert!(store.list(&subject).await.unwrap().is_empty());
+        }
+    }
+    assert!(format!("{by_one:?}").contains("cluster: true"));
+}
+
+#[tokio::test]
+async fn s12_prefixes_and_timeouts_are_checked() {
+    let server = Server::start(&[]);
+    let builder = || RedisStore::builder(&server.url());
+    for builder in [builder().prefix("a{b}"), builder().prefix("a\n"), builder().prefix("")] {
+        let (kind, text) = refused(builder).await;
+        assert_eq!(kind, StoreErrorKind::Misconfigured);
+        assert!(text.contains("prefix"), "{text}");
+    }
+    let (kind, _) = refused(builder().timeout(Duration::ZERO)).await;
+    assert_eq!(kind, StoreErrorKind::Misconfigured);
+}
+
+#[tokio::test]
+async fn a_connection_of_the_host_is_taken() {
+    let server = Server::start(&[]);
+    let client = redis::Client::open(server.url()).unwrap();
+    let manager = client.get_connection_manager().await.unwrap();
+    let store = RedisStoreBuilder::from(manager).prefix("mine:").connect().await.unwrap();
+    assert!(store.list(&"user-42".parse().unwrap()).await.unwrap().is_empty());
+
+    let cluster = Cluster::start(0);
+    let nodes: Vec<_> = cluster.nodes().iter().map(Server::url).collect();
+    let client = redis::cluster::ClusterClient::builder(nodes).retries(0).build().unwrap();
+    let connection = client.get_async_connection().await.unwrap();
+    let store = RedisStoreBuilder::from(connection).connect().await.unwrap();
+    assert!(store.list(&"user-42".parse().unwrap()).await.unwrap().is_empty());
+}

@@ -1,0 +1,273 @@
+//! What stands in the server, and what is made of it when somebody else has changed it.
+
+use authcore::{
+    Auth, Clock as _, Error, Login, ManualClock, MemoryStore, Refresh, ServerSessions, SessionPolicy,
+    SessionStore as _, StoreErrorKind, Subject, SystemClock,
+};
+use authcore_redis::RedisStore;
+use authcore_tests::redis::{Server, fresh_prefix};
+use redis::Value;
+
+fn text(value: Value) -> String {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8(bytes).unwrap(),
+        Value::SimpleString(text) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn number(value: Value) -> i64 {
+    if let Value::Int(number) = value { number } else { panic!("{value:?}") }
+}
+
+fn all_keys(server: &Server) -> Vec<String> {
+    let mut keys: Vec<String> = redis::from_redis_value(server.ask(&["KEYS", "*"])).unwrap();
+    keys.sort();
+    keys
+}
+
+async fn store(server: &Server) -> RedisStore {
+    RedisStore::connect(&server.url()).await.unwrap()
+}
+
+fn sessions(store: &RedisStore) -> Auth {
+    Auth::sessions(ServerSessions::builder(store.clone()).build().unwrap())
+}
+
+fn login(subject: &str) -> Login {
+    Login::new(subject).unwrap()
+}
+
+#[tokio::test]
+async fn the_layout_is_the_documented_one() {
+    let server = Server::start(&[]);
+    let store = store(&server).await;
+    let auth = sessions(&store);
+    let issued = auth.login(login("user-42")).await.unwrap();
+    let id = issued.principal().session_id().unwrap();
+    let tag = format!("authcore:{{{:04x}}}", id.partition());
+    let (record, index) = (format!("{tag}{id}"), format!("{tag}:user-42"));
+    let mut expected = [record.clone(), index.clone()];
+    expected.sort();
+    assert_eq!(all_keys(&server), expected);
+    assert_eq!(text(server.ask(&["TYPE", &index])), "zset");
+    assert_eq!(
+        text(server.ask(&["ZRANGE", &index, "0", "0"]).into_sequence().unwrap().remove(0)),
+        id.to_string()
+    );
+
+    // Both end with the session, a week later, by the server's own clock.
+    let week = 7 * 24 * 3600 * 1000;
+    for key in [&record, &index] {
+        let lives = number(server.ask(&["PTTL", key]));
+        assert!((week - 5_000..=week).contains(&lives), "{key} lives {lives} ms");
+    }
+    let _ = auth.logout(issued.credential()).await.unwrap();
+    assert!(all_keys(&server).is_empty(), "an index ends with its last session");
+}
+
+/// Rule S6: a record ends by itself, not before its time, and its index is pruned as it is written.
+#[tokio::test]
+async fn s6_the_server_drops_what_has_expired() {
+    let server = Server::start(&[]);
+    let store = store(&server).await;
+    let policy = |millis| {
+        let end = std::time::Duration::from_millis(millis);
+        let policy = SessionPolicy::new().idle_timeout(end).absolute_timeout(end);
+        Auth::sessions(ServerSessions::builder(store.clone()).policy(policy).build().unwrap())
+    };
+    let (short, long) = (policy(1000), policy(60_000));
+    short.login(login("short")).await.unwrap();
+    short.login(login("both")).await.unwrap();
+    let stays = long.login(login("both")).await.unwrap();
+    assert_eq!(all_keys(&server).len(), 5);
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!(all_keys(&server).len(), 5, "nothing is dropped early");
+    tokio::time::sleep(std::time::Duration::from_millis(800)).await;
+    assert_eq!(all_keys(&server).len(), 2, "the short sessions and the index of one are gone");
+    let subject: Subject = "both".parse().unwrap();
+    assert_eq!(store.list(&subject).await.unwrap().len(), 1);
+    let id = stays.principal().session_id().unwrap();
+    let index = format!("authcore:{{{:04x}}}:both", id.partition());
+    long.login(login("both")).await.unwrap();
+    assert_eq!(number(server.ask(&["ZCARD", &index])), 2, "the entry of the expired one was pruned");
+}
+
+/// Rule S9: what cannot be read is corrupt, and harms nobody else.
+#[tokio::test]
+async fn s9_foreign_and_truncated_values_are_corrupt() {
+    let server = Server::start(&[]);
+    let store = store(&server).await;
+    let auth = sessions(&store);
+    let neighbour = auth.login(login("user-42")).await.unwrap();
+    let subject: Subject = "user-42".parse().unwrap();
+    for damage in ["cut", "foreign", "empty", "list", "set"] {
+        let issued = auth.login(login("user-42")).await.unwrap();
+        let id = issued.principal().session_id().unwrap();
+        let key = format!("authcore:{{{:04x}}}{id}", id.partition());
+        let record = store.load(id).await.unwrap().unwrap();
+        match damage {
+            "cut" => server.ask(&[
+                "EVAL",
+                "return redis.call('SET', KEYS[1], redis.call('GETRANGE', KEYS[1], 0, 90))",
+                "1",
+                &key,
+            ]),
+            "foreign" => server.ask(&["SET", &key, "something of somebody else's"]),
+            "empty" => server.ask(&["SET", &key, ""]),
+            "list" => {
+                server.ask(&["DEL", &key]);
+                server.ask(&["RPUSH", &key, "x"])
+            }
+            _ => {
+                server.ask(&["DEL", &key]);
+                server.ask(&["SADD", &key, "x"])
+            }
+        };
+        let loaded = store.load(id).await.unwrap_err();
+        assert_eq!(loaded.kind(), StoreErrorKind::Corrupt, "{damage}: {loaded:?}");
+        assert_eq!(store.list(&subject).await.unwrap_err().kind(), StoreErrorKind::Corrupt, "{damage}");
+        let verified = auth.authenticate(issued.credential()).await.unwrap_err();
+        assert!(
+            matches!(&verified, Error::Store(error) if error.kind() == StoreErrorKind::Corrupt),
+            "{verified:?}"
+        );
+        auth.authenticate(neighbour.credential()).await.unwrap();
+        let other = auth.login(login("user-43")).await.unwrap();
+        auth.authenticate(other.credential()).await.unwrap();
+        // What is no record at all is not written over; and all of it can be removed.
+        let replaced = store.replace(&record, record.version()).await;
+        assert!(
+            damage == "cut" || !matches!(replaced, Ok(authcore::Replaced::Done)),
+            "{damage}: {replaced:?}"
+        );
+        assert!(store.remove(id).await.unwrap(), "{damage}");
+        assert!(store.load(id).await.unwrap().is_none());
+    }
+    assert_eq!(store.list(&subject).await.unwrap().len(), 1);
+}
+
+/// Something else under the name of an index neither lets a session live on nor takes another one's.
+#[tokio::test]
+async fn s9_a_foreign_index_keeps_no_session_alive() {
+    let server = Server::start(&[]);
+    let store = store(&server).await;
+    let auth = sessions(&store);
+    let issued = auth.login(login("user-42")).await.unwrap();
+    let id = issued.principal().session_id().unwrap();
+    let index = format!("authcore:{{{:04x}}}:user-42", id.partition());
+    server.ask(&["SET", &index, "mine"]);
+    assert!(store.remove(id).await.unwrap());
+    assert!(auth.authenticate(issued.credential()).await.is_err());
+    let subject: Subject = "user-42".parse().unwrap();
+    assert_eq!(store.list(&subject).await.unwrap_err().kind(), StoreErrorKind::Corrupt);
+    assert!(auth.login(login("user-42")).await.is_err());
+    let all: Vec<_> = all_keys(&server);
+    assert_eq!(all, [index], "a login that fails leaves nothing");
+}
+
+/// Rule S10: no error of the store, and no Debug text, shows what is secret.
+#[tokio::test]
+async fn s10_nothing_secret_is_shown() {
+    let server = Server::start(&["--requirepass", "hunter2"]);
+    let url = format!("redis://:hunter2@127.0.0.1:{}", server.port());
+    let builder = RedisStore::builder(&url);
+    assert!(!format!("{builder:?}").contains("hunter2"));
+    let store = builder.connect().await.unwrap();
+    assert!(!format!("{store:?}").contains("hunter2"));
+    let auth = sessions(&store);
+    let claims = serde_json::json!({ "note": "between us" });
+    let issued = auth.login(login("user-42").claims(&claims).unwrap()).await.unwrap();
+    drop(server);
+    for error in [
+        auth.authenticate(issued.credential()).await.unwrap_err(),
+        auth.login(login("user-42").claims(&claims).unwrap()).await.unwrap_err(),
+        auth.logout(issued.credential()).await.unwrap_err(),
+    ] {
+        let shown = format!("{error:?} {error}");
+        for secret in ["hunter2", "between us", &issued.credential()[4..]] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+        assert!(
+            matches!(&error, Error::Store(error) if error.kind() == StoreErrorKind::Unavailable),
+            "{shown}"
+        );
+    }
+}
+
+/// How many commands a server has got, by name; those of scripts count too.
+fn calls(server: &Server, command: &str) -> u64 {
+    let Value::BulkString(stats) = server.ask(&["INFO", "commandstats"]) else { panic!("no statistics") };
+    let stats = String::from_utf8(stats).unwrap();
+    let line = stats
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")).map(str::to_owned));
+    line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
+}
+
+#[tokio::test]
+async fn round_trips_are_few() {
+    let server = Server::start(&[]);
+    let store = RedisStore::builder(&server.url()).prefix(&fresh_prefix()).connect().await.unwrap();
+    let auth = sessions(&store);
+    let key = authcore::Key::generate("k1", authcore::Algorithm::HS256).unwrap();
+    let jwt = authcore::Jwt::builder(authcore::KeyRing::new(key)).issuer("https://a.example").audience("api");
+    let refresh = Refresh::builder(store.clone()).build().unwrap();
+    let clock = ManualClock::new(SystemClock.now());
+    let hybrid = Auth::hybrid(jwt.build().unwrap(), refresh).unwrap().with_clock(clock.clone());
+    // The scripts are known from here on.
+    let known = hybrid.login(login("user-1")).await.unwrap();
+    // Old enough to be rotated (rule R11).
+    clock.advance(std::time::Duration::from_secs(60));
+    hybrid.refresh(known.refresh_token().unwrap()).await.unwrap();
+    let _ = hybrid.admin().revoke_all(&"user-1".parse().unwrap()).await.unwrap();
+    let issued = auth.login(login("user-42")).await.unwrap();
+    let access = hybrid.login(login("user-43")).await.unwrap();
+
+    let trips = || calls(&server, "evalsha") + calls(&server, "eval");
+    let (scripts, reads) = (trips(), calls(&server, "get"));
+    auth.authenticate(issued.credential()).await.unwrap();
+    assert_eq!((trips() - scripts, calls(&server, "get") - reads), (0, 1), "a verification is one GET");
+    clock.advance(std::time::Duration::from_secs(60));
+    let scripts = trips();
+    auth.login(login("user-44")).await.unwrap();
+    assert_eq!(trips() - scripts, 2, "login");
+    let (scripts, reads) = (trips(), calls(&server, "get"));
+    hybrid.refresh(access.refresh_token().unwrap()).await.unwrap();
+    assert_eq!((trips() - scripts, calls(&server, "get") - reads), (1, 1), "refresh");
+
+    let unlimited = SessionPolicy::new().unlimited_sessions_per_subject();
+    let unlimited = ServerSessions::builder(store.clone()).policy(unlimited).build().unwrap();
+    let unlimited = Auth::sessions(unlimited);
+    let subject: Subject = "many".parse().unwrap();
+    let logins = (0..1000).map(|_| unlimited.login(login("many")));
+    futures_util::future::try_join_all(logins).await.unwrap();
+    let scripts = trips();
+    assert_eq!(unlimited.admin().revoke_all(&subject).await.unwrap().sessions.len(), 1000);
+    assert_eq!(trips() - scripts, 1, "logout everywhere");
+    assert!(store.list(&subject).await.unwrap().is_empty());
+}
+
+/// The reference store says what the answers must be; here only that a hybrid login leaves what a session does.
+#[tokio::test]
+async fn a_refresh_session_is_kept_as_a_session_is() {
+    let server = Server::start(&[]);
+    let store = store(&server).await;
+    let key = || authcore::Key::hmac("k1", authcore::Algorithm::HS256, &[7; 32]).unwrap();
+    let jwt =
+        || authcore::Jwt::builder(authcore::KeyRing::new(key())).issuer("https://a.example").audience("api");
+    let in_redis = Auth::hybrid(jwt().build().unwrap(), Refresh::builder(store).build().unwrap()).unwrap();
+    let in_memory = Refresh::builder(MemoryStore::new()).build().unwrap();
+    let in_memory = Auth::hybrid(jwt().build().unwrap(), in_memory).unwrap();
+    let issued = in_redis.login(login("user-42")).await.unwrap();
+    assert_eq!(all_keys(&server).len(), 2);
+    // Another store knows nothing of it.
+    assert!(matches!(
+        in_memory.refresh(issued.refresh_token().unwrap()).await,
+        Err(Error::Unauthenticated(_))
+    ));
+    let next = in_redis.refresh(issued.refresh_token().unwrap()).await.unwrap();
+    assert_eq!(next.principal().session_id(), issued.principal().session_id());
+    let _ = in_redis.logout(next.refresh_token().unwrap()).await.unwrap();
+    assert!(all_keys(&server).is_empty());
+}

@@ -7,6 +7,8 @@ use redis::aio::{ConnectionLike, ConnectionManager};
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::SingleNodeRoutingInfo;
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
+use tokio::time::Instant;
+use tokio::time::error::Elapsed;
 
 use crate::error;
 use crate::script::Script;
@@ -51,11 +53,23 @@ impl Connection {
         matches!(self.link, Link::Cluster(_))
     }
 
-    /// The bytes of one key.
+    /// The bytes of one key: what every verification waits for, and so without the room that rarer ways need.
     pub(crate) async fn get(&self, key: &str) -> Result<Value, StoreError> {
+        let deadline = self.deadline();
         let mut command = redis::cmd("GET");
         command.arg(key);
-        self.in_time(self.send(&command, Effect::Reads)).await
+        let Link::Node(node) = &self.link else {
+            return Box::pin(in_time(deadline, self.send(&command, Effect::Reads))).await;
+        };
+        let mut node = node.clone();
+        match tokio::time::timeout_at(deadline, node.req_packed_command(&command)).await {
+            Ok(Ok(value)) => value.extract_error().map_err(error::of_call),
+            Ok(Err(error)) if error.is_connection_dropped() => {
+                Box::pin(in_time(deadline, self.send(&command, Effect::Reads))).await
+            }
+            Ok(Err(error)) => Err(error::of_call(error)),
+            Err(elapsed) => Err(late(elapsed)),
+        }
     }
 
     /// The answer of a script.
@@ -76,18 +90,11 @@ impl Connection {
                 done => done,
             }
         };
-        self.in_time(run).await
+        in_time(self.deadline(), run).await
     }
 
-    /// Every call ends (rule S13). One that was given up may still take effect, as one whose answer was lost.
-    async fn in_time(&self, call: impl Future<Output = RedisResult<Value>>) -> Result<Value, StoreError> {
-        match tokio::time::timeout(self.timeout, call).await {
-            Ok(answer) => answer.map_err(error::of_call),
-            Err(elapsed) => {
-                let late = StoreError::new(StoreErrorKind::Unavailable, "Redis did not answer in time");
-                Err(late.with_source(elapsed))
-            }
-        }
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
     }
 
     async fn send(&self, command: &Cmd, effect: Effect) -> RedisResult<Value> {
@@ -131,6 +138,21 @@ impl Connection {
             };
         }
     }
+}
+
+/// Every call ends (rule S13). One that was given up may still take effect, as one whose answer was lost.
+async fn in_time(
+    deadline: Instant,
+    call: impl Future<Output = RedisResult<Value>>,
+) -> Result<Value, StoreError> {
+    match tokio::time::timeout_at(deadline, call).await {
+        Ok(answer) => answer.map_err(error::of_call),
+        Err(elapsed) => Err(late(elapsed)),
+    }
+}
+
+fn late(elapsed: Elapsed) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, "Redis did not answer in time").with_source(elapsed)
 }
 
 async fn answer(link: &mut impl ConnectionLike, command: &Cmd) -> RedisResult<Value> {

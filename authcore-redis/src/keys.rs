@@ -26,16 +26,28 @@ impl Prefix {
 
     /// What the keys of one partition begin with: all its keys are in one hash slot of a Cluster.
     pub(crate) fn partition(&self, partition: u16) -> Partition {
-        let mut base = String::with_capacity(self.0.len() + 64);
-        // Writing to a string cannot fail.
-        let _ = write!(base, "{}{{{partition:04x}}}", self.0);
+        // One block, with room for every key that is made of it.
+        let mut base = String::with_capacity(self.0.len() + 6 + 1 + Subject::MAX_LEN);
+        base.push_str(&self.0);
+        base.push('{');
+        base.extend([12, 8, 4, 0].map(|shift| char::from(HEX[usize::from(partition >> shift & 0xf)])));
+        base.push('}');
         Partition(base)
     }
 
     /// The key of a record.
     pub(crate) fn record(&self, id: SessionId) -> String {
-        self.partition(id.partition()).record(id)
+        let Partition(mut key) = self.partition(id.partition());
+        push(id, &mut key);
+        key
     }
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+fn push(id: SessionId, key: &mut String) {
+    // Writing to a string cannot fail.
+    let _ = write!(key, "{id}");
 }
 
 /// What the keys of one partition begin with.
@@ -44,8 +56,9 @@ pub(crate) struct Partition(String);
 impl Partition {
     /// The key of a record, given its id.
     pub(crate) fn record(&self, id: SessionId) -> String {
-        let mut key = self.0.clone();
-        let _ = write!(key, "{id}");
+        let mut key = String::with_capacity(self.0.len() + SessionId::TEXT_LEN);
+        key.push_str(&self.0);
+        push(id, &mut key);
         key
     }
 

@@ -5,6 +5,8 @@
 
 pub mod alloc;
 pub mod measure;
+pub mod redis;
+mod remote;
 pub mod report;
 pub mod sessions;
 pub mod tokens;

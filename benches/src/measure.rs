@@ -17,7 +17,9 @@ pub struct Side {
     pub name: &'static str,
     /// The work, in a loop of its own so that a call costs nothing in each turn.
     pub run: Box<dyn FnMut(u64)>,
-    /// The same work by 16 tasks on two threads; gives calls a second.
+    /// The median of single calls, in nanoseconds, for work that waits for somebody else.
+    pub p50: Option<Box<dyn FnMut() -> f64>>,
+    /// The same work by many tasks on two threads; gives calls a second.
     pub throughput: Option<Box<dyn FnMut() -> f64>>,
 }
 
@@ -29,7 +31,7 @@ impl Side {
                 work();
             }
         };
-        Self { name, run: Box::new(run), throughput: None }
+        Self { name, run: Box::new(run), p50: None, throughput: None }
     }
 
     /// Adds how its throughput is measured.
@@ -58,8 +60,10 @@ pub struct Row {
     pub floor: Option<Side>,
     /// Theirs.
     pub peers: Vec<Side>,
-    /// Resident memory a session, in bytes, where that was measured.
+    /// Memory a session, in bytes, where that was measured: resident memory here, or that of the server.
     pub bytes: Option<f64>,
+    /// How many tasks its throughput is of.
+    pub tasks: usize,
 }
 
 /// What was measured of one side.
@@ -72,7 +76,7 @@ pub struct Figures {
     pub ns: f64,
     /// Heap allocations a call.
     pub allocs: f64,
-    /// Calls a second of 16 tasks.
+    /// Calls a second of many tasks.
     pub per_s: Option<f64>,
 }
 
@@ -88,14 +92,16 @@ pub struct Measured {
     pub floor: Option<Figures>,
     /// The peers.
     pub peers: Vec<Figures>,
-    /// Resident memory a session, in bytes.
+    /// Memory a session, in bytes.
     pub bytes: Option<f64>,
+    /// How many tasks its throughput is of.
+    pub tasks: usize,
 }
 
 impl Row {
     /// A row without floor and peers.
     pub const fn new(name: &'static str, ours: Side) -> Self {
-        Self { name, ours, floor: None, peers: Vec::new(), bytes: None }
+        Self { name, ours, floor: None, peers: Vec::new(), bytes: None, tasks: 16 }
     }
 
     /// Adds the floor.
@@ -124,7 +130,10 @@ impl Row {
         let mut rates = vec![Vec::new(); turns.len()];
         for round in 0..ROUNDS {
             for (index, side) in self.sides().enumerate() {
-                times[index].push(time(side, turns[index]).as_nanos() as f64 / turns[index] as f64);
+                times[index].push(match &mut side.p50 {
+                    Some(p50) => p50(),
+                    None => time(side, turns[index]).as_nanos() as f64 / turns[index] as f64,
+                });
                 if let Some(throughput) = side.throughput.as_mut().filter(|_| round % 3 == 0) {
                     rates[index].push(throughput());
                 }
@@ -139,7 +148,7 @@ impl Row {
         let ours = figures.next().unwrap_or_else(|| unreachable!("a row has a side of ours"));
         let mut rest: Vec<_> = figures.collect();
         let floor = self.floor.is_some().then(|| rest.remove(0));
-        Measured { name: self.name, ours, floor, peers: rest, bytes: self.bytes }
+        Measured { name: self.name, ours, floor, peers: rest, bytes: self.bytes, tasks: self.tasks }
     }
 }
 

@@ -73,7 +73,7 @@ pub fn table(rows: &[Measured]) -> String {
             let _ = writeln!(
                 out,
                 "{:<30} {per_s:>17.0} {floor:>8}  {}",
-                "  16 tasks, calls a second",
+                format!("  {} tasks, calls a second", row.tasks),
                 peers.join(", ")
             );
         }

@@ -5,14 +5,14 @@
 use std::process::ExitCode;
 
 use authcore_benches::alloc::CountingAllocator;
-use authcore_benches::{report, sessions, tokens};
+use authcore_benches::{redis, report, sessions, tokens};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator::new();
 
 const USAGE: &str = "report [--json] [--growth] [PREFIX ...]\n\n\
     Measures the rows whose name begins with one of the prefixes, or all: token.hs256.*, token.reject.*,\n\
-    session.memory, session.memory.login, session.memory.1m. With --growth also how verification grows with the\n\
+    session.memory, session.memory.login, session.memory.1m, session.redis, session.redis_cluster. With --growth also how verification grows with the\n\
     length of a token and the numbers of keys, sessions and tasks.";
 
 fn main() -> ExitCode {
@@ -35,12 +35,24 @@ fn main() -> ExitCode {
     let wanted =
         |name: &str| prefixes.is_empty() || prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
 
-    let mut measured = Vec::new();
+    let (mut measured, mut skipped) = (Vec::new(), false);
     for row in tokens::rows().into_iter().filter(|row| wanted(row.name)) {
         measured.push(row.measure());
     }
     for (_, make) in sessions::makers().into_iter().filter(|(name, _)| wanted(name)) {
         measured.push(make().measure());
+    }
+    for (name, make) in redis::makers().into_iter().filter(|(name, _)| wanted(name)) {
+        match make() {
+            Ok(row) => measured.push(row.measure()),
+            Err(missing) => {
+                eprintln!("{name}: not measured: {missing}");
+                skipped = true;
+            }
+        }
+    }
+    if measured.is_empty() && skipped {
+        return ExitCode::FAILURE;
     }
     if measured.is_empty() {
         eprintln!("no row begins with {}\n\n{USAGE}", prefixes.join(" or "));

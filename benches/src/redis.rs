@@ -1,0 +1,187 @@
+//! Sessions in Redis: authcore's store beside the bare `GET` of the same bytes and tower-sessions' store.
+//!
+//! The floor has a connection of the same kind (redis-rs, multiplexed, one), with the driver's own timeout, as ours has one.
+//! tower-sessions' store has a pool of four connections of fred, which its documentation begins with.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use authcore::{Auth, Login, ServerSessions};
+use authcore_redis::RedisStore;
+use authcore_tests::redis::{Cluster, PACKAGE, Server, is_installed};
+use futures_util::future::try_join_all;
+use serde::Deserialize;
+use serde_json::json;
+use tower_sessions::session::{Id, Record};
+use tower_sessions::{Session, SessionStore as _};
+use tower_sessions_redis_store::RedisStore as TowerStore;
+use tower_sessions_redis_store::fred::prelude::{ClientLike as _, Config, Pool};
+
+use crate::measure::{Row, Side};
+use crate::remote::{TASKS, runtime, side};
+use crate::tokens::must;
+
+/// Among how many sessions the memory of one is measured.
+const CROWD: usize = 100_000;
+
+#[derive(Deserialize)]
+struct Role<'a> {
+    role: &'a str,
+}
+
+/// A login with a 10-byte subject and 40 bytes of claims.
+fn login(number: usize) -> Login {
+    let claims = json!({ "role": "admin", "tenant": "acme-01", "n": 7 });
+    must(must(Login::new(format!("user{number:06}"))).claims(&claims))
+}
+
+async fn log_in(auth: &Auth, numbers: std::ops::Range<usize>) -> Vec<String> {
+    let mut credentials = Vec::with_capacity(numbers.len());
+    let numbers: Vec<usize> = numbers.collect();
+    for numbers in numbers.chunks(256) {
+        let issued = must(try_join_all(numbers.iter().map(|number| auth.login(login(*number)))).await);
+        credentials.extend(issued.iter().map(|issued| issued.credential().to_owned()));
+    }
+    credentials
+}
+
+async fn verify(auth: &Auth, credential: &str) {
+    let principal = must(auth.authenticate(credential).await);
+    assert_eq!(must(principal.claims::<Role<'_>>()).role, "admin");
+}
+
+async fn get(mut connection: impl redis::aio::ConnectionLike, key: &str) {
+    let bytes: Option<Vec<u8>> = must(redis::cmd("GET").arg(key).query_async(&mut connection).await);
+    assert!(bytes.is_some_and(|bytes| bytes.len() > 100));
+}
+
+async fn tower_verify(store: Arc<TowerStore<Pool>>, id: Id) {
+    let session = Session::new(Some(id), store, None);
+    assert_eq!(must(session.get::<String>("role").await).as_deref(), Some("admin"));
+}
+
+async fn tower_store(url: &str) -> (Arc<TowerStore<Pool>>, Vec<Id>) {
+    let pool = must(Pool::new(must(Config::from_url(url)), None, None, None, 4));
+    let _ = must(pool.init().await);
+    let store = TowerStore::new(pool);
+    let mut ids = Vec::new();
+    for _ in 0..TASKS {
+        let mut record = Record {
+            id: Id::default(),
+            data: HashMap::from([
+                ("role".to_owned(), json!("admin")),
+                ("tenant".to_owned(), json!("acme-01")),
+                ("n".to_owned(), json!(7)),
+            ]),
+            expiry_date: tower_sessions::cookie::time::OffsetDateTime::now_utc()
+                + Duration::from_secs(86_400),
+        };
+        must(store.create(&mut record).await);
+        ids.push(record.id);
+    }
+    (Arc::new(store), ids)
+}
+
+/// The keys of these sessions, for the floor.
+fn keys(credentials: &[String], auth: &Auth, runtime: &tokio::runtime::Runtime) -> Arc<[String]> {
+    let key = |credential: &String| {
+        let principal = must(runtime.block_on(auth.authenticate(credential)));
+        let id = principal.session_id().unwrap_or_else(|| unreachable!("a session has an id"));
+        format!("authcore:{{{:04x}}}{id}", id.partition())
+    };
+    credentials.iter().map(key).collect()
+}
+
+fn sides<C>(urls: &str, tower_url: &str, connect: C, memory: impl Fn() -> u64) -> (Side, Side, Side, f64)
+where
+    C: AsyncFnOnce() -> Link,
+{
+    let runtime = runtime();
+    let auth = runtime.block_on(async {
+        let store = must(RedisStore::connect(urls).await);
+        Auth::sessions(must(ServerSessions::builder(store).build()))
+    });
+    // The first ones also make what the server keeps once: scripts and buffers.
+    let credentials: Arc<[String]> = runtime.block_on(log_in(&auth, CROWD..CROWD + TASKS)).into();
+    let before = memory();
+    drop(runtime.block_on(log_in(&auth, 0..CROWD)));
+    let bytes = (memory() - before) as f64 / CROWD as f64;
+
+    let keys = keys(&credentials, &auth, &runtime);
+    let ours = side("authcore", &runtime, move |task| {
+        let (auth, credentials) = (auth.clone(), Arc::clone(&credentials));
+        async move { verify(&auth, &credentials[task]).await }
+    });
+    let floor = match runtime.block_on(connect()) {
+        Link::Node(node) => side("GET", &runtime, move |task| {
+            let (node, keys) = (node.clone(), Arc::clone(&keys));
+            async move { get(node, &keys[task]).await }
+        }),
+        Link::Cluster(cluster) => side("GET", &runtime, move |task| {
+            let (cluster, keys) = (cluster.clone(), Arc::clone(&keys));
+            async move { get(cluster, &keys[task]).await }
+        }),
+    };
+    let (store, ids) = runtime.block_on(tower_store(tower_url));
+    let tower = side("tower-sessions", &runtime, move |task| tower_verify(Arc::clone(&store), ids[task]));
+    (ours, floor, tower, bytes)
+}
+
+enum Link {
+    Node(redis::aio::ConnectionManager),
+    Cluster(redis::cluster_async::ClusterConnection),
+}
+
+/// Keeps the servers for as long as the row is measured.
+fn row(
+    name: &'static str,
+    (mut ours, floor, tower, bytes): (Side, Side, Side, f64),
+    servers: impl Send + 'static,
+) -> Row {
+    let mut run = ours.run;
+    ours.run = Box::new(move |turns| {
+        let _ = &servers;
+        run(turns);
+    });
+    let mut row = Row::new(name, ours).floor(floor).peer(tower);
+    (row.bytes, row.tasks) = (Some(bytes), TASKS);
+    row
+}
+
+fn node_row() -> Row {
+    // As most caches run: what is written down is another measurement.
+    let server = Server::start(&["--appendonly", "no"]);
+    let url = server.url();
+    let connect = async || Link::Node(must(must(redis::Client::open(&*url)).get_connection_manager().await));
+    let sides = sides(&url, &url, connect, || server.info("used_memory"));
+    row("session.redis", sides, server)
+}
+
+fn cluster_row() -> Row {
+    let cluster = Cluster::start(0);
+    let nodes: Vec<_> = cluster.nodes().iter().map(Server::url).collect();
+    let tower_url = nodes[0].replace("redis://", "redis-cluster://");
+    let connect = async || {
+        let client = must(redis::cluster::ClusterClient::new(nodes.clone()));
+        Link::Cluster(must(client.get_async_connection().await))
+    };
+    let memory = || cluster.nodes().iter().map(|node| node.info("used_memory")).sum();
+    let sides = sides(&cluster.urls(), &tower_url, connect, memory);
+    row("session.redis_cluster", sides, cluster)
+}
+
+/// How a row is made, or what is missing for it.
+pub type Maker = fn() -> Result<Row, String>;
+
+/// How the rows are made, by name.
+pub fn makers() -> [(&'static str, Maker); 2] {
+    fn installed(make: fn() -> Row) -> Result<Row, String> {
+        if is_installed() {
+            Ok(make())
+        } else {
+            Err(format!("redis-server is not installed (apt-get install {PACKAGE})"))
+        }
+    }
+    [("session.redis", || installed(node_row)), ("session.redis_cluster", || installed(cluster_row))]
+}

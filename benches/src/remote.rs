@@ -1,0 +1,76 @@
+//! Sides that ask a server: one call after the other, and many at once.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::runtime::Runtime;
+
+use crate::measure::Side;
+use crate::tokens::must;
+
+/// How many tasks share the two threads of a throughput measurement, each with a session of its own.
+pub(crate) const TASKS: usize = 64;
+/// How many calls a median is of.
+const CALLS: usize = 400;
+/// How many calls every task makes.
+const TURNS: usize = 300;
+
+/// Two threads, as an application has them.
+pub(crate) fn runtime() -> Arc<Runtime> {
+    Arc::new(must(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()))
+}
+
+/// A side whose call is `call(task)`.
+pub(crate) fn side<C, F>(name: &'static str, runtime: &Arc<Runtime>, call: C) -> Side
+where
+    C: Fn(usize) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = ()> + Send,
+{
+    let on = |runtime: &Arc<Runtime>| (Arc::clone(runtime), call.clone());
+    let (here, once) = on(runtime);
+    let mut side = Side::new(name, move || here.block_on(once(0)));
+    let (here, batch) = on(runtime);
+    side.run = Box::new(move |turns| {
+        let batch = batch.clone();
+        must(here.block_on(here.spawn(async move {
+            for _ in 0..turns {
+                batch(0).await;
+            }
+        })));
+    });
+    let (here, single) = on(runtime);
+    side.p50 = Some(Box::new(move || {
+        let single = single.clone();
+        // On a thread of the runtime, as a handler is.
+        let mut times = must(here.block_on(here.spawn(async move {
+            let mut times = Vec::with_capacity(CALLS);
+            for _ in 0..CALLS {
+                let start = Instant::now();
+                single(0).await;
+                times.push(start.elapsed().as_nanos() as f64);
+            }
+            times
+        })));
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    }));
+    let (here, many) = on(runtime);
+    side.throughput = Some(Box::new(move || {
+        let start = Instant::now();
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|task| {
+                let many = many.clone();
+                here.spawn(async move {
+                    for _ in 0..TURNS {
+                        many(task).await;
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            must(here.block_on(task));
+        }
+        (TASKS * TURNS) as f64 / start.elapsed().as_secs_f64()
+    }));
+    side
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use authcore::{StoreError, StoreErrorKind};
 use redis::aio::{ConnectionLike, ConnectionManager};
 use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::SingleNodeRoutingInfo;
+use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 use tokio::time::Instant;
 use tokio::time::error::Elapsed;
@@ -54,21 +54,37 @@ impl Connection {
     }
 
     /// The bytes of one key: what every verification waits for, and so without the room that rarer ways need.
-    pub(crate) async fn get(&self, key: &str) -> Result<Value, StoreError> {
+    pub(crate) async fn get(&self, key: &[u8]) -> Result<Value, StoreError> {
         let deadline = self.deadline();
-        let mut command = redis::cmd("GET");
-        command.arg(key);
-        let Link::Node(node) = &self.link else {
-            return Box::pin(in_time(deadline, self.send(&command, Effect::Reads))).await;
-        };
-        let mut node = node.clone();
-        match tokio::time::timeout_at(deadline, node.req_packed_command(&command)).await {
-            Ok(Ok(value)) => value.extract_error().map_err(error::of_call),
-            Ok(Err(error)) if error.is_connection_dropped() => {
-                Box::pin(in_time(deadline, self.send(&command, Effect::Reads))).await
-            }
-            Ok(Err(error)) => Err(error::of_call(error)),
+        let sent = tokio::time::timeout_at(deadline, self.get_once(key));
+        match sent.await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Box::pin(self.get_again(deadline, key, error)).await,
             Err(elapsed) => Err(late(elapsed)),
+        }
+    }
+
+    async fn get_once(&self, key: &[u8]) -> RedisResult<Value> {
+        match &self.link {
+            Link::Node(node) => node.clone().send_packed_command(&get(key)).await?.extract_error(),
+            Link::Cluster(cluster) => {
+                let route = Route::with_key(key, SlotAddr::Master);
+                let route = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route));
+                cluster.clone().route_command(get(key), route).await?.extract_error()
+            }
+        }
+    }
+
+    async fn get_again(&self, deadline: Instant, key: &[u8], error: RedisError) -> Result<Value, StoreError> {
+        let (command, effect) = (get(key), Effect::Reads);
+        match &self.link {
+            Link::Node(node) if error.is_connection_dropped() => {
+                in_time(deadline, answer(&mut node.clone(), &command)).await
+            }
+            Link::Node(_) => Err(error::of_call(error)),
+            Link::Cluster(cluster) => {
+                in_time(deadline, follow(&mut cluster.clone(), &command, effect, Err(error))).await
+            }
         }
     }
 
@@ -109,34 +125,44 @@ impl Connection {
                     done => done,
                 }
             }
-            Link::Cluster(cluster) => self.send_to_cluster(&mut cluster.clone(), command, effect).await,
+            Link::Cluster(cluster) => {
+                let mut cluster = cluster.clone();
+                let outcome = answer(&mut cluster, command).await;
+                follow(&mut cluster, command, effect, outcome).await
+            }
         }
     }
+}
 
-    /// As often as certainly nothing was done, until the call's time is over.
-    async fn send_to_cluster(
-        &self,
-        cluster: &mut ClusterConnection,
-        command: &Cmd,
-        effect: Effect,
-    ) -> RedisResult<Value> {
-        let mut pause = FIRST_PAUSE;
-        let mut outcome = answer(cluster, command).await;
-        loop {
-            let error = match outcome {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
-            outcome = match remedy(&error, effect) {
-                Remedy::None => return Err(error),
-                Remedy::Ask(host, port) => ask(cluster, command, host, port).await,
-                Remedy::Again => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LAST_PAUSE);
-                    answer(cluster, command).await
-                }
-            };
-        }
+/// A command by its key alone, made in the room that it takes.
+fn get(key: &[u8]) -> Cmd {
+    let mut command = Cmd::with_capacity(2, key.len() + "GET".len());
+    command.arg("GET").arg(key);
+    command
+}
+
+/// Sends a command to a Cluster as often as certainly nothing was done, until the call's time is over.
+async fn follow(
+    cluster: &mut ClusterConnection,
+    command: &Cmd,
+    effect: Effect,
+    mut outcome: RedisResult<Value>,
+) -> RedisResult<Value> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let error = match outcome {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        outcome = match remedy(&error, effect) {
+            Remedy::None => return Err(error),
+            Remedy::Ask(host, port) => ask(cluster, command, host, port).await,
+            Remedy::Again => {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LAST_PAUSE);
+                answer(cluster, command).await
+            }
+        };
     }
 }
 

@@ -1,6 +1,6 @@
 //! How the keys are called.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use authcore::{SessionId, StoreError, StoreErrorKind, Subject};
 
@@ -35,11 +35,34 @@ impl Prefix {
         Partition(base)
     }
 
-    /// The key of a record.
-    pub(crate) fn record(&self, id: SessionId) -> String {
-        let Partition(mut key) = self.partition(id.partition());
-        push(id, &mut key);
+    /// The key of a record, without a block of memory for it.
+    pub(crate) fn record(&self, id: SessionId) -> RecordKey {
+        let mut key = RecordKey { bytes: [0; RecordKey::ROOM], len: 0 };
+        let _ = write!(key, "{}{{{:04x}}}{id}", self.0, id.partition());
         key
+    }
+}
+
+/// The key of a record.
+pub(crate) struct RecordKey {
+    bytes: [u8; Self::ROOM],
+    len: usize,
+}
+
+impl RecordKey {
+    const ROOM: usize = Prefix::MAX_LEN + 6 + SessionId::TEXT_LEN;
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl fmt::Write for RecordKey {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.bytes.get_mut(self.len..self.len + text.len()).ok_or(fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.len += text.len();
+        Ok(())
     }
 }
 
@@ -109,7 +132,9 @@ mod tests {
         let tag = format!("app:{{{:04x}}}", subject.partition());
         let (partition, index) = of_subject(&prefix, &subject);
         assert_eq!(index, format!("{tag}:us{{er}}"));
-        assert_eq!(prefix.record(id), format!("{tag}{id}"));
-        assert_eq!(partition.record(id), prefix.record(id));
+        assert_eq!(partition.record(id), format!("{tag}{id}"));
+        assert_eq!(prefix.record(id).as_bytes(), partition.record(id).as_bytes());
+        let longest = Prefix::new(&"x".repeat(64)).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(longest.record(id).as_bytes().len(), 64 + 6 + 22);
     }
 }

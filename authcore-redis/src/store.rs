@@ -155,7 +155,7 @@ impl SessionStore for RedisStore {
     }
 
     async fn load(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
-        match self.connection.get(&self.prefix.record(id)).await? {
+        match self.connection.get(self.prefix.record(id).as_bytes()).await? {
             Value::Nil => Ok(None),
             Value::BulkString(bytes) => SessionRecord::decode(&bytes).map(Some),
             _ => Err(UNEXPECTED),

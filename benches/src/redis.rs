@@ -32,7 +32,7 @@ struct Role<'a> {
 
 /// A login with a 10-byte subject and 40 bytes of claims.
 fn login(number: usize) -> Login {
-    let claims = json!({ "role": "admin", "tenant": "acme-01", "n": 7 });
+    let claims = json!({ "role": "admin", "tenant": "acme-1", "n": 7 });
     must(must(Login::new(format!("user{number:06}"))).claims(&claims))
 }
 
@@ -71,7 +71,7 @@ async fn tower_store(url: &str) -> (Arc<TowerStore<Pool>>, Vec<Id>) {
             id: Id::default(),
             data: HashMap::from([
                 ("role".to_owned(), json!("admin")),
-                ("tenant".to_owned(), json!("acme-01")),
+                ("tenant".to_owned(), json!("acme-1")),
                 ("n".to_owned(), json!(7)),
             ]),
             expiry_date: tower_sessions::cookie::time::OffsetDateTime::now_utc()

@@ -35,7 +35,7 @@ fn auth() -> Auth {
 
 /// The session token of a login with a 10-byte subject and 40 bytes of claims.
 fn login(auth: &Auth, number: usize) -> String {
-    let claims = json!({ "role": "admin", "tenant": "acme-01", "n": 7 });
+    let claims = json!({ "role": "admin", "tenant": "acme-1", "n": 7 });
     debug_assert_eq!(claims.to_string().len(), 40);
     let login = must(must(Login::new(format!("user{number:06}"))).claims(&claims)).device(Device::unknown());
     must(ready(auth.login(login))).credential().to_owned()
@@ -51,7 +51,7 @@ fn tower_record(store: &TowerStore) -> Id {
         id: Id::default(),
         data: HashMap::from([
             ("role".to_owned(), json!("admin")),
-            ("tenant".to_owned(), json!("acme-01")),
+            ("tenant".to_owned(), json!("acme-1")),
             ("n".to_owned(), json!(7)),
         ]),
         expiry_date: tower_sessions::cookie::time::OffsetDateTime::now_utc() + Duration::from_secs(86_400),

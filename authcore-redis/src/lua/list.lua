@@ -6,8 +6,7 @@ local known = {}
 for position = 2, #KEYS do
   known[KEYS[position]] = true
 end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = tonumber(redis.call('TIME')[1])
 local answer = {1}
 for position = 1, #listed, 2 do
   local key = ARGV[1] .. listed[position]

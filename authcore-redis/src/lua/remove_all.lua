@@ -6,8 +6,7 @@ local known = {}
 for position = 2, #KEYS do
   known[KEYS[position]] = true
 end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = tonumber(redis.call('TIME')[1])
 local taken, answer = {}, {1}
 for position = 1, #listed, 2 do
   local key = ARGV[1] .. listed[position]
@@ -28,7 +27,7 @@ local kept = ARGV[3] ~= '' and redis.call('ZSCORE', KEYS[1], ARGV[3])
 redis.call('DEL', KEYS[1])
 if kept then
   redis.call('ZADD', KEYS[1], kept, ARGV[3])
-  redis.call('PEXPIREAT', KEYS[1], kept)
+  redis.call('EXPIREAT', KEYS[1], kept)
 end
 for _, key in ipairs(taken) do
   redis.call('DEL', key)

@@ -15,7 +15,8 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ends = string.format('%.0f', now + ARGV[2])
 -- First of all writes, since it is the first one that a full memory refuses.
 redis.call('SET', KEYS[1], ARGV[3], 'PXAT', ends)
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('(%.0f', now))
-redis.call('ZADD', KEYS[2], ends, ARGV[1])
-redis.call('PEXPIREAT', KEYS[2], redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2])
+-- The index counts in whole seconds, rounded up, which takes less room.
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('(%.0f', math.floor(now / 1000)))
+redis.call('ZADD', KEYS[2], string.format('%.0f', math.ceil(ends / 1000)), ARGV[1])
+redis.call('EXPIREAT', KEYS[2], redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2])
 return 1

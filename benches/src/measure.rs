@@ -17,8 +17,6 @@ pub struct Side {
     pub name: &'static str,
     /// The work, in a loop of its own so that a call costs nothing in each turn.
     pub run: Box<dyn FnMut(u64)>,
-    /// The median of single calls, in nanoseconds, for work that waits for somebody else.
-    pub p50: Option<Box<dyn FnMut() -> f64>>,
     /// The same work by many tasks on two threads; gives calls a second.
     pub throughput: Option<Box<dyn FnMut() -> f64>>,
 }
@@ -31,7 +29,7 @@ impl Side {
                 work();
             }
         };
-        Self { name, run: Box::new(run), p50: None, throughput: None }
+        Self { name, run: Box::new(run), throughput: None }
     }
 
     /// Adds how its throughput is measured.
@@ -49,7 +47,6 @@ impl fmt::Debug for Side {
 }
 
 /// One path of ours, the floor below it, and the peers' same path.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Row {
     /// The name in the report.
@@ -64,6 +61,9 @@ pub struct Row {
     pub bytes: Option<f64>,
     /// How many tasks its throughput is of.
     pub tasks: usize,
+    /// The medians of single calls, in nanoseconds, of all sides in turn: for work that waits for somebody else, which a
+    /// machine does now faster and now slower.
+    pub p50s: Option<Box<dyn FnMut() -> Vec<f64>>>,
 }
 
 /// What was measured of one side.
@@ -98,10 +98,16 @@ pub struct Measured {
     pub tasks: usize,
 }
 
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Row({})", self.name)
+    }
+}
+
 impl Row {
     /// A row without floor and peers.
     pub const fn new(name: &'static str, ours: Side) -> Self {
-        Self { name, ours, floor: None, peers: Vec::new(), bytes: None, tasks: 16 }
+        Self { name, ours, floor: None, peers: Vec::new(), bytes: None, tasks: 16, p50s: None }
     }
 
     /// Adds the floor.
@@ -129,12 +135,13 @@ impl Row {
         let mut times = vec![Vec::new(); turns.len()];
         let mut rates = vec![Vec::new(); turns.len()];
         for round in 0..ROUNDS {
+            let p50s = self.p50s.as_mut().map(|p50s| p50s());
             for (index, side) in self.sides().enumerate() {
-                times[index].push(match &mut side.p50 {
-                    Some(p50) => p50(),
+                times[index].push(match &p50s {
+                    Some(p50s) => p50s[index],
                     None => time(side, turns[index]).as_nanos() as f64 / turns[index] as f64,
                 });
-                if let Some(throughput) = side.throughput.as_mut().filter(|_| round % 3 == 0) {
+                if let Some(throughput) = side.throughput.as_mut().filter(|_| round % 2 == 0) {
                     rates[index].push(throughput());
                 }
             }

@@ -4,6 +4,7 @@
 //! tower-sessions' store has a pool of four connections of fred, which its documentation begins with.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +14,14 @@ use authcore_tests::redis::{Cluster, PACKAGE, Server, is_installed};
 use futures_util::future::try_join_all;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::runtime::Runtime;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::{Session, SessionStore as _};
 use tower_sessions_redis_store::RedisStore as TowerStore;
 use tower_sessions_redis_store::fred::prelude::{ClientLike as _, Config, Pool};
 
-use crate::measure::{Row, Side};
-use crate::remote::{TASKS, runtime, side};
+use crate::measure::Row;
+use crate::remote::{TASKS, in_turn, runtime, side, single};
 use crate::tokens::must;
 
 /// Among how many sessions the memory of one is measured.
@@ -93,10 +95,14 @@ fn keys(credentials: &[String], auth: &Auth, runtime: &tokio::runtime::Runtime) 
     credentials.iter().map(key).collect()
 }
 
-fn sides<C>(urls: &str, tower_url: &str, connect: C, memory: impl Fn() -> u64) -> (Side, Side, Side, f64)
-where
-    C: AsyncFnOnce() -> Link,
-{
+/// The row of a set-up, whose servers run for as long as it is measured.
+fn row(
+    name: &'static str,
+    [urls, tower_url]: [&str; 2],
+    connect: impl AsyncFnOnce() -> Link,
+    memory: impl Fn() -> u64,
+    servers: impl Send + Sync + 'static,
+) -> Row {
     let runtime = runtime();
     let auth = runtime.block_on(async {
         let store = must(RedisStore::connect(urls).await);
@@ -109,23 +115,50 @@ where
     let bytes = (memory() - before) as f64 / CROWD as f64;
 
     let keys = keys(&credentials, &auth, &runtime);
-    let ours = side("authcore", &runtime, move |task| {
+    let servers = Arc::new(servers);
+    let ours = move |task: usize| {
+        let _ = &servers;
         let (auth, credentials) = (auth.clone(), Arc::clone(&credentials));
         async move { verify(&auth, &credentials[task]).await }
-    });
-    let floor = match runtime.block_on(connect()) {
-        Link::Node(node) => side("GET", &runtime, move |task| {
-            let (node, keys) = (node.clone(), Arc::clone(&keys));
-            async move { get(node, &keys[task]).await }
-        }),
-        Link::Cluster(cluster) => side("GET", &runtime, move |task| {
-            let (cluster, keys) = (cluster.clone(), Arc::clone(&keys));
-            async move { get(cluster, &keys[task]).await }
-        }),
     };
     let (store, ids) = runtime.block_on(tower_store(tower_url));
-    let tower = side("tower-sessions", &runtime, move |task| tower_verify(Arc::clone(&store), ids[task]));
-    (ours, floor, tower, bytes)
+    let tower = move |task: usize| tower_verify(Arc::clone(&store), ids[task]);
+    let mut row = match runtime.block_on(connect()) {
+        Link::Node(node) => measured(name, &runtime, ours, getter(node, keys), tower),
+        Link::Cluster(cluster) => measured(name, &runtime, ours, getter(cluster, keys), tower),
+    };
+    (row.bytes, row.tasks) = (Some(bytes), TASKS);
+    row
+}
+
+fn getter(
+    connection: impl redis::aio::ConnectionLike + Clone + Send + Sync + 'static,
+    keys: Arc<[String]>,
+) -> impl Fn(usize) -> Pin<Box<dyn Future<Output = ()> + Send>> + Clone + Send + Sync + 'static {
+    move |task| {
+        let (connection, keys) = (connection.clone(), Arc::clone(&keys));
+        Box::pin(async move { get(connection, &keys[task]).await })
+    }
+}
+
+fn measured<A, B, C>(
+    name: &'static str,
+    runtime: &Arc<Runtime>,
+    ours: impl Fn(usize) -> A + Clone + Send + Sync + 'static,
+    floor: impl Fn(usize) -> B + Clone + Send + Sync + 'static,
+    tower: impl Fn(usize) -> C + Clone + Send + Sync + 'static,
+) -> Row
+where
+    A: Future<Output = ()> + Send + 'static,
+    B: Future<Output = ()> + Send + 'static,
+    C: Future<Output = ()> + Send + 'static,
+{
+    let calls = vec![single(ours.clone()), single(floor.clone()), single(tower.clone())];
+    let mut row = Row::new(name, side("authcore", runtime, ours))
+        .floor(side("GET", runtime, floor))
+        .peer(side("tower-sessions", runtime, tower));
+    row.p50s = Some(in_turn(runtime, calls));
+    row
 }
 
 enum Link {
@@ -133,33 +166,16 @@ enum Link {
     Cluster(redis::cluster_async::ClusterConnection),
 }
 
-/// Keeps the servers for as long as the row is measured.
-fn row(
-    name: &'static str,
-    (mut ours, floor, tower, bytes): (Side, Side, Side, f64),
-    servers: impl Send + 'static,
-) -> Row {
-    let mut run = ours.run;
-    ours.run = Box::new(move |turns| {
-        let _ = &servers;
-        run(turns);
-    });
-    let mut row = Row::new(name, ours).floor(floor).peer(tower);
-    (row.bytes, row.tasks) = (Some(bytes), TASKS);
-    row
-}
-
 fn node_row() -> Row {
     // As most caches run: what is written down is another measurement.
-    let server = Server::start(&["--appendonly", "no"]);
+    let server = Arc::new(Server::start(&["--appendonly", "no"]));
     let url = server.url();
     let connect = async || Link::Node(must(must(redis::Client::open(&*url)).get_connection_manager().await));
-    let sides = sides(&url, &url, connect, || server.info("used_memory"));
-    row("session.redis", sides, server)
+    row("session.redis", [&url, &url], connect, || server.info("used_memory"), Arc::clone(&server))
 }
 
 fn cluster_row() -> Row {
-    let cluster = Cluster::start(0);
+    let cluster = Arc::new(Cluster::start(0));
     let nodes: Vec<_> = cluster.nodes().iter().map(Server::url).collect();
     let tower_url = nodes[0].replace("redis://", "redis-cluster://");
     let connect = async || {
@@ -167,8 +183,8 @@ fn cluster_row() -> Row {
         Link::Cluster(must(client.get_async_connection().await))
     };
     let memory = || cluster.nodes().iter().map(|node| node.info("used_memory")).sum();
-    let sides = sides(&cluster.urls(), &tower_url, connect, memory);
-    row("session.redis_cluster", sides, cluster)
+    let urls = [&*cluster.urls(), &*tower_url];
+    row("session.redis_cluster", urls, connect, memory, Arc::clone(&cluster))
 }
 
 /// How a row is made, or what is missing for it.

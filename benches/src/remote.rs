@@ -1,5 +1,6 @@
 //! Sides that ask a server: one call after the other, and many at once.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,6 +21,36 @@ pub(crate) fn runtime() -> Arc<Runtime> {
     Arc::new(must(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()))
 }
 
+type Call = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// One call of a side, boxed for all sides alike.
+pub(crate) fn single<F>(call: impl Fn(usize) -> F + Send + Sync + 'static) -> Call
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    Box::new(move || Box::pin(call(0)))
+}
+
+/// Measures calls of all sides in turn, one after the other, on a thread of the runtime as a handler is.
+pub(crate) fn in_turn(runtime: &Arc<Runtime>, calls: Vec<Call>) -> Box<dyn FnMut() -> Vec<f64>> {
+    let (here, calls) = (Arc::clone(runtime), Arc::new(calls));
+    Box::new(move || {
+        let calls = Arc::clone(&calls);
+        must(here.block_on(here.spawn(async move {
+            let mut times = vec![Vec::with_capacity(CALLS); calls.len()];
+            for _ in 0..CALLS {
+                for (call, times) in calls.iter().zip(&mut times) {
+                    let start = Instant::now();
+                    call().await;
+                    times.push(start.elapsed().as_nanos() as f64);
+                }
+            }
+            times.iter_mut().for_each(|times| times.sort_by(f64::total_cmp));
+            times.iter().map(|times| times[CALLS / 2]).collect()
+        })))
+    })
+}
+
 /// A side whose call is `call(task)`.
 pub(crate) fn side<C, F>(name: &'static str, runtime: &Arc<Runtime>, call: C) -> Side
 where
@@ -38,22 +69,6 @@ where
             }
         })));
     });
-    let (here, single) = on(runtime);
-    side.p50 = Some(Box::new(move || {
-        let single = single.clone();
-        // On a thread of the runtime, as a handler is.
-        let mut times = must(here.block_on(here.spawn(async move {
-            let mut times = Vec::with_capacity(CALLS);
-            for _ in 0..CALLS {
-                let start = Instant::now();
-                single(0).await;
-                times.push(start.elapsed().as_nanos() as f64);
-            }
-            times
-        })));
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    }));
     let (here, many) = on(runtime);
     side.throughput = Some(Box::new(move || {
         let start = Instant::now();

@@ -3,6 +3,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`strategies`] | the construction of `Auth`: the only place where the three servers differ |
+//! | [`stores`] | where sessions live: in memory, or in the server that `--store` names |
 //! | [`app`] | the routes and their handlers, the same for all strategies |
 //! | [`credentials`] | how credentials travel: in a cookie, or as a bearer token |
 //! | [`accounts`] | the people who may log in |
@@ -11,6 +12,7 @@
 //! | [`clock`] | a clock that can be moved on, for the tour |
 
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "that is how a test fails"))]
 
 pub mod accounts;
 pub mod answer;
@@ -18,4 +20,5 @@ pub mod app;
 pub mod clock;
 pub mod credentials;
 pub mod server;
+pub mod stores;
 pub mod strategies;

@@ -5,24 +5,31 @@ use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use authcore::Auth;
 use authcore::password::{PasswordHasher, PasswordLogin};
+use authcore::{Auth, SessionStore, SystemClock};
 use tokio::net::TcpListener;
 
 use crate::accounts::{DEMO_EMAIL, DEMO_PASSWORD, DemoAccounts};
 use crate::app::{App, Log, router};
 use crate::credentials::{SessionCookie, Transport};
+use crate::stores::{STORES, StoreChoice};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
 const INSECURE_COOKIE: &str = "--insecure-loopback-cookie";
 
-/// Runs one of the example servers until Ctrl-C; `build` makes its [`Auth`].
-pub async fn main(
-    name: &str,
-    transport: Transport,
-    build: impl FnOnce() -> Result<Auth, Failure>,
-) -> ExitCode {
+/// How a server makes its [`Auth`].
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::exhaustive_enums, reason = "there is either a store or none")]
+pub enum Build {
+    /// Without a store.
+    Alone(fn() -> Result<Auth, Failure>),
+    /// On the store that the command line names.
+    OnStore(fn(Arc<dyn SessionStore>) -> Result<Auth, Failure>),
+}
+
+/// Runs one of the example servers until Ctrl-C.
+pub async fn main(name: &str, transport: Transport, build: Build) -> ExitCode {
     match run(name, transport, build).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -32,18 +39,20 @@ pub async fn main(
     }
 }
 
-async fn run(
-    name: &str,
-    transport: Transport,
-    build: impl FnOnce() -> Result<Auth, Failure>,
-) -> Result<(), Failure> {
-    let Some(options) = Options::parse(std::env::args().skip(1), transport)? else {
-        println!("{}", help(name));
+async fn run(name: &str, transport: Transport, build: Build) -> Result<(), Failure> {
+    let Some(options) = Options::parse(std::env::args().skip(1), transport, build)? else {
+        println!("{}", help(name, build));
         return Ok(());
     };
     let listener = listen(options.port).await?;
     let log: Log = Arc::new(|line| eprintln!("log: {line}"));
-    let app = app(build()?, options.transport, log, &listener).await?;
+    let auth = match build {
+        Build::Alone(build) => build()?,
+        Build::OnStore(build) => {
+            build(options.store.open(&format!("authcore-example-{name}"), SystemClock).await?)?
+        }
+    };
+    let app = app(auth, options.transport, log, &listener).await?;
     println!("{name}: listening on {}, until Ctrl-C\n\n{}", app.url, try_it(&app));
     let interrupted = async {
         // Without a handler for it, Ctrl-C ends the process at once, which is fine too.
@@ -119,19 +128,24 @@ pub fn try_it(app: &App) -> String {
     )
 }
 
-fn help(name: &str) -> String {
-    let cookie = if name == "sessions" {
-        format!(
-            "\n  {INSECURE_COOKIE}  a cookie without Secure, for browsers that want HTTPS for it (Safari)"
-        )
+fn help(name: &str, build: Build) -> String {
+    let mut options = String::from(
+        "\n  --port <number>             the port on 127.0.0.1, 3000 unless AUTHCORE_PORT says otherwise; 0 takes a free one",
+    );
+    let store = if let Build::OnStore(_) = build {
+        options += &format!("\n  --store <store>             {STORES}");
+        "on the embedded store or another one"
     } else {
-        String::new()
+        "without a store"
     };
-    let store = if name == "tokens" { "without a store" } else { "on the embedded store" };
+    if name == "sessions" {
+        options += &format!(
+            "\n  {INSECURE_COOKIE}  a cookie without Secure, for browsers that want HTTPS for it (Safari)"
+        );
+    }
     format!(
         "An example server of authcore: the {name} strategy, {store}.\n\n\
-         Usage: cargo run -p authcore-examples --bin {name} -- [options]\n\n  \
-         --port <number>             the port on 127.0.0.1, 3000 unless AUTHCORE_PORT says otherwise; 0 takes a free one{cookie}\n  \
+         Usage: cargo run -p authcore-examples --bin {name} -- [options]\n{options}\n  \
          --help                      this text"
     )
 }
@@ -140,6 +154,7 @@ fn help(name: &str) -> String {
 struct Options {
     port: u16,
     transport: Transport,
+    store: StoreChoice,
 }
 
 impl Options {
@@ -147,24 +162,30 @@ impl Options {
     fn parse(
         mut arguments: impl Iterator<Item = String>,
         mut transport: Transport,
+        build: Build,
     ) -> Result<Option<Self>, String> {
-        let mut port = None;
+        let (mut port, mut store) = (None, StoreChoice::default());
         while let Some(argument) = arguments.next() {
-            match (argument.as_str(), &transport) {
-                ("--help" | "-h", _) => return Ok(None),
-                ("--port", _) => {
+            match (argument.as_str(), &transport, build) {
+                ("--help" | "-h", ..) => return Ok(None),
+                ("--port", ..) => {
                     port = Some(parse_port("--port", &arguments.next().unwrap_or_default())?);
                 }
-                (INSECURE_COOKIE, Transport::Cookie(_)) => {
+                ("--store", _, Build::OnStore(_)) => {
+                    store = StoreChoice::parse(&arguments.next().unwrap_or_default())?;
+                }
+                (INSECURE_COOKIE, Transport::Cookie(_), _) => {
                     transport = Transport::Cookie(SessionCookie::insecure_for_loopback());
                 }
-                (other, Transport::Cookie(_)) => {
+                (other, ..) => {
+                    let store = if let Build::OnStore(_) = build { ", --store" } else { "" };
+                    let cookie = match transport {
+                        Transport::Cookie(_) => format!(", {INSECURE_COOKIE}"),
+                        Transport::Bearer { .. } => String::new(),
+                    };
                     return Err(format!(
-                        "unknown argument {other}; there are --port, {INSECURE_COOKIE} and --help"
+                        "unknown argument {other}; there are --port{store}{cookie} and --help"
                     ));
-                }
-                (other, Transport::Bearer { .. }) => {
-                    return Err(format!("unknown argument {other}; there are --port and --help"));
                 }
             }
         }
@@ -173,7 +194,7 @@ impl Options {
             (None, Ok(text)) => parse_port("AUTHCORE_PORT", &text)?,
             (None, Err(_)) => 3000,
         };
-        Ok(Some(Self { port, transport }))
+        Ok(Some(Self { port, transport, store }))
     }
 }
 

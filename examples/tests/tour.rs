@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use authcore_tests::redis::Server;
+
 #[test]
 fn the_tour_ends_well_and_shows_what_it_promises() {
     let output = Command::new(env!("CARGO_BIN_EXE_tour")).output().unwrap();
@@ -26,6 +28,32 @@ fn the_tour_ends_well_and_shows_what_it_promises() {
     }
     assert!(!text.contains('\u{1b}'), "colours without a terminal");
     assert!(!text.contains('✗'), "{text}");
+}
+
+/// The handlers and the steps are the same on another store.
+#[test]
+fn the_tour_ends_well_on_redis_too() {
+    let server = Server::start(&[]);
+    let output = Command::new(env!("CARGO_BIN_EXE_tour")).args(["--store", &server.url()]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("steps, all as expected"), "{text}");
+    assert!(server.info("total_writes_processed") > 0);
+    assert!(server.info("total_net_input_bytes") > 10_000, "the sessions were elsewhere");
+}
+
+#[test]
+fn a_store_that_cannot_be_used_is_named() {
+    for (store, expected) in
+        [("redis://127.0.0.1:1", "could not be reached"), ("ftp://x", "redis://"), ("", "redis://")]
+    {
+        let output = Command::new(env!("CARGO_BIN_EXE_tour")).args(["--store", store]).output().unwrap();
+        assert!(!output.status.success());
+        let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+        assert!(text.contains(expected), "{store}: {text}");
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_tokens")).args(["--store", "memory"]).output().unwrap();
+    assert!(!output.status.success(), "tokens have no store");
 }
 
 #[test]

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use authcore::MemoryStore;
 use authcore_examples::credentials::Transport;
-use authcore_examples::{server, strategies};
+use authcore_examples::server::{self, Build};
+use authcore_examples::strategies;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let transport = Transport::Bearer { refreshable: true };
-    server::main("hybrid", transport, || strategies::hybrid(MemoryStore::new())).await
+    server::main("hybrid", transport, Build::OnStore(|store| strategies::hybrid(store))).await
 }

@@ -2,14 +2,12 @@
 
 use std::process::ExitCode;
 
-use authcore::MemoryStore;
 use authcore_examples::credentials::{SessionCookie, Transport};
-use authcore_examples::{server, strategies};
+use authcore_examples::server::{self, Build};
+use authcore_examples::strategies;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    server::main("sessions", Transport::Cookie(SessionCookie::default()), || {
-        strategies::sessions(MemoryStore::new())
-    })
-    .await
+    let transport = Transport::Cookie(SessionCookie::default());
+    server::main("sessions", transport, Build::OnStore(|store| strategies::sessions(store))).await
 }

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use authcore_examples::credentials::Transport;
-use authcore_examples::{server, strategies};
+use authcore_examples::server::{self, Build};
+use authcore_examples::strategies;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    server::main("tokens", Transport::Bearer { refreshable: false }, strategies::tokens).await
+    server::main("tokens", Transport::Bearer { refreshable: false }, Build::Alone(strategies::tokens)).await
 }

@@ -4,11 +4,12 @@ use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use authcore::{Auth, Clock as _};
+use authcore::{Auth, Clock as _, SessionStore};
 use authcore_examples::app::{Log, router};
 use authcore_examples::clock::ShiftedClock;
 use authcore_examples::credentials::Transport;
 use authcore_examples::server;
+use authcore_examples::stores::StoreChoice;
 use reqwest::StatusCode;
 use reqwest::header::SET_COOKIE;
 use serde_json::Value;
@@ -25,12 +26,21 @@ pub(crate) struct Guide {
     clock: ShiftedClock,
     /// What the servers have logged since the last step.
     log: Arc<Mutex<Vec<String>>>,
+    stores: StoreChoice,
     steps: usize,
 }
 
 impl Guide {
-    pub(crate) fn new() -> Self {
-        Self { screen: Screen::new(), clock: ShiftedClock::default(), log: Arc::default(), steps: 0 }
+    pub(crate) fn new(stores: StoreChoice) -> Self {
+        let (screen, clock) = (Screen::new(), ShiftedClock::default());
+        Self { screen, clock, log: Arc::default(), stores, steps: 0 }
+    }
+
+    /// An empty store for a chapter.
+    pub(crate) async fn store(&self, chapter: &str) -> Result<Arc<dyn SessionStore>, Failure> {
+        let now = self.clock.now().as_millis();
+        let namespace = format!("authcore-tour-{}-{now}-{chapter}", std::process::id());
+        self.stores.open(&namespace, self.clock.clone()).await
     }
 
     pub(crate) fn welcome(&self) {
@@ -161,7 +171,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_unexpected_answer_says_which_step_expected_what() {
-        let mut guide = Guide::new();
+        let mut guide = Guide::new(StoreChoice::Memory);
         let auth = strategies::tokens().unwrap();
         let url = guide.chapter("test", "", auth, Transport::Bearer { refreshable: false }).await.unwrap();
         let client = Client::new("laptop", &url).unwrap();

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use authcore::MemoryStore;
 use authcore_examples::credentials::Transport;
 use authcore_examples::strategies;
 
@@ -15,7 +14,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn tour(guide: &mut Guide) -> Result<(), Failure> {
     let clock = guide.clock();
-    let store = MemoryStore::with_clock(clock.clone());
+    let store = guide.store("hybrid").await?;
     let auth = strategies::hybrid(store)?.with_clock(clock);
     let text = "A signed access token for 15 minutes, verified without a store, and a refresh token whose session\n\
         is in a store. A refresh replaces the refresh token, so that a stolen one is noticed; only one that is\n\

@@ -12,30 +12,42 @@ mod tokens;
 
 use std::process::ExitCode;
 
+use authcore_examples::stores::{STORES, StoreChoice};
+
 use crate::guide::{Failure, Guide};
 
 const HELP: &str = "A tour through authcore's three strategies: starts the example servers, drives them over HTTP,\n\
-    and shows every request and answer. It needs no server, no database and no network.\n\n\
-    Usage: cargo run -p authcore-examples --bin tour\n\n  \
-    --help    this text\n\n\
-    Colours are for terminals; set NO_COLOR to have none.";
+    and shows every request and answer. Without options it needs no server, no database and no network.\n\n\
+    Usage: cargo run -p authcore-examples --bin tour -- [options]\n\n  \
+    --store <store>    where the sessions of the first and the third chapter live:\n                     ";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
-        None => {}
-        Some("--help" | "-h") => {
-            println!("{HELP}");
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let stores = match arguments[..] {
+        [] => Ok(StoreChoice::Memory),
+        ["--help" | "-h"] => {
+            println!(
+                "{HELP}{STORES}\n  --help             this text\n\nColours are for terminals; set NO_COLOR to have none."
+            );
             return ExitCode::SUCCESS;
         }
-        Some(other) => {
-            eprintln!("tour: unknown argument {other}; there is only --help");
-            return ExitCode::FAILURE;
+        ["--store", store] => StoreChoice::parse(store),
+        ["--store"] => Err(format!("--store wants {STORES}")),
+        [other, ..] => Err(format!("unknown argument {other}; there are --store and --help")),
+    };
+    match stores {
+        Ok(stores) => {
+            let mut guide = Guide::new(stores);
+            let outcome = tour(&mut guide).await;
+            conclude(&guide, outcome)
+        }
+        Err(error) => {
+            eprintln!("tour: {error}");
+            ExitCode::FAILURE
         }
     }
-    let mut guide = Guide::new();
-    let outcome = tour(&mut guide).await;
-    conclude(&guide, outcome)
 }
 
 /// Says how the tour ended, to the reader and to whoever started the process.
@@ -69,7 +81,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_exit_status_is_1_as_soon_as_a_step_fails() {
-        let mut guide = Guide::new();
+        let mut guide = Guide::new(StoreChoice::Memory);
         assert_eq!(conclude(&guide, Ok(())), ExitCode::SUCCESS);
         let transport = Transport::Bearer { refreshable: false };
         let url = guide.chapter("test", "", strategies::tokens().unwrap(), transport).await.unwrap();

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use authcore::MemoryStore;
 use authcore_examples::credentials::{SessionCookie, Transport};
 use authcore_examples::strategies;
 
@@ -14,7 +13,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(crate) async fn tour(guide: &mut Guide) -> Result<(), Failure> {
     let clock = guide.clock();
-    let store = MemoryStore::with_clock(clock.clone());
+    let store = guide.store("sessions").await?;
     let auth = strategies::sessions(store)?.with_clock(clock);
     let text = "An opaque random token in a cookie, and a session in a store that every request reads.\n\
         Revoked at once; one read of the store for each request.";

@@ -9,5 +9,5 @@ use authcore_examples::strategies;
 #[tokio::main]
 async fn main() -> ExitCode {
     let transport = Transport::Bearer { refreshable: true };
-    server::main("hybrid", transport, Build::OnStore(|store| strategies::hybrid(store))).await
+    server::main("hybrid", transport, Build::OnStore(strategies::hybrid)).await
 }

@@ -9,5 +9,5 @@ use authcore_examples::strategies;
 #[tokio::main]
 async fn main() -> ExitCode {
     let transport = Transport::Cookie(SessionCookie::default());
-    server::main("sessions", transport, Build::OnStore(|store| strategies::sessions(store))).await
+    server::main("sessions", transport, Build::OnStore(strategies::sessions)).await
 }

@@ -153,3 +153,43 @@ async fn a_connection_of_the_host_is_taken() {
     let store = RedisStoreBuilder::from(connection).connect().await.unwrap();
     assert!(store.list(&"user-42".parse().unwrap()).await.unwrap().is_empty());
 }
+
+/// What the documentation says that a user of the server needs is enough.
+#[tokio::test]
+async fn the_documented_commands_suffice() {
+    use authcore::{Auth, Login, ServerSessions, SessionPolicy};
+
+    let server = Server::start(&[]);
+    let commands = "get set getrange exists del zadd zrem zrange zcard zscore zremrangebyscore expireat eval evalsha time";
+    let commands: Vec<_> = commands.split(' ').map(|command| format!("+{command}")).collect();
+    let mut user = vec!["ACL", "SETUSER", "app", "on", ">secret", "~authcore:*", "-@all"];
+    user.extend(commands.iter().map(String::as_str));
+    server.ask(&user);
+    for info in [false, true] {
+        if info {
+            server.ask(&["ACL", "SETUSER", "app", "+info"]);
+        }
+        let url = format!("redis://app:secret@127.0.0.1:{}", server.port());
+        let store = RedisStore::connect(&url).await.unwrap();
+        let policy = SessionPolicy::new().max_sessions_per_subject(2);
+        let auth = Auth::sessions(ServerSessions::builder(store.clone()).policy(policy).build().unwrap());
+        let login = || async {
+            // Of sessions that began at the same moment, the limit may take the last one (rule A7).
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            auth.login(Login::new("user-42").unwrap()).await
+        };
+        let (_, two, three) = (login().await.unwrap(), login().await.unwrap(), login().await.unwrap());
+        let principal = auth.authenticate(three.credential()).await.unwrap();
+        assert_eq!(auth.sessions_of(&principal).await.unwrap().len(), 2);
+        let renewed = auth.renew(&principal).await.unwrap();
+        let principal = auth.authenticate(renewed.credential()).await.unwrap();
+        assert_eq!(auth.logout_others(&principal).await.unwrap().sessions.len(), 1);
+        assert!(auth.authenticate(two.credential()).await.is_err());
+        assert_eq!(auth.logout(renewed.credential()).await.unwrap().sessions.len(), 1);
+        assert!(auth.admin().revoke_all(&"user-42".parse().unwrap()).await.unwrap().sessions.is_empty());
+        // Another application's keys are none of its business.
+        let other = RedisStore::builder(&url).prefix("other:").connect().await.unwrap();
+        let error = other.list(&"user-42".parse().unwrap()).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
+    }
+}

@@ -11,7 +11,7 @@ local ends = string.format('%.0f', now + ARGV[3])
 -- First of all writes, since it is the first one that a full memory refuses.
 redis.call('SET', ARGV[1], ARGV[4], 'PXAT', ends)
 -- The index counts in whole seconds, rounded up, which takes less room.
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', math.floor(now / 1000)))
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', math.floor(now / 1000)))
 redis.call('ZADD', KEYS[1], string.format('%.0f', math.ceil(ends / 1000)), ARGV[2])
 redis.call('EXPIREAT', KEYS[1], redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2])
 return 1

@@ -16,7 +16,7 @@ local ends = string.format('%.0f', now + ARGV[2])
 -- First of all writes, since it is the first one that a full memory refuses.
 redis.call('SET', KEYS[1], ARGV[3], 'PXAT', ends)
 -- The index counts in whole seconds, rounded up, which takes less room.
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('(%.0f', math.floor(now / 1000)))
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', math.floor(now / 1000)))
 redis.call('ZADD', KEYS[2], string.format('%.0f', math.ceil(ends / 1000)), ARGV[1])
 redis.call('EXPIREAT', KEYS[2], redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2])
 return 1

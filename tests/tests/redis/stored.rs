@@ -86,7 +86,7 @@ async fn s6_the_server_drops_what_has_expired() {
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     assert_eq!(all_keys(&server).len(), 5, "nothing is dropped early");
     // An index counts in whole seconds, and so ends up to one later.
-    tokio::time::sleep(std::time::Duration::from_millis(2000)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
     assert_eq!(all_keys(&server).len(), 2, "the short sessions and the index of one are gone");
     let subject: Subject = "both".parse().unwrap();
     assert_eq!(store.list(&subject).await.unwrap().len(), 1);

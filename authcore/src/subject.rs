@@ -25,10 +25,12 @@ impl Subject {
     /// [`LoginError::Subject`] if `text` is empty, longer than [`Subject::MAX_LEN`] or contains NUL.
     pub fn new(text: impl Into<String>) -> Result<Self, LoginError> {
         let text = text.into();
-        if text.is_empty() || text.len() > Self::MAX_LEN || text.contains('\0') {
-            return Err(LoginError::Subject);
-        }
-        Ok(Self(text.into()))
+        if Self::is_one(&text) { Ok(Self(text.into())) } else { Err(LoginError::Subject) }
+    }
+
+    /// Whether `text` can be a subject.
+    pub(crate) fn is_one(text: &str) -> bool {
+        !text.is_empty() && text.len() <= Self::MAX_LEN && memchr::memchr(0, text.as_bytes()).is_none()
     }
 
     /// A subject from a text that was checked when it was written.

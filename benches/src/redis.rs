@@ -65,7 +65,7 @@ async fn tower_verify(store: Arc<TowerStore<Pool>>, id: Id) {
 
 async fn tower_store(url: &str) -> (Arc<TowerStore<Pool>>, Vec<Id>) {
     let pool = must(Pool::new(must(Config::from_url(url)), None, None, None, 4));
-    let _ = must(pool.init().await);
+    let _driver = must(pool.init().await);
     let store = TowerStore::new(pool);
     let mut ids = Vec::new();
     for _ in 0..TASKS {

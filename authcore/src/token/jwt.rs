@@ -14,9 +14,9 @@ use super::codec::{self, EncodedTag, Header, MAX_HEADER_LEN, MAX_PAYLOAD_LEN, Se
 use super::issue::Issuance;
 use super::keys::{Key, KeyRing, MacState};
 use super::validation::{Expiry, Policy};
-use super::{AccessToken, Grant, SessionClaims, TokenStrategy};
+use super::{AccessToken, Grant, TokenStrategy};
 use crate::principal::TokenFacts;
-use crate::{Error, Principal, Rejection, SessionId, Subject, Timestamp};
+use crate::{Error, Principal, Rejection, SessionId, Timestamp};
 
 /// JSON Web Tokens of type `at+jwt` (RFC 9068), signed with HMAC (RFC 7518).
 ///
@@ -87,7 +87,7 @@ impl Jwt {
     ///
     /// The reason why the token is refused.
     pub fn verify_claims<'b, T: Deserialize<'b>>(
-        &self,
+        &'b self,
         token: &str,
         now: Timestamp,
         buffer: &'b mut TokenBuffer,
@@ -96,16 +96,14 @@ impl Jwt {
         let payload = signed.decode(&mut buffer.0)?;
         let mut registered = Registered::new(signed.policy, signed.recognised);
         let claims = registered.read(payload, PhantomData::<T>)?;
-        let (issued_at, expires_at) =
-            signed.policy.check(&registered, now, self.0.leeway, Expiry::Checked)?;
-        let subject = registered.subject.ok_or(Rejection::InvalidClaim("sub"))?;
-        check_subject(&subject)?;
+        let checked = signed.policy.check(registered, now, self.0.leeway, Expiry::Checked)?;
         Ok(VerifiedClaims {
-            subject,
-            session_id: registered.session_id,
-            authenticated_at: registered.authenticated_at.unwrap_or(issued_at),
-            issued_at,
-            expires_at,
+            subject: checked.subject,
+            foreign_issuer: signed.policy.foreign_issuer().map(|issuer| &**issuer),
+            session_id: checked.session.map(|session| session.id),
+            authenticated_at: checked.authenticated_at,
+            issued_at: checked.issued_at,
+            expires_at: checked.expires_at,
             claims,
         })
     }
@@ -129,31 +127,20 @@ impl Jwt {
         let payload = signed.decode(buffer)?;
         let mut registered = Registered::new(signed.policy, signed.recognised);
         let claims = registered.read(payload, ClaimsText { capacity: payload.len() })?;
-        let (issued_at, expires_at) = signed.policy.check(&registered, now, self.0.leeway, expiry)?;
-        let subject = registered.subject.ok_or(Rejection::InvalidClaim("sub"))?;
-        check_subject(&subject)?;
-        let session = match (registered.session_id, registered.epoch) {
-            (Some(id), Some(epoch)) => Some(SessionClaims { id, epoch }),
-            (None, None) => None,
-            _ => return Err(Rejection::InvalidClaim("epoch")),
-        };
+        let checked = signed.policy.check(registered, now, self.0.leeway, expiry)?;
         let facts = TokenFacts::new(
             claims,
-            &subject,
-            registered.authenticated_at.unwrap_or(issued_at),
-            session,
-            signed.policy.foreign_issuer(),
+            &checked.subject,
+            checked.authenticated_at,
+            checked.session,
+            signed.policy.foreign_issuer().cloned(),
         );
-        Ok(Principal::from_facts(facts, expires_at))
+        Ok(Principal::from_facts(facts, checked.expires_at))
     }
 }
 
 /// Payloads up to this length are decoded on the stack.
 const SMALL_PAYLOAD_LEN: usize = 1024;
-
-fn check_subject(subject: &str) -> Result<(), Rejection> {
-    if Subject::is_one(subject) { Ok(()) } else { Err(Rejection::InvalidClaim("sub")) }
-}
 
 impl TokenStrategy for Jwt {
     fn issue(&self, grant: &Grant<'_>, now: Timestamp) -> Result<AccessToken, Error> {
@@ -313,6 +300,12 @@ impl fmt::Debug for TokenBuffer {
 pub struct VerifiedClaims<'b, T> {
     /// `sub`.
     pub subject: Cow<'b, str>,
+    /// The issuer that vouches for the subject, if it is not the application itself.
+    ///
+    /// # Security
+    ///
+    /// Subjects are unique within one issuer only: `user-42` of another issuer is somebody else.
+    pub foreign_issuer: Option<&'b str>,
     /// `sid`, if the token belongs to a session of ours.
     pub session_id: Option<SessionId>,
     /// `auth_time`, or `iat` if there is none.
@@ -329,6 +322,7 @@ impl<T> fmt::Debug for VerifiedClaims<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifiedClaims")
             .field("subject", &self.subject)
+            .field("foreign_issuer", &self.foreign_issuer)
             .field("session_id", &self.session_id)
             .field("expires_at", &self.expires_at)
             .finish_non_exhaustive()

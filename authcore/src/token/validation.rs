@@ -1,10 +1,12 @@
 //! What a token must say of itself beyond its signature.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::SessionClaims;
 use super::claims::Registered;
-use crate::{Rejection, Timestamp};
+use crate::{Rejection, Subject, Timestamp};
 
 /// The rules for the tokens of one issuer.
 #[derive(Debug, Clone)]
@@ -35,8 +37,8 @@ impl Policy {
     }
 
     /// The issuer, if it is not ourselves.
-    pub(super) fn foreign_issuer(&self) -> Option<Arc<str>> {
-        if self.foreign { self.issuer.clone() } else { None }
+    pub(super) fn foreign_issuer(&self) -> Option<&Arc<str>> {
+        self.issuer.as_ref().filter(|_| self.foreign)
     }
 
     pub(super) fn accepts_issuer(&self, issuer: &str) -> bool {
@@ -54,14 +56,14 @@ impl Policy {
         if self.any_type || typ.is_some_and(access_token) { Ok(()) } else { Err(Rejection::WrongType) }
     }
 
-    /// Everything that the payload must say (rules T6 and T7); gives `iat` and `exp`.
-    pub(super) fn check(
+    /// Everything that the payload must say (rules T6 and T7), whichever way it was read.
+    pub(super) fn check<'de>(
         &self,
-        claims: &Registered<'_, '_>,
+        claims: Registered<'de, '_>,
         now: Timestamp,
         leeway: Duration,
         expiry: Expiry,
-    ) -> Result<(Timestamp, Timestamp), Rejection> {
+    ) -> Result<Checked<'de>, Rejection> {
         if !claims.issuer_matches && self.issuer.is_some() {
             return Err(Rejection::WrongIssuer);
         }
@@ -80,6 +82,27 @@ impl Policy {
         if expires_at.since(issued_at) > self.max_lifetime {
             return Err(Rejection::LifetimeAboveCap);
         }
-        Ok((issued_at, expires_at))
+        let subject = claims.subject.ok_or(Rejection::InvalidClaim("sub"))?;
+        check_subject(&subject)?;
+        let session = match (claims.session_id, claims.epoch) {
+            (Some(id), Some(epoch)) => Some(SessionClaims { id, epoch }),
+            (None, None) => None,
+            _ => return Err(Rejection::InvalidClaim("epoch")),
+        };
+        let authenticated_at = claims.authenticated_at.unwrap_or(issued_at);
+        Ok(Checked { subject, session, authenticated_at, issued_at, expires_at })
     }
+}
+
+/// What a payload says that was found good.
+pub(super) struct Checked<'de> {
+    pub(super) subject: Cow<'de, str>,
+    pub(super) session: Option<SessionClaims>,
+    pub(super) authenticated_at: Timestamp,
+    pub(super) issued_at: Timestamp,
+    pub(super) expires_at: Timestamp,
+}
+
+fn check_subject(subject: &str) -> Result<(), Rejection> {
+    if Subject::is_one(subject) { Ok(()) } else { Err(Rejection::InvalidClaim("sub")) }
 }

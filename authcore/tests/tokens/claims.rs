@@ -79,6 +79,17 @@ fn t6_a_claim_of_the_wrong_type_is_an_error_and_never_absent() {
 }
 
 #[test]
+fn t14_sid_and_epoch_come_together_or_not_at_all() {
+    let sid = json!("AAAAAAAAAAAAAAAAAAAAAA");
+    let both = with(with(payload(), "sid", sid.clone()), "epoch", json!(1));
+    assert!(verify(&sign(&header(), &both)).is_ok());
+    for (name, value) in [("sid", sid), ("epoch", json!(1))] {
+        let token = sign(&header(), &with(payload(), name, value));
+        assert_eq!(verify(&token), Err(Rejection::InvalidClaim("epoch")), "{name} alone");
+    }
+}
+
+#[test]
 fn t6_numeric_dates_may_have_fractions_and_extremes_do_not_wrap() {
     let now = NOW.as_secs();
     let exp = |value: &str| {

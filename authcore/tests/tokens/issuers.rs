@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use authcore::{Jwt, KeyRing, Rejection, TokenStrategy as _, TrustedIssuer};
+use authcore::{Jwt, KeyRing, Rejection, TokenBuffer, TokenStrategy as _, TrustedIssuer};
 use serde_json::{Value, json};
 
 use super::{
@@ -110,4 +110,20 @@ fn t2_a_trusted_issuer_rotates_its_keys_too() {
     assert_eq!(by("k1", &SECRET), Err(Rejection::WrongIssuer));
     let twice = TrustedIssuer::new(partner, "us", key("k1", &OTHER_SECRET));
     assert!(builder().trusting(twice).build().unwrap_err().to_string().contains("same id"));
+}
+
+#[test]
+fn t6_a_foreign_issuer_is_told_by_both_ways_of_verifying() {
+    let partner = "https://partner.example.com";
+    let jwt =
+        builder().trusting(TrustedIssuer::new(partner, "us", key("p1", &OTHER_SECRET))).build().unwrap();
+    let mut buffer = TokenBuffer::new();
+    let theirs = with(with(payload(), "iss", json!(partner)), "aud", json!("us")).to_string();
+    let theirs = sign_text(&with(header(), "kid", json!("p1")).to_string(), &theirs, &OTHER_SECRET);
+    assert!(verify_at(&jwt, &theirs, NOW).is_ok());
+    let verified = jwt.verify_claims::<Value>(&theirs, NOW, &mut buffer).unwrap();
+    assert_eq!((&*verified.subject, verified.foreign_issuer), ("user-42", Some(partner)));
+    let ours = sign(&header(), &payload());
+    let verified = jwt.verify_claims::<Value>(&ours, NOW, &mut buffer).unwrap();
+    assert_eq!((&*verified.subject, verified.foreign_issuer), ("user-42", None), "another user-42");
 }

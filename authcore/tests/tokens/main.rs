@@ -72,13 +72,21 @@ fn without(mut object: Value, name: &str) -> Value {
     object
 }
 
-/// Both ways of verifying, which must agree.
+/// Both ways of verifying, which must agree in everything that both of them say.
 fn verify_at(jwt: &Jwt, token: &str, now: Timestamp) -> Result<String, Rejection> {
-    let principal = jwt.verify(token, now).map(|principal| principal.subject().to_string());
+    let principal = jwt.verify(token, now).map(|principal| {
+        let issuer = principal.foreign_issuer().map(str::to_owned);
+        let times = (principal.authenticated_at(), principal.expires_at());
+        (principal.subject().to_owned(), issuer, principal.session_id(), times)
+    });
     let mut buffer = TokenBuffer::new();
-    let borrowed = jwt.verify_claims::<serde::de::IgnoredAny>(token, now, &mut buffer);
-    assert_eq!(principal, borrowed.map(|verified| verified.subject.into_owned()), "{token}");
-    principal
+    let borrowed = jwt.verify_claims::<serde::de::IgnoredAny>(token, now, &mut buffer).map(|verified| {
+        let issuer = verified.foreign_issuer.map(str::to_owned);
+        let times = (verified.authenticated_at, verified.expires_at);
+        (verified.subject.into_owned(), issuer, verified.session_id, times)
+    });
+    assert_eq!(principal, borrowed, "{token}");
+    principal.map(|(subject, ..)| subject)
 }
 
 fn verify(token: &str) -> Result<String, Rejection> {

@@ -16,7 +16,7 @@ use crate::refresh::{RefreshSessions, Refreshed};
 use crate::session::Renewal;
 use crate::{
     Clock, ConfigError, Error, Issued, Login, OpenedSession, Principal, Refresh, ServerSessions, SessionId,
-    SessionRecord, SessionStrategy, SystemClock, Timestamp, TokenStrategy,
+    SessionRecord, SessionStrategy, SystemClock, TokenStrategy,
 };
 
 pub use admin::Admin;
@@ -316,10 +316,12 @@ impl Auth {
 
     /// The answer to a revocation of sessions of which nothing more is known. That none was there to be ended may
     /// mean that an earlier attempt ended them, so the time is the same.
-    fn revoked(&self, sessions: Vec<SessionId>, now: Timestamp) -> Revoked {
+    ///
+    /// To be called after the removal: until then, refreshes and renewals got through.
+    fn revoked(&self, sessions: Vec<SessionId>) -> Revoked {
         let effective = match &self.strategy {
             Strategy::Hybrid { tokens, .. } => {
-                Effective::At(now.plus(tokens.lifetime()).plus(tokens.leeway()))
+                Effective::At(self.clock.now().plus(tokens.lifetime()).plus(tokens.leeway()))
             }
             _ => Effective::Now,
         };

@@ -90,7 +90,8 @@ impl fmt::Debug for Timestamp {
 /// Tells the time.
 ///
 /// [`Auth`](crate::Auth) asks its clock once for each call, before anything else (rule R9), and everything that
-/// the call decides is decided at that moment.
+/// the call decides is decided at that moment. A revocation asks it once more when it is done, to say when it takes
+/// effect.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The current moment.
     fn now(&self) -> Timestamp;

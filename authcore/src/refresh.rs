@@ -162,14 +162,6 @@ impl Step {
 }
 
 impl RefreshSessions {
-    /// Until when an access token of this session may have been issued at the latest.
-    pub(crate) fn last_issue(&self, record: &SessionRecord, now: Timestamp) -> Timestamp {
-        match self.rotation {
-            Rotation::Window => record.last_seen_at().plus(self.grace).min(now),
-            Rotation::UntilSuccessorUsed | Rotation::Off => now,
-        }
-    }
-
     fn mint() -> Result<(SecretBytes<32>, SecretBytes<32>), Error> {
         Ok((SecretBytes::generate()?, SecretBytes::generate()?))
     }

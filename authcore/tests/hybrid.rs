@@ -3,16 +3,17 @@
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use authcore::{
-    Algorithm, Auth, Claims, Effective, Error, ErrorKind, IncidentKind, Issued, Jwt, Key, KeyRing, Login,
-    ManualClock, MemoryStore, Refresh, RefreshBuilder, RefreshDecision, RefreshHook, Rejection,
-    ServerSessions, SessionPolicy, SessionRecord, SessionStore, StoreError, Timestamp,
+    Algorithm, Auth, Claims, Clock as _, Effective, Error, ErrorKind, IncidentKind, Issued, Jwt, Key,
+    KeyRing, Login, ManualClock, MemoryStore, Refresh, RefreshBuilder, RefreshDecision, RefreshHook,
+    Rejection, ServerSessions, SessionPolicy, SessionRecord, SessionStore, StoreError, Timestamp,
 };
+use authcore_testkit::{Call, FaultyStore};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -27,20 +28,27 @@ fn jwt() -> Jwt {
     Jwt::builder(keys).issuer("https://auth.example.com").audience("api").build().unwrap()
 }
 
-struct World {
+struct World<S = MemoryStore> {
     auth: Auth,
     clock: ManualClock,
-    store: MemoryStore,
+    store: S,
 }
 
 fn world(options: impl FnOnce(RefreshBuilder) -> RefreshBuilder) -> World {
-    let (clock, store) = (ManualClock::new(NOW), MemoryStore::new());
+    world_over(MemoryStore::new(), options)
+}
+
+fn world_over<S: SessionStore + Clone>(
+    store: S,
+    options: impl FnOnce(RefreshBuilder) -> RefreshBuilder,
+) -> World<S> {
+    let clock = ManualClock::new(NOW);
     let refresh = options(Refresh::builder(store.clone())).build().unwrap();
     let auth = Auth::hybrid(jwt(), refresh).unwrap().with_clock(clock.clone());
     World { auth, clock, store }
 }
 
-impl World {
+impl<S> World<S> {
     async fn login(&self) -> Issued {
         let login = Login::new("user-42").unwrap().claims(&json!({ "role": "admin" })).unwrap();
         self.auth.login(login).await.unwrap()
@@ -61,7 +69,7 @@ fn refused(outcome: Result<Issued, Error>) -> Rejection {
 /// What the hook says next, and how often it was asked.
 #[derive(Debug, Clone, Default)]
 struct Host {
-    says: Arc<std::sync::Mutex<Option<Result<RefreshDecision, &'static str>>>>,
+    says: Arc<Mutex<Option<Result<RefreshDecision, &'static str>>>>,
     asked: Arc<AtomicU32>,
 }
 
@@ -215,8 +223,8 @@ async fn logout_says_until_when_the_access_token_verifies() {
     let issued = world.login().await;
     world.clock.advance(5 * MINUTE);
     let revoked = world.auth.logout(issued.credential()).await.unwrap();
-    // An access token may have been re-issued until the end of the grace window, and none later.
-    let end = NOW.plus(Duration::from_secs(30)).plus(LIFETIME).plus(LEEWAY);
+    // Whatever was issued until the session was gone has expired by then.
+    let end = NOW.plus(5 * MINUTE).plus(LIFETIME).plus(LEEWAY);
     assert_eq!(revoked.effective, Effective::At(end));
     let last_moment = Timestamp::from_millis(issued.expires_at().plus(LEEWAY).as_millis() - 1);
     world.clock.set(last_moment);
@@ -228,7 +236,72 @@ async fn logout_says_until_when_the_access_token_verifies() {
     let issued = world.login().await;
     world.clock.advance(60 * MINUTE);
     let late = world.auth.logout(issued.refresh_token().unwrap()).await.unwrap();
+    assert_eq!(late.effective, Effective::At(world.clock.now().plus(LIFETIME).plus(LEEWAY)));
+
+    let issued = world.login().await;
+    let end = issued.refresh_expires_at().unwrap();
+    world.clock.set(end.minus(MINUTE));
+    let late = world.auth.logout(issued.refresh_token().unwrap()).await.unwrap();
+    assert_eq!(late.effective, Effective::At(end.plus(LEEWAY)), "no token outlives its session (R9)");
+
+    let issued = world.login().await;
+    world.clock.set(issued.refresh_expires_at().unwrap().plus(LEEWAY));
+    let late = world.auth.logout(issued.refresh_token().unwrap()).await.unwrap();
     assert_eq!(late.effective, Effective::Now, "its access tokens have all expired");
+}
+
+/// Whatever issues an access token just before the session is gone, logout says how long that token verifies.
+#[tokio::test]
+async fn logout_counts_what_was_issued_while_it_ran() {
+    for renews in [false, true] {
+        let world = world_over(FaultyStore::new(MemoryStore::new()), |refresh| refresh);
+        let issued = world.login().await;
+        world.clock.advance(10 * MINUTE);
+        let (rival, clock, sender) = (world.auth.clone(), world.clock.clone(), Arc::new(Mutex::new(None)));
+        let (sent, own) = (Arc::clone(&sender), issued.clone());
+        world.store.before_next(Call::Remove, async move {
+            clock.advance(MINUTE);
+            let next = match renews {
+                true => rival.renew(own.principal()).await.unwrap(),
+                false => rival.refresh(own.refresh_token().unwrap()).await.unwrap(),
+            };
+            *sent.lock().unwrap() = Some(next);
+        });
+        let revoked = world.auth.logout(issued.credential()).await.unwrap();
+        let Effective::At(end) = revoked.effective else { panic!("{revoked:?}") };
+        let next = sender.lock().unwrap().take().unwrap();
+        assert_eq!(end, next.expires_at().plus(LEEWAY), "renews: {renews}");
+        world.clock.set(end);
+        assert!(world.auth.authenticate(next.credential()).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn revocations_count_what_was_issued_while_they_ran() {
+    let world = world_over(FaultyStore::new(MemoryStore::new()), |refresh| refresh);
+    let issued = world.login().await;
+    world.clock.advance(10 * MINUTE);
+    let (rival, clock, own) = (world.auth.clone(), world.clock.clone(), issued.clone());
+    world.store.before_next(Call::RemoveAll, async move {
+        clock.advance(MINUTE);
+        rival.refresh(own.refresh_token().unwrap()).await.unwrap();
+    });
+    let revoked = world.auth.admin().revoke_all(&issued.principal().to_subject()).await.unwrap();
+    assert_eq!(revoked.effective, Effective::At(NOW.plus(11 * MINUTE).plus(LIFETIME).plus(LEEWAY)));
+}
+
+/// A record from before the last refresh says nothing of the access token that came with it (R6).
+#[tokio::test]
+async fn logout_does_not_trust_a_store_that_went_back() {
+    let world = world(|refresh| refresh);
+    let first = world.login().await;
+    let old = world.store.load(first.principal().session_id().unwrap()).await.unwrap().unwrap();
+    world.clock.advance(60 * MINUTE);
+    let second = world.refresh(&first).await.unwrap();
+    assert!(world.store.remove(old.id()).await.unwrap());
+    let _ = world.store.insert(&old).await.unwrap();
+    let revoked = world.auth.logout(second.refresh_token().unwrap()).await.unwrap();
+    assert_eq!(revoked.effective, Effective::At(second.expires_at().plus(LEEWAY)));
 }
 
 #[tokio::test]

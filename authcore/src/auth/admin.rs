@@ -30,9 +30,8 @@ impl Admin<'_> {
     ///
     /// As [`Admin::sessions_of`].
     pub async fn revoke(&self, subject: &Subject, id: SessionId) -> Result<Revoked, Error> {
-        let now = self.0.clock.now();
         let removed = self.0.stateful("revoking a session")?.sessions().remove_of(subject, id).await?;
-        Ok(self.0.revoked(removed.then_some(id).into_iter().collect(), now))
+        Ok(self.0.revoked(removed.then_some(id).into_iter().collect()))
     }
 
     /// Ends all sessions of the subject: the account is closed, or was broken into.
@@ -41,9 +40,8 @@ impl Admin<'_> {
     ///
     /// As [`Admin::sessions_of`].
     pub async fn revoke_all(&self, subject: &Subject) -> Result<Revoked, Error> {
-        let now = self.0.clock.now();
         let store = self.0.stateful("revoking all sessions")?.sessions().store();
-        Ok(self.0.revoked(store.remove_all(subject, None).await?, now))
+        Ok(self.0.revoked(store.remove_all(subject, None).await?))
     }
 
     /// Removes expired sessions from the store, at most `limit` of them: to be called now and then for stores that

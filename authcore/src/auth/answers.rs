@@ -8,7 +8,8 @@ use crate::{Device, SessionId, SessionRecord, Timestamp};
 pub enum Effective {
     /// With the call's return.
     Now,
-    /// At this moment at the latest: until then, an access token that was issued before still verifies.
+    /// At this moment at the latest, leeway included: until then, an access token that was issued before may still
+    /// verify.
     At(Timestamp),
 }
 

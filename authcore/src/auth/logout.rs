@@ -14,6 +14,9 @@ impl Auth {
     ///
     /// A session that has ended already is no error; there is just nothing to end.
     ///
+    /// In the hybrid strategy, [`Revoked::effective`] is the end of the last access token that may have been issued
+    /// until the session was gone, leeway included.
+    ///
     /// # Errors
     ///
     /// [`Error::Unauthenticated`] for what never was a credential of ours; [`Error::Store`] if the session may
@@ -37,11 +40,11 @@ impl Auth {
                     }
                     None => (refresh.find(credential).await?, Timestamp::UNIX_EPOCH),
                 };
-                // An earlier attempt may have ended a session that is gone, just now.
-                let last = record.as_ref().map_or(now.plus(tokens.lifetime()), |record| {
-                    refresh.last_issue(record, now).plus(tokens.lifetime()).min(record.expires_at())
-                });
+                let session_end = record.as_ref().map_or(Timestamp::MAX, SessionRecord::expires_at);
                 let ended = end(&**refresh, record).await?;
+                // Refreshes and renewals got through until the session was gone, and no later.
+                let now = self.clock.now();
+                let last = now.plus(tokens.lifetime()).min(session_end);
                 let effective = at(presented.max(last).plus(tokens.leeway()), now);
                 Ok(Revoked { sessions: ended, effective })
             }

@@ -57,7 +57,7 @@ impl Auth {
         let sessions = self.stateful("revoking a session")?.sessions();
         let own = sessions.own(principal, now).await?;
         let removed = sessions.remove_of(&own.to_subject(), id).await?;
-        Ok(self.revoked(removed.then_some(id).into_iter().collect(), now))
+        Ok(self.revoked(removed.then_some(id).into_iter().collect()))
     }
 
     /// Ends all of the principal's sessions but its own.
@@ -70,7 +70,7 @@ impl Auth {
         let sessions = self.stateful("logging out others")?.sessions();
         let own = sessions.own(principal, now).await?;
         let removed = sessions.store().remove_all(&own.to_subject(), Some(own.id())).await?;
-        Ok(self.revoked(removed, now))
+        Ok(self.revoked(removed))
     }
 
     /// Ends all of the principal's sessions.
@@ -83,6 +83,6 @@ impl Auth {
         let sessions = self.stateful("logging out everywhere")?.sessions();
         let own = sessions.own(principal, now).await?;
         let removed = sessions.store().remove_all(&own.to_subject(), None).await?;
-        Ok(self.revoked(removed, now))
+        Ok(self.revoked(removed))
     }
 }

@@ -106,10 +106,12 @@ impl Auth {
     /// If the sessions' idle timeout is below twice the lifetime of access tokens: only refreshes count as uses,
     /// so that such a session would end under its user's hands.
     pub fn hybrid(tokens: impl TokenStrategy, refresh: Refresh) -> Result<Self, ConfigError> {
-        if refresh.0.sessions().policy().idle() < tokens.lifetime().saturating_mul(2) {
+        let Refresh(mut refresh) = refresh;
+        if refresh.sessions().policy().idle() < tokens.lifetime().saturating_mul(2) {
             return Err(ConfigError::new("the idle timeout is below twice the access token's lifetime"));
         }
-        Ok(Self::new(Strategy::Hybrid { tokens: Arc::new(tokens), refresh: Arc::new(refresh.0) }))
+        refresh.set_leeway(tokens.leeway());
+        Ok(Self::new(Strategy::Hybrid { tokens: Arc::new(tokens), refresh: Arc::new(refresh) }))
     }
 
     /// Asks another clock, for tests.
@@ -238,8 +240,8 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`] if the principal's session has ended or was renewed since; [`Error::Store`],
-    /// [`Error::Contended`] or [`Error::NoEntropy`]; [`Error::Unsupported`] for tokens alone.
+    /// [`Error::Unauthenticated`] if the principal's session has ended or was renewed since, or if the principal's own
+    /// credential has expired; [`Error::Store`], [`Error::Contended`] or [`Error::NoEntropy`]; [`Error::Unsupported`] for tokens alone.
     pub async fn renew(&self, principal: &Principal) -> Result<Issued, Error> {
         self.renewed(principal, Renewal::Credential).await
     }

@@ -212,8 +212,8 @@ impl Incident {
 
 /// Who a request is: what a verified credential says.
 ///
-/// A principal does not outlive its credential: operations that change or list sessions check
-/// it against the store again (rule A11).
+/// A principal does not outlive its credential: operations that change or list sessions refuse one whose credential
+/// has expired, and check it against the store again (rule A11).
 #[derive(Clone)]
 pub struct Principal {
     source: Source,

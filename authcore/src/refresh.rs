@@ -162,6 +162,11 @@ impl Step {
 }
 
 impl RefreshSessions {
+    /// Accepts principals of access tokens for that long after their expiry.
+    pub(crate) const fn set_leeway(&mut self, leeway: Duration) {
+        self.sessions.set_leeway(leeway);
+    }
+
     fn mint() -> Result<(SecretBytes<32>, SecretBytes<32>), Error> {
         Ok((SecretBytes::generate()?, SecretBytes::generate()?))
     }

@@ -59,7 +59,7 @@ impl<S> World<S> {
     }
 }
 
-fn refused(outcome: Result<Issued, Error>) -> Rejection {
+fn refused<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Rejection {
     match outcome {
         Err(Error::Unauthenticated(rejection)) => rejection,
         other => panic!("expected a refusal, got {other:?}"),
@@ -320,6 +320,30 @@ async fn a11_a_renewed_session_leaves_older_credentials_behind() {
     assert!(world.auth.logout(old.refresh_token().unwrap()).await.is_err());
     let fresh = world.auth.authenticate_live(new.credential()).await.unwrap();
     assert_eq!(world.auth.sessions_of(&fresh).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a11_a_principal_ends_with_its_access_token() {
+    let world = world(|refresh| refresh);
+    let issued = world.login().await;
+    let principal = world.auth.authenticate(issued.credential()).await.unwrap();
+    let (auth, id) = (&world.auth, principal.session_id().unwrap());
+    world.clock.set(Timestamp::from_millis(issued.expires_at().plus(LEEWAY).as_millis() - 1));
+    assert_eq!(auth.sessions_of(&principal).await.unwrap().len(), 1, "as long as the token verifies");
+    let changed = auth.update_claims(&principal, |_| Ok(())).await.unwrap();
+    world.clock.set(issued.expires_at().plus(LEEWAY));
+    for principal in [issued.principal(), &principal, &changed] {
+        assert_eq!(refused(auth.renew(principal).await), Rejection::Expired);
+        assert_eq!(refused(auth.reauthenticated(principal).await), Rejection::Expired);
+        let change = auth.update_claims(principal, |_| panic!("is not asked")).await;
+        assert_eq!(refused(change), Rejection::Expired);
+        assert_eq!(refused(auth.sessions_of(principal).await), Rejection::Expired);
+        assert_eq!(refused(auth.revoke(principal, id).await), Rejection::Expired);
+        assert_eq!(refused(auth.logout_others(principal).await), Rejection::Expired);
+        assert_eq!(refused(auth.logout_everywhere(principal).await), Rejection::Expired);
+    }
+    assert_eq!(refused(auth.authenticate_live(issued.credential()).await), Rejection::Expired);
+    assert_eq!(auth.logout(issued.credential()).await.unwrap().sessions, [id], "logout is not affected");
 }
 
 #[tokio::test]

@@ -115,13 +115,13 @@ pub async fn a5_a_slide_ignores_what_is_stale_or_unavailable(fixture: Fixture) {
 pub async fn a5_other_writes_slide_too(fixture: Fixture) {
     for world in World::stateful(&fixture) {
         let issued = world.login("ada", "A5").await;
-        world.clock.advance(HOUR / 6);
+        world.clock.advance(HOUR / 12);
         let changed =
             world.auth.update_claims(issued.principal(), |_| Ok(())).await.must("A5: update_claims");
         let now = authcore::Clock::now(&world.clock);
         let stored = world.stored(id(&issued)).await.must("A5: the session");
         same("A5: the idle expiry after a change of claims", stored.idle_expires_at(), now.plus(IDLE));
-        world.clock.advance(HOUR / 6);
+        world.clock.advance(HOUR / 12);
         world.auth.renew(&changed).await.must("A5: renew");
         let stored = world.stored(id(&issued)).await.must("A5: the session");
         let expected = authcore::Clock::now(&world.clock).plus(IDLE);

@@ -24,6 +24,8 @@ pub struct Sessions {
     /// Of the policy, computed once.
     slide_after: Duration,
     kind: CredentialKind,
+    /// How long after its expiry a principal's credential is still accepted.
+    leeway: Duration,
 }
 
 /// The store, known by its type if it is the embedded one: a verification then needs no boxed future.
@@ -50,7 +52,12 @@ impl Sessions {
         kind: CredentialKind,
     ) -> Result<Self, ConfigError> {
         policy.check()?;
-        Ok(Self { store, slide_after: policy.slide_after(), policy, kind })
+        Ok(Self { store, slide_after: policy.slide_after(), policy, kind, leeway: Duration::ZERO })
+    }
+
+    /// For principals of access tokens, which are accepted for that long after their expiry.
+    pub(crate) const fn set_leeway(&mut self, leeway: Duration) {
+        self.leeway = leeway;
     }
 
     /// The store that they live in.
@@ -175,8 +182,11 @@ impl Sessions {
         }
     }
 
-    /// The principal's own session, if the principal has not outlived it (rule A11).
+    /// The principal's own session, if the principal has outlived neither it nor its own credential (rule A11).
     pub(crate) async fn own(&self, principal: &Principal, now: Timestamp) -> Result<SessionRecord, Error> {
+        if now >= principal.expires_at().plus(self.leeway) {
+            return Err(Rejection::Expired.into());
+        }
         let record = self.referred(principal).await?.ok_or(Rejection::SessionEnded)?;
         SessionPolicy::check_live(&record, now)?;
         Ok(record)

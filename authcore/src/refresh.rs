@@ -407,6 +407,10 @@ impl RefreshBuilder {
     /// # Security
     ///
     /// A thief who stays in lockstep, using a stolen token before its owner uses the successor, is not noticed.
+    ///
+    /// Only a use of the successor that rotates it counts. Within the grace window of its birth the successor is given
+    /// again and nothing is written down (rule R11), so that its predecessor still gives it, however late, until it
+    /// is used once more after that window.
     pub const fn grace_until_successor_is_used(mut self) -> Self {
         self.rotation = Rotation::UntilSuccessorUsed;
         self

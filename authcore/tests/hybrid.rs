@@ -165,6 +165,21 @@ async fn r2_the_mobile_option_waits_for_the_successor_and_no_longer() {
     assert_eq!(reuse.incident().unwrap().kind(), IncidentKind::Reuse);
 }
 
+/// What the option's documentation says of a successor that is used just after its birth.
+#[tokio::test]
+async fn r2_r11_the_mobile_option_counts_only_uses_that_rotate() {
+    let world = world(RefreshBuilder::grace_until_successor_is_used);
+    let first = world.login().await;
+    world.clock.advance(MINUTE);
+    let second = world.refresh(&first).await.unwrap();
+    world.clock.advance(Duration::from_secs(5));
+    assert_eq!(world.refresh(&second).await.unwrap().refresh_token(), second.refresh_token());
+    world.clock.advance(600 * MINUTE);
+    assert_eq!(world.refresh(&first).await.unwrap().refresh_token(), second.refresh_token());
+    world.refresh(&second).await.unwrap();
+    assert!(world.refresh(&first).await.unwrap_err().incident().is_some());
+}
+
 #[tokio::test]
 async fn rotation_is_turned_off_by_name() {
     let world = world(RefreshBuilder::without_rotation);

@@ -98,7 +98,7 @@ impl JwtBuilder {
         self
     }
 
-    /// How long tokens live, in whole seconds; default 15 minutes (rule T7). Shorter is safer: nothing ends a token
+    /// How long tokens live; default 15 minutes (rule T7). A fraction of a second is dropped. Shorter is safer: nothing ends a token
     /// earlier.
     pub const fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;

@@ -21,7 +21,8 @@ pub(super) struct Issuance {
 
 impl Issuance {
     pub(super) fn new(client_id: String, lifetime: Duration) -> Self {
-        Self { client_id: json(&client_id), lifetime }
+        // `iat` and `exp` are whole seconds, and so is what lies between them.
+        Self { client_id: json(&client_id), lifetime: Duration::from_secs(lifetime.as_secs()) }
     }
 
     /// How every token of this key for this issuer and audience begins: the header, a dot, and the payload up to

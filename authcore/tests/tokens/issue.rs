@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use authcore::{
-    Algorithm, Auth, ConfigError, Effective, Error, Jwt, JwtBuilder, Key, KeyRing, Login, LoginError,
-    ManualClock, Rejection,
+    Algorithm, Auth, ConfigError, Effective, Error, Grant, Jwt, JwtBuilder, Key, KeyRing, Login, LoginError,
+    ManualClock, Rejection, TokenStrategy as _,
 };
 use serde_json::{Value, json};
 
@@ -24,6 +24,19 @@ fn t7_the_lifetime_is_capped_at_issue() {
         refused(builder().max_lifetime(hours(24) + Duration::from_secs(1))).unwrap().contains("24 hours")
     );
     assert!(refused(builder().leeway(Duration::from_secs(601))).unwrap().contains("10 minutes"));
+}
+
+#[test]
+fn t7_a_lifetime_with_a_fraction_is_cut_and_never_above_the_cap() {
+    let lifetime = Duration::from_millis(1999);
+    let jwt = builder().lifetime(lifetime).max_lifetime(lifetime).build().unwrap();
+    assert_eq!(jwt.lifetime(), Duration::from_secs(1));
+    for millis in [0, 1, 500, 999] {
+        let now = NOW.plus(Duration::from_millis(millis));
+        let token = jwt.issue(&Grant::new("user-42", "{}", now), now).unwrap();
+        assert_eq!(token.expires_at(), NOW.plus(Duration::from_secs(1)));
+        assert!(verify_at(&jwt, token.expose(), now).is_ok(), "{millis}");
+    }
 }
 
 #[test]

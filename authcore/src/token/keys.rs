@@ -61,7 +61,7 @@ impl Key {
     ///
     /// # Errors
     ///
-    /// If the secret is shorter than the algorithm's hash or is the text of a PEM or JWK (rule T9), or if the id
+    /// If the secret is shorter than the algorithm's hash or is the text of a PEM, JWK or SSH key (rule T9), or if the id
     /// is not 1 to 64 characters of `A-Z a-z 0-9 - . _ ~ : /`.
     ///
     /// # Security
@@ -73,7 +73,7 @@ impl Key {
             return Err(ConfigError::new("a key id has 1 to 64 characters of A-Z a-z 0-9 - . _ ~ : /"));
         }
         if is_key_file(secret) {
-            return Err(ConfigError::new("the HMAC secret is the text of a PEM or JWK file"));
+            return Err(ConfigError::new("the HMAC secret is the text of a key file (PEM, JWK or SSH)"));
         }
         if secret.len() < algorithm.hash_len() {
             return Err(ConfigError::new("the HMAC secret is shorter than its algorithm's hash"));
@@ -115,11 +115,19 @@ impl fmt::Debug for Key {
 
 /// Whether the 'secret' is the text of a key file: of a public key, most likely, that everybody knows (rule T9).
 fn is_key_file(secret: &[u8]) -> bool {
-    let text = secret.trim_ascii();
+    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+    /// In UTF-16 of either byte order.
+    const WIDE_PEM: &[u8] = b"-\0-\0-\0-\0-\0B\0E\0G\0I\0N";
+    let text = secret.trim_ascii_start();
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_ascii();
     let has = |needle: &[u8]| memchr::memmem::find(text, needle).is_some();
+    // An object, a list of them, or either as the text of a JSON string: then a backslash stands before each quote.
+    let is_json = matches!(text.first(), Some(b'{' | b'[' | b'"'));
     has(b"-----BEGIN ")
-        || text.starts_with(b"ssh-")
-        || (text.starts_with(b"{") && (has(b"\"kty\"") || has(b"\"keys\"")))
+        || has(b"---- BEGIN ")
+        || has(WIDE_PEM)
+        || [&b"ssh-"[..], b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-"].iter().any(|kind| text.starts_with(kind))
+        || (is_json && (has(b"\"kty") || has(b"\"keys")))
 }
 
 /// The keys of one issuer: one that signs, and any number that only verify.
@@ -207,9 +215,25 @@ mod tests {
             "  \n-----BEGIN RSA PRIVATE KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE",
             r#" {"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75"}"#,
             r#"{"keys":[{"k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75"}]}"#,
+            r#"[{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75"}]"#,
+            r#""{\"kty\":\"oct\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T\"}""#,
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0uJ5Y5Y5Y5Y5Y5Y5Y5Y5Y5Y5Y5Y5Y",
+            "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAAB",
+            "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIJ0",
+            "---- BEGIN SSH2 PUBLIC KEY ----\nAAAAB3NzaC1yc2EAAAABIwAAAIEA1on8gxCGJJWSRT4uOrR1",
         ] {
-            assert!(Key::hmac("k", Algorithm::HS256, file.as_bytes()).is_err(), "{file}");
+            for mark in ["", "\u{feff}", " \n\u{feff} "] {
+                let file = format!("{mark}{file}");
+                assert!(Key::hmac("k", Algorithm::HS256, file.as_bytes()).is_err(), "{file}");
+            }
+        }
+        for wide in [u16::to_le_bytes, u16::to_be_bytes] {
+            let file = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0D";
+            let bytes: Vec<u8> = file.encode_utf16().flat_map(wide).collect();
+            assert!(Key::hmac("k", Algorithm::HS256, &bytes).is_err());
+        }
+        for secret in ["[0123456789abcdefghijklmnopqrstuvwxyz", "\u{feff}{\"k\":0123456789012345678901234}"] {
+            assert!(Key::hmac("k", Algorithm::HS256, secret.as_bytes()).is_ok(), "{secret}");
         }
     }
 

@@ -65,7 +65,9 @@ impl Issuance {
         let issued_at = now.as_secs();
         let not_after = grant.not_after.unwrap_or(Timestamp::MAX);
         let expires_at = now.plus(self.lifetime).min(not_after).as_secs();
-        let rest = self.payload_rest(grant, issued_at, expires_at)?;
+        // A clock that went back leaves sessions from the future, whose tokens must be good all the same.
+        let authenticated_at = grant.authenticated_at.as_secs().min(issued_at);
+        let rest = self.payload_rest(grant, issued_at, expires_at, authenticated_at)?;
 
         let mut token = String::with_capacity(start.len() + rest.len().div_ceil(3) * 4 + 88);
         token.push_str(start);
@@ -80,16 +82,21 @@ impl Issuance {
     }
 
     /// The payload from the subject on.
-    fn payload_rest(&self, grant: &Grant<'_>, issued_at: u64, expires_at: u64) -> Result<String, Error> {
+    fn payload_rest(
+        &self,
+        grant: &Grant<'_>,
+        issued_at: u64,
+        expires_at: u64,
+        authenticated_at: u64,
+    ) -> Result<String, Error> {
         let mut jti = [0; 16];
         fill_random(&mut jti)?;
         let mut rest = String::with_capacity(256 + grant.claims.len());
         // Writing to a `String` cannot fail.
         let _ = write!(
             rest,
-            r#""sub":{},"iat":{issued_at},"exp":{expires_at},"auth_time":{},"jti":""#,
+            r#""sub":{},"iat":{issued_at},"exp":{expires_at},"auth_time":{authenticated_at},"jti":""#,
             json(grant.subject),
-            grant.authenticated_at.as_secs(),
         );
         base64url::push(&jti, &mut rest);
         rest.push('"');

@@ -308,7 +308,7 @@ pub struct VerifiedClaims<'b, T> {
     pub foreign_issuer: Option<&'b str>,
     /// `sid`, if the token belongs to a session of ours.
     pub session_id: Option<SessionId>,
-    /// `auth_time`, or `iat` if there is none.
+    /// `auth_time`, or `iat` if there is none; at most `iat`.
     pub authenticated_at: Timestamp,
     /// `iat`.
     pub issued_at: Timestamp,

@@ -76,7 +76,9 @@ impl Policy {
             return Err(Rejection::Expired);
         }
         let soon = now.plus(leeway);
-        if issued_at > soon || claims.not_before.is_some_and(|not_before| not_before > soon) {
+        let authenticated_at = claims.authenticated_at.unwrap_or(issued_at);
+        let latest = issued_at.max(authenticated_at).max(claims.not_before.unwrap_or(issued_at));
+        if latest > soon {
             return Err(Rejection::NotYetValid);
         }
         if expires_at.since(issued_at) > self.max_lifetime {
@@ -89,7 +91,8 @@ impl Policy {
             (None, None) => None,
             _ => return Err(Rejection::InvalidClaim("epoch")),
         };
-        let authenticated_at = claims.authenticated_at.unwrap_or(issued_at);
+        // Nobody proves themselves after the token that says so.
+        let authenticated_at = authenticated_at.min(issued_at);
         Ok(Checked { subject, session, authenticated_at, issued_at, expires_at })
     }
 }

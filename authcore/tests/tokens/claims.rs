@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use authcore::Rejection;
+use authcore::{Grant, Rejection, TokenStrategy as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
@@ -50,6 +50,29 @@ fn t6_times_are_checked_with_the_leeway_and_no_more() {
     assert_eq!(at(now + 60, now + 31, now), Err(Rejection::NotYetValid));
     assert!(at(now + 60, now, now + 30).is_ok());
     assert_eq!(at(now + 60, now, now + 31), Err(Rejection::NotYetValid));
+}
+
+#[test]
+fn t6_t14_nobody_proves_themselves_in_the_future() {
+    let now = NOW.as_secs();
+    let proved_at = |auth_time: u64, iat: u64| {
+        let token = sign(&header(), &with(with(payload(), "auth_time", json!(auth_time)), "iat", json!(iat)));
+        verify(&token).map(|_| jwt().verify(&token, NOW).unwrap().authenticated_at().as_secs())
+    };
+    assert_eq!(proved_at(now - 600, now), Ok(now - 600));
+    assert_eq!(proved_at(now, now - 20), Ok(now - 20), "at most `iat`");
+    assert_eq!(proved_at(now + 30, now), Ok(now));
+    assert_eq!(proved_at(now + 31, now), Err(Rejection::NotYetValid));
+    assert_eq!(proved_at(now + 10_000_000, now), Err(Rejection::NotYetValid));
+}
+
+/// A session's `authenticated_at` lies in the future of a clock that went back: its tokens are good all the same.
+#[test]
+fn t14_auth_time_is_never_after_iat() {
+    let later = NOW.plus(Duration::from_secs(3600));
+    let token = jwt().issue(&Grant::new("user-42", "{}", later), NOW).unwrap();
+    assert!(verify(token.expose()).is_ok());
+    assert_eq!(jwt().verify(token.expose(), NOW).unwrap().authenticated_at(), NOW);
 }
 
 #[test]

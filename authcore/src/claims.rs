@@ -217,7 +217,7 @@ impl fmt::Debug for Claims {
     }
 }
 
-/// Whether `json` is one JSON object.
+/// Whether `json` is one JSON object without reserved names (rule T13).
 pub(crate) fn check_json(json: &str) -> serde_json::Result<()> {
     struct Object;
 
@@ -229,7 +229,7 @@ pub(crate) fn check_json(json: &str) -> serde_json::Result<()> {
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            while map.next_entry::<FreeName, IgnoredAny>()?.is_some() {}
             Ok(())
         }
     }
@@ -237,6 +237,29 @@ pub(crate) fn check_json(json: &str) -> serde_json::Result<()> {
     let mut input = serde_json::Deserializer::from_str(json);
     input.deserialize_map(Object)?;
     input.end()
+}
+
+/// A name that tokens do not use.
+struct FreeName;
+
+impl<'de> Deserialize<'de> for FreeName {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct Name;
+
+        impl Visitor<'_> for Name {
+            type Value = FreeName;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name that is not reserved")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<FreeName, E> {
+                if Reserved::of(name).is_some() { Err(E::custom("a reserved name")) } else { Ok(FreeName) }
+            }
+        }
+
+        input.deserialize_str(Name)
+    }
 }
 
 /// The host's list of names that mean a secret.

@@ -59,7 +59,8 @@ impl SessionRecord {
     /// # Errors
     ///
     /// [`StoreErrorKind::TooLarge`] if the claims are longer than [`SessionRecord::MAX_CLAIMS_LEN`], and
-    /// [`StoreErrorKind::Corrupt`] if they are not one JSON object, or if the id is not one of this subject.
+    /// [`StoreErrorKind::Corrupt`] if they are not one JSON object without
+    /// [reserved names](crate::RESERVED_CLAIMS) (rule T13), or if the id is not one of this subject.
     pub fn from_parts(parts: &RecordParts) -> Result<Self, StoreError> {
         if parts.claims.len() > Self::MAX_CLAIMS_LEN {
             return Err(StoreError::new(StoreErrorKind::TooLarge, "claims of a session"));
@@ -114,7 +115,9 @@ impl SessionRecord {
         }
         let claims = text(claims)?;
         if claims.len() > Self::MAX_CLAIMS_LEN || check_json(claims).is_err() {
-            return Err(StoreError::corrupt("claims are not a JSON object of the size that is kept"));
+            return Err(StoreError::corrupt(
+                "claims are not a JSON object of the size and names that are kept",
+            ));
         }
         let mut rest = Input(&bytes[self.claims_range().end..]);
         rest.device(bytes[DEVICE])?;
@@ -318,11 +321,14 @@ impl<'b> Input<'b> {
 
     fn device(&mut self, bits: u8) -> Result<Device, StoreError> {
         let mut device = Device::unknown();
+        let (mut label, mut user_agent) = (None, None);
         if bits & LABEL != 0 {
-            device = device.with_label(self.short_text()?);
+            let text = self.short_text()?;
+            (device, label) = (device.with_label(text), Some(text));
         }
         if bits & USER_AGENT != 0 {
-            device = device.with_user_agent(self.short_text()?);
+            let text = self.short_text()?;
+            (device, user_agent) = (device.with_user_agent(text), Some(text));
         }
         if bits & IPV4 != 0 {
             device = device.with_ip(self.array::<4>()?.into());
@@ -330,7 +336,9 @@ impl<'b> Input<'b> {
         if bits & IPV6 != 0 {
             device = device.with_ip(self.array::<16>()?.into());
         }
-        if device_bits(&device) != bits {
+        // A `Device` cleans its texts: what it alters, it never wrote.
+        let altered = device.label() != label || device.user_agent() != user_agent;
+        if altered || device_bits(&device) != bits {
             return Err(StoreError::corrupt("not a device"));
         }
         Ok(device)
@@ -408,6 +416,39 @@ mod tests {
         for bad in (0..bytes.len()).map(|len| &bytes[..len]).chain([&longer[..], &newer[..]]) {
             assert_eq!(SessionRecord::decode(bad).unwrap_err().kind(), StoreErrorKind::Corrupt);
         }
+    }
+
+    fn decoded(bytes: &[u8]) -> StoreErrorKind {
+        SessionRecord::decode(bytes).unwrap_err().kind()
+    }
+
+    #[test]
+    fn s9_a_text_that_a_device_would_alter_is_corrupt() {
+        for device in [Device::unknown().with_label("ab"), Device::unknown().with_user_agent("ab")] {
+            let record = SessionRecord::from_parts(&RecordParts { device, ..parts() }).unwrap();
+            let (last, kept) = record.as_bytes().split_last().unwrap();
+            assert_eq!(*last, b'b');
+            assert!(SessionRecord::decode(&[kept, b"c"].concat()).is_ok());
+            assert_eq!(decoded(&[kept, b"\x07"].concat()), StoreErrorKind::Corrupt);
+        }
+    }
+
+    #[test]
+    fn t13_claims_with_reserved_names_are_corrupt() {
+        let with =
+            |claims: &str| SessionRecord::from_parts(&RecordParts { claims: claims.into(), ..parts() });
+        for free in ["{}", r#"{"nested":{"exp":1}}"#, r#"{"expiry":1,"Sub":2}"#] {
+            assert!(with(free).is_ok(), "{free}");
+        }
+        for reserved in [r#"{"exp":1}"#, r#"{"a":1,"act":{"sub":"root"}}"#, r#"{"non\u0063e":"x"}"#] {
+            assert_eq!(with(reserved).unwrap_err().kind(), StoreErrorKind::Corrupt, "{reserved}");
+        }
+        // The same in bytes.
+        let bytes = with(r#"{"xonce":1}"#).unwrap().as_bytes().to_vec();
+        let at = bytes.windows(5).position(|text| text == b"xonce").unwrap();
+        let mut reserved = bytes;
+        reserved[at] = b'n';
+        assert_eq!(decoded(&reserved), StoreErrorKind::Corrupt);
     }
 
     fn device() -> impl Strategy<Value = Device> {

@@ -34,16 +34,13 @@ pub(super) struct Registered<'de, 'p> {
     pub(super) epoch: Option<u32>,
 }
 
-/// What a recognised start has already said.
-const RECOGNISED: u16 = Reserved::Iss.bit() | Reserved::Aud.bit() | Reserved::ClientId.bit();
-
 impl<'de, 'p> Registered<'de, 'p> {
-    /// Nothing read yet. With `recognised`, issuer, audience and client stand before what will be read, and were
-    /// checked as bytes.
+    /// Nothing read yet. With `recognised`, issuer, audience and client stand before what will be read, as far as they
+    /// are not waived, and were checked as bytes.
     pub(super) const fn new(policy: &'p Policy, recognised: bool) -> Self {
         Self {
             policy,
-            seen: if recognised { RECOGNISED } else { 0 },
+            seen: if recognised { in_start(policy) } else { 0 },
             fault: None,
             issuer_matches: recognised,
             audience_matches: recognised,
@@ -121,6 +118,13 @@ impl<'de, 'p> Registered<'de, 'p> {
     }
 }
 
+/// What a recognised start has already said: an issuer and an audience only if they were not waived.
+const fn in_start(policy: &Policy) -> u16 {
+    let issuer = if policy.issuer.is_some() { Reserved::Iss.bit() } else { 0 };
+    let audience = if policy.audiences.is_empty() { 0 } else { Reserved::Aud.bit() };
+    issuer | audience | Reserved::ClientId.bit()
+}
+
 /// Seconds since the Unix epoch, perhaps with a fraction (RFC 7519, section 2); before the epoch counts as it.
 struct NumericDate(Timestamp);
 
@@ -149,7 +153,8 @@ impl<'de> Deserialize<'de> for NumericDate {
             }
         }
 
-        input.deserialize_any(Number)
+        // Not `deserialize_any`, which gives no plain number where serde_json's `arbitrary_precision` is on.
+        input.deserialize_f64(Number)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use authcore::{Grant, Rejection, TokenStrategy as _};
+use authcore::{Grant, Jwt, KeyRing, Rejection, TokenStrategy as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::{
-    ISSUER, NOW, OTHER_SECRET, SECRET, auth_at, builder, header, issue, jwt, payload, sign, sign_text,
+    ISSUER, NOW, OTHER_SECRET, SECRET, auth_at, builder, header, issue, jwt, key, payload, sign, sign_text,
     verify, verify_at, with, without,
 };
 
@@ -163,7 +163,13 @@ async fn t8_duplicates_after_a_recognised_start_are_refused_too() {
     let header = String::from_utf8(URL_SAFE_NO_PAD.decode(head).unwrap()).unwrap();
     assert!(body.starts_with(r#"{"iss":"https://auth.example.com","aud":"api","#));
     assert!(verify(&sign_text(&header, &body, &SECRET)).is_ok());
-    for extra in [r#","aud":"api"}"#, r#","iss":"other"}"#, r#","sub":"root"}"#, r#","exp":9e9}"#] {
+    for extra in [
+        r#","aud":"api"}"#,
+        r#","iss":"other"}"#,
+        r#","client_id":"x"}"#,
+        r#","sub":"root"}"#,
+        r#","exp":9e9}"#,
+    ] {
         let forged = format!("{}{extra}", &body[..body.len() - 1]);
         let verdict = verify(&sign_text(&header, &forged, &SECRET));
         assert!(matches!(verdict, Err(Rejection::InvalidClaim(_))), "{extra}: {verdict:?}");
@@ -171,6 +177,29 @@ async fn t8_duplicates_after_a_recognised_start_are_refused_too() {
     let (start, rest) = body.split_once(r#""sub""#).unwrap();
     let cut = sign_text(&header, start, &SECRET);
     assert!(matches!(verify(&cut), Err(Rejection::Malformed(_))), "{rest}");
+}
+
+/// What a start does not say because it was waived may stand behind it, once.
+#[tokio::test]
+async fn t6_t8_a_recognised_start_says_nothing_of_what_was_waived() {
+    let keys = || KeyRing::new(key("k1", &SECRET));
+    for (jwt, name) in [
+        (Jwt::builder(keys()).dangerous_any_issuer().audience("api").build().unwrap(), "iss"),
+        (Jwt::builder(keys()).issuer(ISSUER).dangerous_any_audience().build().unwrap(), "aud"),
+    ] {
+        let token = issue(&auth_at(jwt.clone(), NOW)).await;
+        let [head, body, _] = token.split('.').collect::<Vec<_>>()[..] else { panic!("three segments") };
+        let text = |segment| String::from_utf8(URL_SAFE_NO_PAD.decode(segment).unwrap()).unwrap();
+        let (header, body) = (text(head), text(body));
+        let with_extra = |extra: &str| {
+            let body = format!("{}{extra}}}", &body[..body.len() - 1]);
+            verify_at(&jwt, &sign_text(&header, &body, &SECRET), NOW)
+        };
+        let (once, other) = (format!(r#","{name}":"x""#), if name == "iss" { "aud" } else { "iss" });
+        assert!(with_extra(&once).is_ok(), "{name}");
+        assert_eq!(with_extra(&once.repeat(2)), Err(Rejection::InvalidClaim(name)));
+        assert_eq!(with_extra(&format!(r#","{other}":"x""#)), Err(Rejection::InvalidClaim(other)));
+    }
 }
 
 #[tokio::test]

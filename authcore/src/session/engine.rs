@@ -9,7 +9,7 @@ use super::record::{RecordParts, StoredCredential, Version};
 use crate::principal::{CredentialKind, SessionRef};
 use crate::{
     ConfigError, Error, Inserted, Login, MemoryStore, Principal, Rejection, Replaced, SessionId,
-    SessionRecord, SessionStore, StoreError, Subject, Timestamp,
+    SessionRecord, SessionStore, StoreError, StoreErrorKind, Subject, Timestamp,
 };
 
 /// How often a change is tried again because others changed the session meanwhile. Each failure means that one
@@ -163,8 +163,8 @@ impl Sessions {
         }
     }
 
-    /// Writes down a use, if one is due. Losing that race, or the store, is no error; only a session that is gone
-    /// refuses (rule A5).
+    /// Writes down a use, if one is due. Losing that race, or the store, is no error; a session that is gone refuses,
+    /// and what no retry can mend is returned (rule A5).
     pub(crate) async fn touch(&self, record: SessionRecord, now: Timestamp) -> Result<SessionRecord, Error> {
         if now.since(record.last_seen_at()) < self.slide_after {
             return Ok(record);
@@ -178,7 +178,9 @@ impl Sessions {
         match self.store().replace(&next, record.version()).await {
             Ok(Replaced::Done) => Ok(next),
             Ok(Replaced::Gone) => Err(Rejection::SessionEnded.into()),
-            Ok(Replaced::Stale) | Err(_) => Ok(record),
+            Ok(Replaced::Stale) => Ok(record),
+            Err(error) if error.kind() == StoreErrorKind::Unavailable => Ok(record),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -198,6 +198,11 @@ impl Table {
         }
     }
 
+    /// Removes a record, unless it was written since it had this version.
+    fn remove_unchanged(&mut self, id: SessionId, version: Version) -> bool {
+        self.get(id).is_some_and(|record| record.version() == version) && self.remove(id)
+    }
+
     fn of_subject<'t>(&'t self, subject: &'t Subject, hash: u32) -> impl Iterator<Item = &'t SessionRecord> {
         const FIRST: SessionId = SessionId::from_bytes([0; 16]);
         const LAST: SessionId = SessionId::from_bytes([0xff; 16]);
@@ -284,11 +289,7 @@ impl SessionStore for MemoryStore {
                     purged.more = true;
                     return Ok(purged);
                 }
-                let mut table = shard.write();
-                if table.get(id).is_some_and(|record| record.version() == version) {
-                    table.remove(id);
-                    purged.removed += 1;
-                }
+                purged.removed += usize::from(shard.write().remove_unchanged(id, version));
             }
         }
         Ok(purged)
@@ -311,5 +312,97 @@ impl Default for MonotonicClock {
 impl Clock for MonotonicClock {
     fn now(&self) -> Timestamp {
         self.started_at.plus(Duration::from_millis(self.started.elapsed().as_millis() as u64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ManualClock, RecordParts, StoredCredential};
+
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn record(subject: &Subject) -> SessionRecord {
+        let parts = RecordParts {
+            id: SessionId::generate(subject).unwrap(),
+            version: Version::FIRST,
+            epoch: 0,
+            subject: subject.clone(),
+            credential: StoredCredential::Session { secret_digest: [1; 32].into() },
+            created_at: NOW,
+            authenticated_at: NOW,
+            last_seen_at: NOW,
+            idle_expires_at: NOW.plus(MINUTE),
+            expires_at: NOW.plus(MINUTE),
+            device: crate::Device::unknown(),
+            claims: "{}".into(),
+        };
+        SessionRecord::from_parts(&parts).unwrap()
+    }
+
+    fn subject(number: usize) -> Subject {
+        Subject::new(format!("user-{number}")).unwrap()
+    }
+
+    fn indexed(store: &MemoryStore) -> usize {
+        store.shared.shards.iter().map(|shard| shard.read().by_subject.len()).sum()
+    }
+
+    #[test]
+    fn s11_a_record_that_was_used_since_it_was_found_is_not_purged() {
+        let (store, old) = (MemoryStore::new(), record(&subject(1)));
+        let mut table = Table::default();
+        let _ = table.insert(store.entry(&old));
+        let used = old.next(|parts| parts.idle_expires_at = NOW.plus(MINUTE)).unwrap();
+        assert_eq!(table.replace(store.entry(&used), old.version()), Replaced::Done);
+        assert!(!table.remove_unchanged(old.id(), old.version()));
+        assert!(table.get(old.id()).is_some());
+        assert!(table.remove_unchanged(old.id(), used.version()));
+        assert!(!table.remove_unchanged(old.id(), used.version()));
+    }
+
+    /// However a record goes, its entry in the index goes with it: nothing else would ever free that.
+    #[tokio::test]
+    async fn s4_s11_the_index_has_the_records_that_are_held_and_no_others() {
+        let clock = ManualClock::new(NOW);
+        let store = MemoryStore::with_clock(clock.clone());
+        let mut records = Vec::new();
+        for number in 0..400 {
+            let record = record(&subject(number % 100));
+            let _ = store.insert(&record).await.unwrap();
+            records.push(record);
+        }
+        assert_eq!(indexed(&store), 400);
+        for record in &records[..50] {
+            assert!(store.remove(record.id()).await.unwrap());
+        }
+        store.remove_all(&subject(60), Some(records[60].id())).await.unwrap();
+        assert_eq!((store.len(), indexed(&store)), (347, 347));
+        assert_eq!(store.purge_expired(NOW.plus(MINUTE), 100).await.unwrap().removed, 100);
+        assert_eq!((store.len(), indexed(&store)), (247, 247));
+        // The rest is freed by writes.
+        clock.advance(2 * MINUTE);
+        for number in 0..1000 {
+            let _ = store.insert(&record(&subject(number % 100))).await.unwrap();
+        }
+        assert!(store.len() < 1100, "{}", store.len());
+        assert_eq!(indexed(&store), store.len());
+    }
+
+    /// The index has a hash of the subject, and two subjects may share one (rule S5).
+    #[test]
+    fn s5_a_hash_that_two_subjects_share_mixes_no_sessions() {
+        let (store, mut table) = (MemoryStore::new(), Table::default());
+        let (one, two) = (subject(1), subject(2));
+        for owner in [&one, &two] {
+            let entry = store.entry(&record(owner));
+            let _ = table.insert(Entry { subject_hash: 7, ..entry });
+        }
+        for owner in [&one, &two] {
+            let found: Vec<_> =
+                table.of_subject(owner, 7).map(|record| record.subject().to_owned()).collect();
+            assert_eq!(found, [owner.as_str()]);
+        }
     }
 }

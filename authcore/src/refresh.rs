@@ -449,3 +449,30 @@ impl RefreshBuilder {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryStore;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+    /// Tokens of such generations cannot be had by rotating; whoever could make one holds the key.
+    #[tokio::test]
+    async fn r1_the_last_generation_does_not_wrap() {
+        let store = MemoryStore::new();
+        let Refresh(refresh) = Refresh::builder(store.clone()).build().unwrap();
+        let opened = refresh.open(&Login::new("user-42").unwrap(), None, NOW).await.unwrap();
+        let StoredCredential::Refresh { mac_key, .. } = opened.record.credential() else { panic!("a kind") };
+        let token = RefreshToken::parse(opened.credential.expose()).unwrap();
+        let of = |generation| token.of_generation(generation, &mac_key).to_text();
+        for _ in 0..2 {
+            let last = refresh.rotate(of(u64::MAX).expose(), NOW, &SecretNames::default()).await;
+            let refused = matches!(last, Err(Error::Unauthenticated(Rejection::Malformed(_))));
+            assert!(refused, "no generation comes after the last");
+            let one_before = refresh.rotate(of(u64::MAX - 1).expose(), NOW, &SecretNames::default()).await;
+            assert_eq!(one_before.unwrap().credential.expose(), of(u64::MAX).expose());
+        }
+        assert_eq!(store.len(), 1);
+    }
+}

@@ -13,7 +13,7 @@ use authcore::{
     KeyRing, Login, ManualClock, MemoryStore, Refresh, RefreshBuilder, RefreshDecision, RefreshHook,
     Rejection, ServerSessions, SessionPolicy, SessionRecord, SessionStore, StoreError, Timestamp,
 };
-use authcore_testkit::{Call, FaultyStore};
+use authcore_testkit::{Call, Fault, FaultyStore};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -125,6 +125,58 @@ async fn r10_a_denied_refresh_ends_the_session() {
     assert!(world.store.is_empty());
     host.say(Ok(RefreshDecision::Keep));
     assert_eq!(refused(world.refresh(&first).await), Rejection::SessionEnded);
+}
+
+#[tokio::test]
+async fn r10_a_denial_that_does_not_reach_the_store_is_unavailable() {
+    let host = Host::default();
+    let world = world_over(FaultyStore::new(MemoryStore::new()), |refresh| refresh.on_refresh(host.clone()));
+    let first = world.login().await;
+    host.say(Ok(RefreshDecision::Deny));
+    world.store.fail_every(Call::Remove, Fault::BeforeCommit);
+    assert_eq!(world.refresh(&first).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    world.store.heal();
+    assert_eq!(refused(world.refresh(&first).await), Rejection::Denied, "the session was still there");
+    assert_eq!(refused(world.refresh(&first).await), Rejection::SessionEnded);
+}
+
+/// A hook that counts up in the claims that it is shown.
+#[derive(Debug, Clone, Default)]
+struct Counting(Arc<AtomicU32>);
+
+#[async_trait]
+impl RefreshHook for Counting {
+    async fn on_refresh(&self, session: &SessionRecord) -> Result<RefreshDecision, Error> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        let mut claims: Value = serde_json::from_str(session.claims_json()).unwrap();
+        claims["refreshes"] = json!(claims["refreshes"].as_u64().unwrap_or_default() + 1);
+        Ok(RefreshDecision::Replace(Claims::from_serialize(&claims)?))
+    }
+}
+
+#[tokio::test]
+async fn r10_a8_the_hook_is_asked_again_if_the_claims_were_changed_meanwhile() {
+    let hook = Counting::default();
+    let world = world_over(FaultyStore::new(MemoryStore::new()), |refresh| refresh.on_refresh(hook.clone()));
+    let first = world.login().await;
+    world.clock.advance(MINUTE);
+    let (rival, principal) = (world.auth.clone(), first.principal().clone());
+    world.store.before_next(Call::Replace, async move {
+        rival.update_claims(&principal, |claims| Ok(claims.set("theme", "dark")?)).await.unwrap();
+    });
+    let second = world.refresh(&first).await.unwrap();
+    let claims = second.principal().claims::<Value>().unwrap();
+    assert_eq!(claims, json!({ "role": "admin", "theme": "dark", "refreshes": 1 }));
+    assert_eq!(hook.0.load(Ordering::SeqCst), 2);
+
+    // What leaves the claims alone is no reason to ask again.
+    world.clock.advance(MINUTE);
+    let (rival, shared) = (world.auth.clone(), second.clone());
+    world.store.before_next(Call::Replace, async move {
+        rival.update_claims(shared.principal(), |_| Ok(())).await.unwrap();
+    });
+    world.refresh(&second).await.unwrap();
+    assert_eq!(hook.0.load(Ordering::SeqCst), 3);
 }
 
 #[tokio::test]

@@ -423,6 +423,37 @@ mod tests {
     }
 
     #[test]
+    fn s9_times_after_the_end_of_time_are_corrupt() {
+        let credential = StoredCredential::Refresh {
+            secret_digest: [2; 32].into(),
+            mac_key: [3; 32].into(),
+            generation: 7,
+            rotated_at: Timestamp::MAX,
+        };
+        let record = SessionRecord::from_parts(&RecordParts { credential, ..parts() }).unwrap();
+        for at in [CREATED_AT, AUTHENTICATED_AT, LAST_SEEN_AT, IDLE_EXPIRES_AT, EXPIRES_AT, ROTATED_AT] {
+            let mut late = record.as_bytes().to_vec();
+            late[at..at + 8].copy_from_slice(&Timestamp::MAX.as_millis().to_be_bytes());
+            assert!(SessionRecord::decode(&late).is_ok(), "{at}");
+            late[at..at + 8].copy_from_slice(&(Timestamp::MAX.as_millis() + 1).to_be_bytes());
+            assert_eq!(decoded(&late), StoreErrorKind::Corrupt, "{at}");
+        }
+    }
+
+    #[test]
+    fn s9_an_id_that_is_not_one_of_the_subject_is_corrupt() {
+        let id = SessionId::generate(&Subject::new("user-43").unwrap()).unwrap();
+        assert_ne!(id.partition(), user_42().partition());
+        let moved = SessionRecord::from_parts(&RecordParts { id, ..parts() });
+        assert_eq!(moved.unwrap_err().kind(), StoreErrorKind::Corrupt);
+        for at in [ID, ID + 1] {
+            let mut bytes = SessionRecord::from_parts(&parts()).unwrap().as_bytes().to_vec();
+            bytes[at] ^= 1;
+            assert_eq!(decoded(&bytes), StoreErrorKind::Corrupt, "{at}");
+        }
+    }
+
+    #[test]
     fn s9_a_text_that_a_device_would_alter_is_corrupt() {
         for device in [Device::unknown().with_label("ab"), Device::unknown().with_user_agent("ab")] {
             let record = SessionRecord::from_parts(&RecordParts { device, ..parts() }).unwrap();

@@ -581,6 +581,24 @@ async fn t6_a_wrapper_of_jwt_refuses_more_than_jwt_does() {
     tenant.authenticate(ours.credential()).await.unwrap();
 }
 
+/// A token strategy that takes a foreign issuer's word for a session of ours is not believed.
+#[tokio::test]
+async fn a11_a_foreign_issuers_token_reaches_no_session() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
+    let table = Table::default();
+    let auth = Auth::hybrid(table.clone(), refresh(&store)).unwrap().with_clock(clock);
+    let issued = auth.login(login("phone")).await.unwrap();
+    assert!(auth.authenticate_live(issued.credential()).await.is_ok());
+    for row in table.0.lock().unwrap().tokens.values_mut() {
+        row.foreign_issuer = Some("https://partner.example".into());
+    }
+    let principal = auth.authenticate(issued.credential()).await.unwrap();
+    assert_eq!((principal.foreign_issuer(), principal.session_id()), (Some("https://partner.example"), None));
+    assert_eq!(refused(auth.authenticate_live(issued.credential()).await), Rejection::WrongKind);
+    assert_eq!(refused(auth.logout_everywhere(&principal).await), Rejection::WrongKind);
+    assert_eq!(store.len(), 1);
+}
+
 /// A session that a principal of another strategy names is not its own (rule A11).
 #[tokio::test]
 async fn a11_principals_of_tokens_alone_reach_no_session() {

@@ -229,6 +229,33 @@ async fn t8_every_other_spelling_of_a_good_token_is_refused() {
     }
 }
 
+/// Also where the start of the token is recognised, which is looked at first.
+#[tokio::test]
+async fn t8_tokens_are_bounded_to_the_byte() {
+    let token = issue(&auth_at(jwt(), NOW)).await;
+    let [head, body, _] = token.split('.').collect::<Vec<_>>()[..] else { panic!("three segments") };
+    let text = |segment| String::from_utf8(URL_SAFE_NO_PAD.decode(segment).unwrap()).unwrap();
+    let (ours, body) = (text(head), text(body));
+    let other = header().to_string();
+    assert_ne!(ours, other, "not recognised");
+    for header in [&ours, &other] {
+        let (mut good, mut bad) = (0, 0);
+        for filling in 5500..6200 {
+            let body = format!(r#"{},"x":"{}"}}"#, &body[..body.len() - 1], "y".repeat(filling));
+            let token = sign_text(header, &body, &SECRET);
+            let outcome = verify(&token);
+            if token.len() <= 8192 {
+                good += 1;
+                assert!(outcome.is_ok(), "{} bytes: {outcome:?}", token.len());
+            } else {
+                bad += 1;
+                assert!(matches!(outcome, Err(Rejection::Malformed(_))), "{} bytes", token.len());
+            }
+        }
+        assert!(good > 0 && bad > 0, "{good} {bad}");
+    }
+}
+
 #[test]
 fn t8_tokens_are_bounded() {
     let long = with(payload(), "x", json!("y".repeat(8192)));

@@ -1,6 +1,6 @@
 //! What the header of a token decides: its key, and nothing else (rules T1 to T4).
 
-use authcore::{Jwt, KeyRing, Rejection};
+use authcore::{Jwt, KeyRing, Rejection, TrustedIssuer};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
@@ -111,6 +111,35 @@ fn t4_typ_must_be_that_of_an_access_token() {
     assert!(verify_at(&builder().any_token_type().build().unwrap(), &untyped, NOW).is_ok());
     let waived = Jwt::builder(KeyRing::new(key("k1", &SECRET))).audience("api").dangerous_any_issuer();
     assert!(waived.any_token_type().build().is_err(), "any type needs an issuer");
+}
+
+/// Each issuer has its own rule, also where ours takes any type.
+#[test]
+fn t4_the_type_of_a_trusted_issuers_token_is_checked_by_its_own_rule() {
+    let partner = "https://partner.example.com";
+    let claims = with(with(payload(), "iss", json!(partner)), "aud", json!("us")).to_string();
+    for (ours_any, theirs_any) in [(false, false), (true, false), (false, true), (true, true)] {
+        let trusted = TrustedIssuer::new(partner, "us", key("p1", &OTHER_SECRET));
+        let trusted = if theirs_any { trusted.any_token_type() } else { trusted };
+        let ours = if ours_any { builder().any_token_type() } else { builder() };
+        let jwt = ours.trusting(trusted).build().unwrap();
+        for typ in [Some("at+jwt"), Some("JWT"), None] {
+            let header = |kid: &str| {
+                let header = with(header(), "kid", json!(kid));
+                typ.map_or(without(header.clone(), "typ"), |typ| with(header, "typ", json!(typ)))
+            };
+            let theirs = sign_text(&header("p1").to_string(), &claims, &OTHER_SECRET);
+            let ours = sign(&header("k1"), &payload());
+            for (token, any) in [(theirs, theirs_any), (ours, ours_any)] {
+                let good = if any || typ == Some("at+jwt") {
+                    Ok("user-42".to_owned())
+                } else {
+                    Err(Rejection::WrongType)
+                };
+                assert_eq!(verify_at(&jwt, &token, NOW), good, "{typ:?}, any: {any}");
+            }
+        }
+    }
 }
 
 #[test]

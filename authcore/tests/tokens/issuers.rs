@@ -68,6 +68,12 @@ fn a_trusted_issuer_speaks_with_its_own_key_and_for_itself_only() {
         None,
         "their sessions are not ours"
     );
+    for (sid, epoch) in [(json!("AAAAAAAAAAAAAAAAAAAAAA"), json!(1)), (json!("theirs"), json!("any form"))] {
+        let with_session = token(&with(with(theirs.clone(), "sid", sid), "epoch", epoch));
+        assert!(verify_at(&jwt, &with_session, NOW).is_ok());
+        assert_eq!(jwt.verify(&with_session, NOW).unwrap().session_id(), None, "nor are their epochs");
+        assert!(verify_at(&jwt, &token(&with(theirs.clone(), "epoch", json!(1))), NOW).is_ok());
+    }
     let long = with(theirs.clone(), "exp", json!(NOW.as_secs() + 901));
     assert_eq!(jwt.verify(&token(&long), NOW).unwrap_err(), Rejection::LifetimeAboveCap);
     let ours_by_name = sign(&self::header(), &theirs);

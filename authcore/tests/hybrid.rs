@@ -317,6 +317,15 @@ async fn logout_says_until_when_the_access_token_verifies() {
     assert_eq!(late.effective, Effective::Now, "its access tokens have all expired");
 }
 
+#[tokio::test]
+async fn logout_counts_the_token_at_hand_if_the_clock_went_back() {
+    let world = world(|refresh| refresh);
+    let issued = world.login().await;
+    world.clock.set(NOW.minus(LEEWAY));
+    let revoked = world.auth.logout(issued.credential()).await.unwrap();
+    assert_eq!(revoked.effective, Effective::At(issued.expires_at().plus(LEEWAY)));
+}
+
 /// Whatever issues an access token just before the session is gone, logout says how long that token verifies.
 #[tokio::test]
 async fn logout_counts_what_was_issued_while_it_ran() {

@@ -48,6 +48,19 @@ async fn a_token_of_a_session_is_not_reissued_without_it() {
     assert_eq!(rejection(auth().refresh(issued.credential()).await), Rejection::WrongKind);
 }
 
+/// The leeway is for clocks that differ, and moves neither the login's time nor the limit.
+#[tokio::test]
+async fn a_reissue_by_a_slower_clock_dates_no_login_into_the_future() {
+    let clock = ManualClock::new(NOW);
+    let auth = auth().with_clock(clock.clone());
+    let issued = auth.login(Login::new("user-42").unwrap()).await.unwrap();
+    clock.set(NOW.minus(Duration::from_secs(30)));
+    let again = auth.refresh(issued.credential()).await.unwrap();
+    for principal in [again.principal(), &auth.authenticate(again.credential()).await.unwrap()] {
+        assert_eq!(principal.authenticated_at(), NOW.minus(Duration::from_secs(30)));
+    }
+}
+
 #[test]
 fn the_limit_lies_between_the_lifetime_of_a_token_and_a_day() {
     let minute = Duration::from_secs(60);

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use authcore::{
     AccessToken, Algorithm, Auth, Device, Effective, Error, ErrorKind, Grant, Issued, Jwt, Key, KeyRing,
     Login, ManualClock, MemoryStore, OpenedSession, Principal, Refresh, Rejection, Renewal, ServerSessions,
-    SessionId, SessionPolicy, SessionRecord, SessionStrategy, Sessions, StoreError, Timestamp, TokenStrategy,
-    VerifiedToken,
+    SessionClaims, SessionId, SessionPolicy, SessionRecord, SessionStrategy, Sessions, StoreError, Timestamp,
+    TokenStrategy, VerifiedToken,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -617,4 +617,21 @@ async fn a11_principals_of_tokens_alone_reach_no_session() {
     assert_eq!(refused(hybrid.authenticate_live(attacker.credential()).await), Rejection::WrongKind);
     assert_eq!(refused(sessions.sessions_of(victim.principal()).await), Rejection::WrongKind);
     assert_eq!(store.len(), 1);
+
+    // A token that names the session of a session token.
+    let by_session = sessions.login(login("laptop")).await.unwrap();
+    let id = by_session.principal().session_id().unwrap();
+    let row = VerifiedToken {
+        subject: by_session.principal().to_subject(),
+        session: Some(SessionClaims { id, epoch: 0 }),
+        foreign_issuer: None,
+        issued_at: NOW,
+        authenticated_at: NOW,
+        expires_at: NOW.plus(LIFETIME),
+        claims: claims().to_string(),
+    };
+    let by_token = Principal::from_token(row);
+    assert_eq!(by_token.session_id(), Some(id));
+    assert_eq!(refused(sessions.renew(&by_token).await), Rejection::WrongKind);
+    assert_eq!(refused(hybrid.renew(&by_token).await), Rejection::WrongKind);
 }

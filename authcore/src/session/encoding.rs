@@ -454,13 +454,19 @@ mod tests {
     }
 
     #[test]
-    fn s9_a_text_that_a_device_would_alter_is_corrupt() {
+    fn s9_what_is_no_device_is_corrupt() {
         for device in [Device::unknown().with_label("ab"), Device::unknown().with_user_agent("ab")] {
             let record = SessionRecord::from_parts(&RecordParts { device, ..parts() }).unwrap();
             let (last, kept) = record.as_bytes().split_last().unwrap();
             assert_eq!(*last, b'b');
             assert!(SessionRecord::decode(&[kept, b"c"].concat()).is_ok());
             assert_eq!(decoded(&[kept, b"\x07"].concat()), StoreErrorKind::Corrupt);
+        }
+        let record = SessionRecord::from_parts(&parts()).unwrap();
+        for (bits, rest) in [(16, &[][..]), (LABEL, &[0]), (IPV4 | IPV6, &[1; 20])] {
+            let mut bytes = [record.as_bytes(), rest].concat();
+            bytes[DEVICE] = bits;
+            assert_eq!(decoded(&bytes), StoreErrorKind::Corrupt, "{bits}");
         }
     }
 

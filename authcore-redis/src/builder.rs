@@ -8,12 +8,15 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo as _, RedisResult};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion, RedisResult,
+};
 
 use crate::RedisStore;
 use crate::connection::{Connection, Link};
 use crate::error::{of_call, of_connecting};
 use crate::keys::Prefix;
+use crate::node::Node;
 use crate::server::{self, Eviction, Mode};
 
 /// Builds a [`RedisStore`].
@@ -28,6 +31,9 @@ pub struct RedisStoreBuilder {
     #[cfg(feature = "tls")]
     root_certificates: Option<Vec<u8>>,
 }
+
+/// Longer ones are mistakes, and overflow what they are added to.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 enum Source {
     /// Of one node, or of several of one Cluster with commas between them.
@@ -105,16 +111,19 @@ impl RedisStoreBuilder {
     /// 6.2, is a replica or may evict keys, and for a prefix that is none. `Unavailable` if the server cannot be reached.
     pub async fn connect(self) -> Result<RedisStore, StoreError> {
         let prefix = Prefix::new(&self.prefix)?;
-        if self.timeout.is_zero() || self.connect_timeout.is_zero() {
-            return Err(StoreError::new(StoreErrorKind::Misconfigured, "a timeout of zero"));
+        let timeouts = [self.timeout, self.connect_timeout, self.longest_reconnect_pause];
+        if timeouts.iter().any(|timeout| timeout.is_zero() || *timeout > LONGEST_TIMEOUT) {
+            let context = "a timeout or pause of zero, or above a day";
+            return Err(StoreError::new(StoreErrorKind::Misconfigured, context));
         }
+        self.check_certificates()?;
         let link = match &self.source {
             Source::Ready(link) => link.clone(),
             Source::Url(urls) => self.open(urls).await?,
         };
         let connection = Connection { link, timeout: self.timeout };
         if matches!(self.source, Source::Ready(_)) {
-            connection.check(self.eviction).await?;
+            connection.check(&prefix, self.eviction).await?;
         }
         Ok(RedisStore { connection, prefix })
     }
@@ -131,7 +140,10 @@ impl RedisStoreBuilder {
         let mode = self.first_answer(&nodes).await?;
         match (mode, &nodes[..]) {
             (Mode::Cluster, _) => self.cluster(nodes).await.map(Link::Cluster).map_err(of_connecting),
-            (Mode::Node, [node]) => self.manager(node.clone()).await.map(Link::Node).map_err(of_connecting),
+            (Mode::Node, [node]) => {
+                let client = self.client(node.clone()).map_err(of_connecting)?;
+                Node::connect(client, self.manager_config()).await.map(Link::Node).map_err(of_connecting)
+            }
             (Mode::Node, _) => Err(StoreError::new(
                 StoreErrorKind::Misconfigured,
                 "several servers are named, and they are no Cluster",
@@ -161,7 +173,12 @@ impl RedisStoreBuilder {
     }
 
     fn node(&self, url: &str) -> RedisResult<ConnectionInfo> {
-        Ok(url.into_connection_info()?.set_tcp_settings(self.tcp_settings()))
+        let node = url.into_connection_info()?.set_tcp_settings(self.tcp_settings());
+        // By this protocol a connection that the server has closed is noticed at once, not by the next write that fails.
+        let protocol =
+            if url.contains("protocol=") { node.redis_settings().protocol() } else { ProtocolVersion::RESP3 };
+        let settings = node.redis_settings().clone().set_protocol(protocol);
+        Ok(node.set_redis_settings(settings))
     }
 
     /// A connection whose other end is gone without a word ends after a while (rule S14).
@@ -178,6 +195,26 @@ impl RedisStoreBuilder {
     }
 
     #[cfg(feature = "tls")]
+    fn check_certificates(&self) -> Result<(), StoreError> {
+        let is_pem = |pem: &[u8]| pem.windows(27).any(|part| part == b"-----BEGIN CERTIFICATE-----");
+        if self.root_certificates.as_deref().is_none_or(is_pem) {
+            return Ok(());
+        }
+        Err(StoreError::new(StoreErrorKind::Misconfigured, "the root certificates are no PEM"))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn check_certificates(&self) -> Result<(), StoreError> {
+        let by_tls = |url: &str| url.trim().starts_with("rediss:") || url.trim().starts_with("valkeys:");
+        match &self.source {
+            Source::Url(urls) if urls.split(',').any(by_tls) => {
+                Err(StoreError::new(StoreErrorKind::Misconfigured, "rediss:// needs the feature `tls`"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    #[cfg(feature = "tls")]
     fn certificates(&self) -> Option<redis::TlsCertificates> {
         let root_cert = self.root_certificates.clone()?;
         Some(redis::TlsCertificates { client_tls: None, root_cert: Some(root_cert) })
@@ -191,18 +228,19 @@ impl RedisStoreBuilder {
         Client::open(node)
     }
 
-    async fn manager(&self, node: ConnectionInfo) -> RedisResult<ConnectionManager> {
-        let config = ConnectionManagerConfig::new()
+    fn manager_config(&self) -> ConnectionManagerConfig {
+        ConnectionManagerConfig::new()
             .set_connection_timeout(Some(self.connect_timeout))
             // Ours covers it, and the time that a new connection takes.
             .set_response_timeout(None)
             .set_min_delay(self.longest_reconnect_pause.min(Duration::from_millis(50)))
-            .set_max_delay(self.longest_reconnect_pause);
-        ConnectionManager::new_with_config(self.client(node)?, config).await
+            .set_max_delay(self.longest_reconnect_pause)
     }
 
     async fn cluster(&self, nodes: Vec<ConnectionInfo>) -> RedisResult<ClusterConnection> {
+        let protocol = nodes.first().map_or(ProtocolVersion::RESP3, |node| node.redis_settings().protocol());
         let builder: ClusterClientBuilder = ClusterClient::builder(nodes)
+            .use_protocol(protocol)
             // Sends again what may have taken effect (rule S16); we know better.
             .retries(0)
             .connection_timeout(self.connect_timeout)
@@ -218,10 +256,11 @@ impl RedisStoreBuilder {
     }
 }
 
-/// Takes a connection of the host's; its own options for connecting again hold.
+/// Takes a connection of the host's; its own options for connecting again hold. The driver's manager gives up for good
+/// when a server answers a new connection with an error: a store that is built from a URL does not.
 impl From<ConnectionManager> for RedisStoreBuilder {
     fn from(connection: ConnectionManager) -> Self {
-        Self::from(Source::Ready(Link::Node(connection)))
+        Self::from(Source::Ready(Link::Node(connection.into())))
     }
 }
 
@@ -234,14 +273,15 @@ impl From<ClusterConnection> for RedisStoreBuilder {
 }
 
 impl Connection {
-    async fn check(&self, eviction: Eviction) -> Result<(), StoreError> {
+    async fn check(&self, prefix: &Prefix, eviction: Eviction) -> Result<(), StoreError> {
         let asked = async {
             match &self.link {
-                Link::Node(node) => server::check(&mut node.clone(), eviction).await.map(drop),
+                Link::Node(node) => server::check(&mut node.manager(), eviction).await.map(drop),
                 // Each node would answer for itself; whether it works at all is what can be asked of all.
                 Link::Cluster(cluster) => {
                     let mut cluster = cluster.clone();
-                    redis::cmd("GET").arg("authcore:").exec_async(&mut cluster).await.map_err(of_call)
+                    let key = prefix.partition(0);
+                    redis::cmd("GET").arg(key.records()).exec_async(&mut cluster).await.map_err(of_call)
                 }
             }
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use authcore::{StoreError, StoreErrorKind};
-use redis::aio::{ConnectionLike, ConnectionManager};
+use redis::aio::ConnectionLike;
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio::time::error::Elapsed;
 
 use crate::error;
+use crate::node::Node;
 use crate::script::Script;
 
 /// A multiplexed connection that recovers by itself, and how long a call may take on it.
@@ -22,7 +23,7 @@ pub(crate) struct Connection {
 
 #[derive(Clone)]
 pub(crate) enum Link {
-    Node(ConnectionManager),
+    Node(Node),
     Cluster(ClusterConnection),
 }
 
@@ -66,7 +67,7 @@ impl Connection {
 
     async fn get_once(&self, key: &[u8]) -> RedisResult<Value> {
         match &self.link {
-            Link::Node(node) => node.clone().send_packed_command(&get(key)).await?.extract_error(),
+            Link::Node(node) => node.answer(&get(key)).await,
             Link::Cluster(cluster) => {
                 let route = Route::with_key(key, SlotAddr::Master);
                 let route = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route));
@@ -79,7 +80,7 @@ impl Connection {
         let (command, effect) = (get(key), Effect::Reads);
         match &self.link {
             Link::Node(node) if error.is_connection_dropped() => {
-                in_time(deadline, answer(&mut node.clone(), &command)).await
+                in_time(deadline, node.answer(&command)).await
             }
             Link::Node(_) => Err(error::of_call(error)),
             Link::Cluster(cluster) => {
@@ -96,6 +97,18 @@ impl Connection {
         keys: &[String],
         args: &[&[u8]],
     ) -> Result<Value, StoreError> {
+        self.run_until(self.deadline(), script, effect, keys, args).await
+    }
+
+    /// As [`Connection::run`], for a call that takes several.
+    pub(crate) async fn run_until(
+        &self,
+        deadline: Instant,
+        script: &Script,
+        effect: Effect,
+        keys: &[String],
+        args: &[&[u8]],
+    ) -> Result<Value, StoreError> {
         let run = async {
             let by_digest = self.send(&script.by_digest(keys, args), effect).await;
             match by_digest {
@@ -106,25 +119,23 @@ impl Connection {
                 done => done,
             }
         };
-        in_time(self.deadline(), run).await
+        in_time(deadline, run).await
     }
 
-    fn deadline(&self) -> Instant {
+    /// When a call that begins now must have ended (rule S13).
+    pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.timeout
     }
 
     async fn send(&self, command: &Cmd, effect: Effect) -> RedisResult<Value> {
         match &self.link {
-            Link::Node(node) => {
-                let mut node = node.clone();
-                match answer(&mut node, command).await {
-                    // The server closes connections that are idle; the next one is on its way.
-                    Err(error) if effect == Effect::Reads && error.is_connection_dropped() => {
-                        answer(&mut node, command).await
-                    }
-                    done => done,
+            Link::Node(node) => match node.answer(command).await {
+                // The server closes connections that are idle; the next one is on its way.
+                Err(error) if effect == Effect::Reads && error.is_connection_dropped() => {
+                    node.answer(command).await
                 }
-            }
+                done => done,
+            },
             Link::Cluster(cluster) => {
                 let mut cluster = cluster.clone();
                 let outcome = answer(&mut cluster, command).await;
@@ -215,7 +226,7 @@ fn remedy(error: &RedisError, effect: Effect) -> Remedy {
             | ServerErrorKind::ReadOnly,
         )
         | ErrorKind::ClusterConnectionNotFound => Remedy::Again,
-        _ if error::is_migrating(error) => Remedy::Again,
+        _ if error::is_migrating(error) || error::code(error) == Some("READONLY") => Remedy::Again,
         ErrorKind::Io if effect == Effect::Reads => Remedy::Again,
         _ => Remedy::None,
     }
@@ -246,6 +257,7 @@ mod tests {
             "-LOADING Redis is loading the dataset in memory\r\n",
             "-READONLY You can't write against a read only replica.\r\n",
             "-ERR Script attempted to access a non local key in a cluster node script: abc\r\n",
+            "-ERR Error running script (call to f_ab): @user_script:12: -READONLY You can't write against a read only replica.\r\n",
         ] {
             assert!(matches!(remedy(&server(line), Effect::Writes), Remedy::Again), "{line}");
         }

@@ -5,6 +5,7 @@ mod builder;
 mod connection;
 mod error;
 mod keys;
+mod node;
 mod script;
 mod server;
 mod store;

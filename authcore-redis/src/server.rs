@@ -22,11 +22,10 @@ pub(crate) enum Eviction {
     Refused,
 }
 
-/// Asks a server whether it can be used. One that does not let this user ask is believed.
+/// Asks a server whether it can be used.
 pub(crate) async fn check(link: &mut impl ConnectionLike, eviction: Eviction) -> Result<Mode, StoreError> {
     match redis::cmd("INFO").query_async::<String>(link).await {
         Ok(info) => judge(&info, eviction),
-        Err(error) if error.code() == Some("NOPERM") => Ok(Mode::Node),
         Err(error) => Err(of_connecting(error)),
     }
 }

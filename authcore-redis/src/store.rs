@@ -18,7 +18,7 @@ use crate::script::{self, Script};
 /// Sessions in Redis or Valkey, on a single node or a Cluster.
 ///
 /// Clones share one connection, which is multiplexed and recovers by itself. To be used on a tokio runtime with its
-/// timer.
+/// timer; a connection to a Cluster ends with the runtime on which it was made.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -74,8 +74,9 @@ impl RedisStore {
         let alone: &[u8] = if self.connection.is_cluster() { b"0" } else { b"1" };
         let args = [partition.records().as_bytes(), alone, keep.as_bytes()];
         let mut keys = vec![index];
+        let deadline = self.connection.deadline();
         for _ in 0..ATTEMPTS {
-            match read(self.connection.run(script, effect, &keys, &args).await?)? {
+            match read(self.connection.run_until(deadline, script, effect, &keys, &args).await?)? {
                 Listed::Whole(done) => return Ok(done),
                 Listed::NeedsKeys(ids) => {
                     keys.truncate(1);

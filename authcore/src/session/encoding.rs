@@ -446,11 +446,6 @@ mod tests {
         assert_ne!(id.partition(), user_42().partition());
         let moved = SessionRecord::from_parts(&RecordParts { id, ..parts() });
         assert_eq!(moved.unwrap_err().kind(), StoreErrorKind::Corrupt);
-        for at in [ID, ID + 1] {
-            let mut bytes = SessionRecord::from_parts(&parts()).unwrap().as_bytes().to_vec();
-            bytes[at] ^= 1;
-            assert_eq!(decoded(&bytes), StoreErrorKind::Corrupt, "{at}");
-        }
     }
 
     #[test]

@@ -47,6 +47,8 @@ async fn what_is_no_url_is_misconfigured() {
         assert_eq!(kind, StoreErrorKind::Misconfigured, "{url}: {text}");
         assert!(text.contains("URL"), "{url}: {text}");
     }
+    let error = RedisStore::connect("redis://127.0.0.1:1?protocol=hunter2").await.unwrap_err();
+    assert!(!format!("{error:?}").contains("hunter2"), "S10: {error:?}");
 }
 
 #[tokio::test]
@@ -134,8 +136,20 @@ async fn s12_prefixes_and_timeouts_are_checked() {
         assert_eq!(kind, StoreErrorKind::Misconfigured);
         assert!(text.contains("prefix"), "{text}");
     }
-    let (kind, _) = refused(builder().timeout(Duration::ZERO)).await;
+    for duration in [Duration::ZERO, Duration::MAX, Duration::from_secs(100_000)] {
+        for builder in [
+            builder().timeout(duration),
+            builder().connect_timeout(duration),
+            builder().longest_reconnect_pause(duration),
+        ] {
+            let (kind, text) = refused(builder).await;
+            assert_eq!(kind, StoreErrorKind::Misconfigured);
+            assert!(text.contains("timeout"), "{text}");
+        }
+    }
+    let (kind, text) = refused(builder().root_certificates("garbage")).await;
     assert_eq!(kind, StoreErrorKind::Misconfigured);
+    assert!(text.contains("PEM"), "{text}");
 }
 
 #[tokio::test]
@@ -160,15 +174,12 @@ async fn the_documented_commands_suffice() {
     use authcore::{Auth, Login, ServerSessions, SessionPolicy};
 
     let server = Server::start(&[]);
-    let commands = "get set getrange exists del zadd zrem zrange zcard zscore zremrangebyscore expireat eval evalsha time";
+    let commands = "get set getrange exists del zadd zrem zrange zcard zscore zremrangebyscore expireat eval evalsha time info";
     let commands: Vec<_> = commands.split(' ').map(|command| format!("+{command}")).collect();
     let mut user = vec!["ACL", "SETUSER", "app", "on", ">secret", "~authcore:*", "-@all"];
     user.extend(commands.iter().map(String::as_str));
     server.ask(&user);
-    for info in [false, true] {
-        if info {
-            server.ask(&["ACL", "SETUSER", "app", "+info"]);
-        }
+    {
         let url = format!("redis://app:secret@127.0.0.1:{}", server.port());
         let store = RedisStore::connect(&url).await.unwrap();
         let policy = SessionPolicy::new().max_sessions_per_subject(2);
@@ -192,4 +203,8 @@ async fn the_documented_commands_suffice() {
         let error = other.list(&"user-42".parse().unwrap()).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
     }
+    server.ask(&["ACL", "SETUSER", "app", "-info"]);
+    let (kind, text) = refused_url(&format!("redis://app:secret@127.0.0.1:{}", server.port())).await;
+    assert_eq!(kind, StoreErrorKind::Misconfigured);
+    assert!(text.contains("INFO"), "{text}");
 }

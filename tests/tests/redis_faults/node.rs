@@ -1,6 +1,12 @@
 //! Faults of a single node.
 
-use authcore::{Auth, Error, Login, ServerSessions, StoreErrorKind};
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use authcore::{Auth, Error, Login, ServerSessions, SessionStore as _, StoreErrorKind};
+use authcore_redis::RedisStore;
 use authcore_tests::Signal;
 use authcore_tests::load::{Account, Load};
 use authcore_tests::redis::Server;
@@ -82,12 +88,12 @@ async fn s10_the_memory_is_full() {
     sleep_ms(500).await;
     let limit = server.info("used_memory") + 500_000;
     server.ask(&["CONFIG", "SET", "maxmemory", &limit.to_string()]);
-    let mut full = 0;
-    for _ in 0..40 {
-        sleep_ms(50).await;
-        full += u64::from(server.info("used_memory") >= limit);
+    let start = Instant::now();
+    while server.info("used_memory") < limit {
+        assert!(start.elapsed() < Duration::from_secs(60), "it was never full");
+        sleep_ms(20).await;
     }
-    assert!(full > 0, "it was never full");
+    sleep_ms(500).await;
 
     // Who is logged in stays so and may leave; only what needs room fails.
     let auth = Auth::sessions(ServerSessions::builder(store(&server.url()).await).build().unwrap());
@@ -114,4 +120,94 @@ fn refused_because(error: &Error) -> String {
         Error::Store(error) => error.to_string(),
         other => panic!("{other:?}"),
     }
+}
+
+/// Until it works: a connection is made anew in the background.
+async fn works_again(store: &RedisStore) -> Duration {
+    let start = Instant::now();
+    loop {
+        let subject = "after".parse().unwrap();
+        match store.list(&subject).await {
+            Ok(_) if logged_in(store).await => return start.elapsed(),
+            outcome => {
+                assert!(start.elapsed() < Duration::from_secs(20), "it never works again: {outcome:?}")
+            }
+        }
+        sleep_ms(20).await;
+    }
+}
+
+async fn logged_in(store: &RedisStore) -> bool {
+    let auth = Auth::sessions(ServerSessions::builder(store.clone()).build().unwrap());
+    auth.login(Login::new("after").unwrap()).await.is_ok()
+}
+
+/// A manager of the driver's that is answered with an error when it connects again never does so once more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s14_new_connections_are_refused_for_a_while() {
+    let _alone = alone().await;
+    let server = Server::start(&[]);
+    server.ask(&["ACL", "SETUSER", "app", "on", ">right", "~*", "+@all"]);
+    let store = store(&format!("redis://app:right@127.0.0.1:{}", server.port())).await;
+    assert!(logged_in(&store).await);
+    server.ask(&["ACL", "SETUSER", "app", "resetpass", ">wrong"]);
+    server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(10) {
+        assert!(!logged_in(&store).await);
+        sleep_ms(50).await;
+    }
+    server.ask(&["ACL", "SETUSER", "app", "resetpass", ">right"]);
+    let after = works_again(&store).await;
+    let _ = writeln!(
+        std::io::stderr(),
+        "password withdrawn for ten seconds: works again after {} ms",
+        after.as_millis()
+    );
+}
+
+/// A master that has become a replica is not asked for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s15_a_master_becomes_a_replica() {
+    let _alone = alone().await;
+    let (old, new) = (Server::start(&[]), Server::start(&[]));
+    // As a name that is given to another server: a way that leads to the one or the other.
+    let way = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", way.local_addr().unwrap());
+    let leads_to = Arc::new(AtomicU16::new(old.port()));
+    let way = tokio::spawn({
+        let leads_to = Arc::clone(&leads_to);
+        async move {
+            loop {
+                let (mut client, _) = way.accept().await.unwrap();
+                let server = ("127.0.0.1", leads_to.load(Ordering::SeqCst));
+                tokio::spawn(async move {
+                    let mut server = tokio::net::TcpStream::connect(server).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                });
+            }
+        }
+    });
+    let store = store(&url).await;
+    assert!(logged_in(&store).await);
+    old.ask(&["REPLICAOF", "127.0.0.1", &new.port().to_string()]);
+    leads_to.store(new.port(), Ordering::SeqCst);
+    assert!(!logged_in(&store).await, "the old one takes no writes");
+    let after = works_again(&store).await;
+    let _ =
+        writeln!(std::io::stderr(), "master became a replica: works again after {} ms", after.as_millis());
+    way.abort();
+}
+
+/// The first write after a quiet time is no victim of a server that closes connections which are idle.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s14_idle_connections_are_closed() {
+    let _alone = alone().await;
+    let server = Server::start(&["--timeout", "1"]);
+    let store = store(&server.url()).await;
+    for turn in 0..3 {
+        assert!(logged_in(&store).await, "turn {turn}");
+        sleep_ms(2600).await;
+    }
+    assert!(logged_in(&store).await);
 }

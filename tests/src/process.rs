@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// Runs the program in the background, tells its id, and ends it when standard input does: with the handle, or with the
@@ -14,6 +14,41 @@ const WATCH: &str = r#""$0" "$@" </dev/null >&2 & echo $!; cat >/dev/null; kill 
 pub(crate) struct Process {
     watcher: Child,
     id: u32,
+}
+
+/// A folder that is removed when this is dropped, or when this process ends in whatever way.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    sweeper: Child,
+}
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        let path =
+            tempfile::Builder::new().prefix("authcore-test-").tempdir().expect("a folder can be made").keep();
+        let sweeper = Command::new("sh")
+            // A moment later, when the processes that write there have ended too.
+            .args(["-c", r#"cat >/dev/null; sleep 0.3; rm -rf "$0""#])
+            .arg(&path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("sh can be run");
+        Self { path, sweeper }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(self.sweeper.stdin.take());
+        let _ = self.sweeper.wait();
+    }
 }
 
 /// What a process can be told.

@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::{Client, Connection, Value};
-use tempfile::TempDir;
 
-use crate::process::{Process, Signal, free_port};
+use crate::process::{Folder, Process, Signal, free_port};
 
 const PROGRAM: &str = "redis-server";
 /// The Debian package that brings it.
@@ -26,9 +25,9 @@ pub fn is_installed() -> bool {
 pub struct Server {
     port: u16,
     options: Vec<String>,
-    folder: TempDir,
     process: Option<Process>,
-    certificates: Option<TempDir>,
+    certificates: Option<Folder>,
+    folder: Folder,
 }
 
 impl Server {
@@ -38,7 +37,7 @@ impl Server {
         let mut server = Self {
             port: free_port(),
             options: options.iter().map(ToString::to_string).collect(),
-            folder: TempDir::new().expect("a folder can be made"),
+            folder: Folder::new(),
             process: None,
             certificates: None,
         };
@@ -85,7 +84,7 @@ impl Server {
         let certificate =
             rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
                 .expect("a certificate can be made");
-        let (pem, folder) = (certificate.cert.pem(), TempDir::new().expect("a folder can be made"));
+        let (pem, folder) = (certificate.cert.pem(), Folder::new());
         let (public, private) = (folder.path().join("public.pem"), folder.path().join("private.pem"));
         std::fs::write(&public, &pem).expect("it can be written");
         std::fs::write(&private, certificate.signing_key.serialize_pem()).expect("it can be written");

@@ -96,7 +96,7 @@ impl Jwt {
         let payload = signed.decode(&mut buffer.0)?;
         let mut registered = Registered::new(signed.policy, signed.recognised);
         let claims = registered.read(payload, PhantomData::<T>)?;
-        let checked = signed.policy.check(registered, now, self.0.leeway, Expiry::Checked)?;
+        let checked = signed.policy.check(&mut registered, now, self.0.leeway, Expiry::Checked)?;
         Ok(VerifiedClaims {
             subject: checked.subject,
             foreign_issuer: signed.policy.foreign_issuer().map(|issuer| &**issuer),
@@ -127,7 +127,7 @@ impl Jwt {
         let payload = signed.decode(buffer)?;
         let mut registered = Registered::new(signed.policy, signed.recognised);
         let claims = registered.read(payload, ClaimsText { capacity: payload.len() })?;
-        let checked = signed.policy.check(registered, now, self.0.leeway, expiry)?;
+        let checked = signed.policy.check(&mut registered, now, self.0.leeway, expiry)?;
         let facts = TokenFacts::new(
             claims,
             &checked.subject,

@@ -13,6 +13,7 @@ use authcore::{
     Refresh, Rejection, Replaced, ServerSessions, SessionId, SessionPolicy, SessionRecord, SessionStore,
     StoreError, StoreErrorKind, Subject, Timestamp, Version,
 };
+use authcore_testkit::{Call, FaultyStore};
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -299,4 +300,19 @@ async fn a7_ties_are_broken_by_id_and_the_own_login_fails() {
         assert_eq!(world.store.inner.len(), 1);
     }
     assert!(failed > 0 && made > 0, "{failed} failed and {made} were made");
+}
+
+/// A7: a login whose session others removed before it looked, to make room for theirs, says so.
+#[tokio::test]
+async fn a7_a_login_that_was_overtaken_fails() {
+    let store = MemoryStore::new();
+    let faulty = FaultyStore::new(store.clone());
+    let auth = Auth::sessions(ServerSessions::builder(faulty.clone()).build().unwrap());
+    let subject: Subject = "ada".parse().unwrap();
+    faulty.before_next(Call::List, {
+        let subject = subject.clone();
+        async move { drop(store.remove_all(&subject, None).await.unwrap()) }
+    });
+    let overtaken = auth.login(Login::of(subject)).await;
+    assert!(matches!(overtaken, Err(Error::SessionLimit)), "{overtaken:?}");
 }

@@ -137,6 +137,10 @@ impl Sessions {
         }
         let Some(limit) = self.policy.limit() else { return Ok(()) };
         let mut all = self.list_live(&record.to_subject(), now).await?;
+        if !all.iter().any(|session| session.id() == record.id()) {
+            // Others, who log in at the same moment, took its place before it could be seen here.
+            return Err(Error::SessionLimit);
+        }
         if all.len() <= limit {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use authcore_tests::redis::Server;
+use authcore_tests::redis::{Cluster, Server};
 
 #[test]
 fn the_tour_ends_well_and_shows_what_it_promises() {
@@ -40,6 +40,16 @@ fn the_tour_ends_well_on_redis_too() {
     assert!(text.contains("steps, all as expected"), "{text}");
     assert!(server.info("total_writes_processed") > 0);
     assert!(server.info("total_net_input_bytes") > 10_000, "the sessions were elsewhere");
+}
+
+#[test]
+fn the_tour_ends_well_on_a_cluster_too() {
+    let cluster = Cluster::start(0);
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_tour")).args(["--store", &cluster.urls()]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("steps, all as expected"), "{text}");
 }
 
 #[test]

@@ -55,10 +55,14 @@ impl StoreChoice {
 /// The error and what caused it, in one line.
 fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
+    let mut source = error.source();
+    while let Some(error) = source {
+        // Some repeat in their own text what caused them.
+        let cause = error.to_string();
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        source = error.source();
     }
     text
 }

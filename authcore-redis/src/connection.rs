@@ -60,7 +60,10 @@ impl Connection {
         let sent = tokio::time::timeout_at(deadline, self.get_once(key));
         match sent.await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Box::pin(self.get_again(deadline, key, error)).await,
+            Ok(Err(error)) => {
+                let again = async { self.again(&get(key), Effect::Reads, Err(error)).await };
+                Box::pin(in_time(deadline, again)).await
+            }
             Err(elapsed) => Err(late(elapsed)),
         }
     }
@@ -72,19 +75,6 @@ impl Connection {
                 let route = Route::with_key(key, SlotAddr::Master);
                 let route = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route));
                 cluster.clone().route_command(get(key), route).await?.extract_error()
-            }
-        }
-    }
-
-    async fn get_again(&self, deadline: Instant, key: &[u8], error: RedisError) -> Result<Value, StoreError> {
-        let (command, effect) = (get(key), Effect::Reads);
-        match &self.link {
-            Link::Node(node) if error.is_connection_dropped() => {
-                in_time(deadline, node.answer(&command)).await
-            }
-            Link::Node(_) => Err(error::of_call(error)),
-            Link::Cluster(cluster) => {
-                in_time(deadline, follow(&mut cluster.clone(), &command, effect, Err(error))).await
             }
         }
     }
@@ -128,19 +118,22 @@ impl Connection {
     }
 
     async fn send(&self, command: &Cmd, effect: Effect) -> RedisResult<Value> {
-        match &self.link {
-            Link::Node(node) => match node.answer(command).await {
-                // The server closes connections that are idle; the next one is on its way.
-                Err(error) if effect == Effect::Reads && error.is_connection_dropped() => {
-                    node.answer(command).await
-                }
-                done => done,
-            },
-            Link::Cluster(cluster) => {
-                let mut cluster = cluster.clone();
-                let outcome = answer(&mut cluster, command).await;
-                follow(&mut cluster, command, effect, outcome).await
+        let outcome = match &self.link {
+            Link::Node(node) => node.answer(command).await,
+            Link::Cluster(cluster) => answer(&mut cluster.clone(), command).await,
+        };
+        self.again(command, effect, outcome).await
+    }
+
+    /// Sends a command again after an error, if that cannot do anything twice.
+    async fn again(&self, command: &Cmd, effect: Effect, outcome: RedisResult<Value>) -> RedisResult<Value> {
+        match (&self.link, &outcome) {
+            // The server closes connections that are idle; the next one is on its way.
+            (Link::Node(node), Err(error)) if effect == Effect::Reads && error.is_connection_dropped() => {
+                node.answer(command).await
             }
+            (Link::Node(_), _) => outcome,
+            (Link::Cluster(cluster), _) => follow(&mut cluster.clone(), command, effect, outcome).await,
         }
     }
 }

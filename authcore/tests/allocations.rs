@@ -7,8 +7,8 @@ use std::cell::Cell;
 use std::hint::black_box;
 
 use authcore::{
-    Algorithm, Auth, Issued, Jwt, Key, KeyRing, Login, ManualClock, MemoryStore, Refresh, Rejection,
-    ServerSessions, Timestamp, TokenBuffer, TokenStrategy as _,
+    Algorithm, Auth, Device, Issued, Jwt, Key, KeyRing, Login, ManualClock, MemoryStore, Refresh, Rejection,
+    ServerSessions, SessionRecord, SessionStore as _, Timestamp, TokenBuffer, TokenStrategy as _,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -215,6 +215,19 @@ fn a_session_of_the_embedded_store_is_verified_without_allocation() {
         assert_eq!(principal.claims::<Role<'_>>().unwrap().role, "admin");
     });
     assert_eq!(count, 0);
+}
+
+/// What a store of blobs does for every verification.
+#[test]
+fn a_stored_record_is_read_into_one_block() {
+    let store = MemoryStore::new();
+    let auth = Auth::sessions(ServerSessions::builder(store.clone()).build().unwrap());
+    let device = Device::unknown().with_label("Ada's phone").with_user_agent("Mozilla/5.0");
+    let login = login(&json!({ "role": "admin" })).device(device.with_ip([127, 0, 0, 1].into()));
+    let issued = auth.login(login).now_or_never().unwrap().unwrap();
+    let id = issued.principal().session_id().unwrap();
+    let record = store.load(id).now_or_never().unwrap().unwrap().unwrap();
+    assert_eq!(allocations(|| SessionRecord::decode(record.as_bytes()).unwrap()), 1);
 }
 
 /// A payload above a kilobyte is decoded on the heap.

@@ -90,6 +90,11 @@ impl fmt::Debug for Device {
     }
 }
 
+/// Whether a device keeps this text as it is.
+pub(super) fn is_clean(text: &str) -> bool {
+    !text.is_empty() && text.len() <= Device::MAX_LEN && !text.chars().any(char::is_control)
+}
+
 fn clean(text: &str) -> Option<Box<str>> {
     let mut cleaned = String::new();
     for c in text.chars().filter(|c| !c.is_control()) {
@@ -111,5 +116,12 @@ mod tests {
         assert_eq!(device.user_agent(), Some("Mozilla/5.0"));
         assert_eq!(device.label().map(str::len), Some(254));
         assert!(Device::unknown().with_label("\n").is_unknown());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_clean_text_is_one_that_cleaning_leaves_as_it_is(text in "[a-zü\\PC\\x00-\\x1f]{0,260}") {
+            proptest::prop_assert_eq!(is_clean(&text), clean(&text).as_deref() == Some(&text));
+        }
     }
 }

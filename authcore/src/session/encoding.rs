@@ -17,6 +17,7 @@
 
 use std::net::IpAddr;
 
+use super::device::is_clean;
 use super::record::{RecordParts, StoredCredential, Version};
 use crate::claims::check_json;
 use crate::principal::CredentialKind;
@@ -233,7 +234,7 @@ impl SessionRecord {
     /// What logged in.
     pub fn device(&self) -> Device {
         let mut rest = Input(&self.0[self.claims_range().end..]);
-        rest.device(self.0[DEVICE]).unwrap_or_default()
+        rest.device(self.0[DEVICE]).unwrap_or_default().to_device()
     }
 
     /// The application's claims: the text of one JSON object.
@@ -319,29 +320,40 @@ impl<'b> Input<'b> {
         text(self.take(len.into())?)
     }
 
-    fn device(&mut self, bits: u8) -> Result<Device, StoreError> {
-        let mut device = Device::unknown();
-        let (mut label, mut user_agent) = (None, None);
-        if bits & LABEL != 0 {
-            let text = self.short_text()?;
-            (device, label) = (device.with_label(text), Some(text));
+    /// What follows the claims, as it stands: a verification checks it, and makes nothing of it.
+    fn device(&mut self, bits: u8) -> Result<DeviceFields<'b>, StoreError> {
+        const NO_DEVICE: StoreError = StoreError::corrupt("not a device");
+        if bits & !(LABEL | USER_AGENT | IPV4 | IPV6) != 0 || bits & (IPV4 | IPV6) == IPV4 | IPV6 {
+            return Err(NO_DEVICE);
         }
-        if bits & USER_AGENT != 0 {
-            let text = self.short_text()?;
-            (device, user_agent) = (device.with_user_agent(text), Some(text));
-        }
-        if bits & IPV4 != 0 {
-            device = device.with_ip(self.array::<4>()?.into());
-        }
-        if bits & IPV6 != 0 {
-            device = device.with_ip(self.array::<16>()?.into());
-        }
-        // A `Device` cleans its texts: what it alters, it never wrote.
-        let altered = device.label() != label || device.user_agent() != user_agent;
-        if altered || device_bits(&device) != bits {
-            return Err(StoreError::corrupt("not a device"));
-        }
-        Ok(device)
+        let fields = DeviceFields {
+            label: if bits & LABEL == 0 { None } else { Some(self.short_text()?) },
+            user_agent: if bits & USER_AGENT == 0 { None } else { Some(self.short_text()?) },
+            ip: match bits & (IPV4 | IPV6) {
+                IPV4 => Some(self.array::<4>()?.into()),
+                IPV6 => Some(self.array::<16>()?.into()),
+                _ => None,
+            },
+        };
+        // A `Device` cleans its texts: what it would alter, it never wrote.
+        let clean = [fields.label, fields.user_agent].into_iter().flatten().all(is_clean);
+        if clean { Ok(fields) } else { Err(NO_DEVICE) }
+    }
+}
+
+#[derive(Default)]
+struct DeviceFields<'b> {
+    label: Option<&'b str>,
+    user_agent: Option<&'b str>,
+    ip: Option<IpAddr>,
+}
+
+impl DeviceFields<'_> {
+    fn to_device(&self) -> Device {
+        let device = Device::unknown();
+        let device = self.label.iter().fold(device, |device, text| device.with_label(text));
+        let device = self.user_agent.iter().fold(device, |device, text| device.with_user_agent(text));
+        self.ip.into_iter().fold(device, Device::with_ip)
     }
 }
 

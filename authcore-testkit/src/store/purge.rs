@@ -9,7 +9,7 @@ use crate::Fixture;
 use crate::expect::Must as _;
 use crate::probe::Probe;
 use crate::race::at_once;
-use crate::records::{HOUR, living, next_with, real_now, subject};
+use crate::records::{HOUR, living, next_with, real_now, record_with, subject};
 
 /// Fails if the store purges nothing at all and the fixture did not say so.
 fn must_purge(fixture: &Fixture, store: &Probe, removed: usize, expired: usize) {
@@ -130,15 +130,21 @@ pub async fn s11_purge_never_takes_a_record_that_was_used_meanwhile(fixture: Fix
     let now = real_now();
     for round in 0..20 {
         let ada = subject(&format!("ada-{round}"));
-        let ending: Vec<_> = (0..12).map(|_| living(&ada, now, HOUR)).collect();
+        let ending: Vec<_> = (0..12)
+            .map(|_| {
+                // Only its idle end moves: a store need not write the other one again (rule S17).
+                record_with(&ada, |parts| {
+                    (parts.created_at, parts.authenticated_at, parts.last_seen_at) = (now, now, now);
+                    (parts.idle_expires_at, parts.expires_at) = (now.plus(HOUR), now.plus(10 * HOUR));
+                })
+            })
+            .collect();
         add_all(&probe, &ending).await;
         let (store, purger) = (probe.store(), probe.clone());
         let uses = at_once(ending.iter().cloned().map(|record| {
             let store = store.clone();
             async move {
-                let used = next_with(&record, |parts| {
-                    (parts.idle_expires_at, parts.expires_at) = (now.plus(9 * HOUR), now.plus(9 * HOUR));
-                });
+                let used = next_with(&record, |parts| parts.idle_expires_at = now.plus(9 * HOUR));
                 let replaced =
                     store.replace(&used, record.version()).await.must("S11: replace beside a purge");
                 (used, replaced)

@@ -1,0 +1,144 @@
+//! What a store is built from, but for what is different with each database.
+
+use std::fmt;
+use std::time::Duration;
+
+use authcore::{StoreError, StoreErrorKind};
+use sqlx::pool::PoolOptions;
+use sqlx::{Connection as _, Pool};
+
+use crate::call::{Connections, Doubt};
+use crate::driver::Driver;
+use crate::error::Fault;
+use crate::names::{DEFAULT_TABLE, Names};
+use crate::store::Store;
+
+/// Longer ones are mistakes, and overflow what they are added to.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Where connections come from.
+pub(crate) enum Source<D: Driver> {
+    Url(String),
+    Pool(Pool<D>),
+}
+
+/// The options that all databases share.
+pub(crate) struct Settings<D: Driver> {
+    pub(crate) source: Source<D>,
+    pub(crate) schema: Option<String>,
+    pub(crate) table: String,
+    pub(crate) timeout: Duration,
+    pub(crate) max_connections: Option<u32>,
+}
+
+/// Whether tables must be there when a store is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tables {
+    MustBeThere,
+    MayBeMissing,
+}
+
+/// How connections are made from a URL.
+pub(crate) struct Plan<D: Driver> {
+    pub(crate) options: <D::Connection as sqlx::Connection>::Options,
+    pub(crate) max_connections: u32,
+    /// Whether the data lives in the memory of this process, and ends with the last connection.
+    pub(crate) in_memory: bool,
+}
+
+/// Reads a URL: for calls that take so long at most, and for tables that are there or not.
+pub(crate) type PlanOf<D> = fn(&str, Duration, Tables) -> Result<Plan<D>, sqlx::Error>;
+
+impl<D: Driver> Settings<D> {
+    pub(crate) fn new(source: Source<D>) -> Self {
+        Self {
+            source,
+            schema: None,
+            table: DEFAULT_TABLE.to_owned(),
+            timeout: Duration::from_secs(5),
+            max_connections: None,
+        }
+    }
+
+    pub(crate) async fn connect(self, tables: Tables, plan: PlanOf<D>) -> Result<Store<D>, StoreError> {
+        let names = Names::new(self.schema.as_deref(), &self.table)?;
+        if self.timeout.is_zero() || self.timeout > LONGEST_TIMEOUT || self.max_connections == Some(0) {
+            let context = "a timeout of zero or above a day, or a pool without connections";
+            return Err(StoreError::new(StoreErrorKind::Misconfigured, context));
+        }
+        let doubt = Doubt::new();
+        let (pool, keeps_memory) = match &self.source {
+            Source::Pool(pool) => (pool.clone(), None),
+            Source::Url(url) => {
+                let scheme = url.split_once(':').map(|(scheme, _)| scheme);
+                if !scheme.is_some_and(|scheme| D::URL_SCHEMES.contains(&scheme)) {
+                    return Err(of_connecting::<D>(sqlx::Error::Configuration("another scheme".into())));
+                }
+                let plan = plan(url, self.timeout, tables).map_err(of_connecting::<D>)?;
+                let opening = self.open(plan, doubt.clone());
+                match tokio::time::timeout(self.timeout, opening).await {
+                    Ok(opened) => opened.map_err(of_connecting::<D>)?,
+                    Err(_) => {
+                        return Err(StoreError::unavailable("the database could not be reached in time"));
+                    }
+                }
+            }
+        };
+        let connections = Connections { pool, timeout: self.timeout, doubt };
+        let store = Store::new(connections, names, keeps_memory);
+        store.check_server().await?;
+        store.check_schema(tables == Tables::MayBeMissing).await?;
+        Ok(store)
+    }
+
+    async fn open(
+        &self,
+        plan: Plan<D>,
+        doubt: std::sync::Arc<Doubt>,
+    ) -> Result<(Pool<D>, Option<D::Connection>), sqlx::Error> {
+        // By itself first: the pool would try again until its time is over, and then not say why.
+        let first = D::Connection::connect_with(&plan.options).await?;
+        let pool = PoolOptions::<D>::new()
+            .max_connections(self.max_connections.unwrap_or(plan.max_connections))
+            .acquire_timeout(self.timeout)
+            // Without a round trip before each call.
+            .test_before_acquire(false)
+            .before_acquire(move |connection, usage| {
+                let ask = doubt.covers(usage.idle_for);
+                Box::pin(async move {
+                    if ask {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            });
+        let pool =
+            if plan.in_memory { pool.max_connections(1).idle_timeout(None).max_lifetime(None) } else { pool };
+        let pool = pool.connect_lazy_with(plan.options);
+        if plan.in_memory {
+            return Ok((pool, Some(first)));
+        }
+        let _ = first.close().await;
+        Ok((pool, None))
+    }
+}
+
+/// The failure of the first connection: says what is wrong with what was configured.
+fn of_connecting<D: Driver>(error: sqlx::Error) -> StoreError {
+    match Fault::of(&error, D::judge) {
+        Fault::Lost(_) => Fault::Lost("the database could not be reached").into_error(error),
+        fault => fault.into_error(error),
+    }
+}
+
+impl<D: Driver> fmt::Debug for Settings<D> {
+    /// Without the URL, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("schema", &self.schema)
+            .field("table", &self.table)
+            .field("timeout", &self.timeout)
+            .field("max_connections", &self.max_connections)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,164 @@
+//! One call: a connection, an end in time, and another attempt where that is safe.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use authcore::StoreError;
+use rand::TryRng as _;
+use rand::rngs::SysRng;
+use sqlx::pool::PoolConnection;
+
+use crate::driver::Driver;
+use crate::error::Fault;
+
+/// How often a call is tried, the first time included.
+const ATTEMPTS: u32 = 8;
+
+/// What is done over one connection.
+pub(crate) trait Operation<D: Driver>: Sync {
+    type Output: Send;
+
+    fn run(
+        &self,
+        connection: &mut D::Connection,
+    ) -> impl Future<Output = Result<Self::Output, sqlx::Error>> + Send;
+}
+
+/// Whether a call whose outcome is not known may be done again (rule S16).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Reads,
+    Writes,
+}
+
+/// A call that failed.
+pub(crate) enum Failure {
+    /// The id is taken.
+    Taken,
+    Store(StoreError),
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Taken => Fault::Taken.into_error(sqlx::Error::RowNotFound),
+            Failure::Store(error) => error,
+        }
+    }
+}
+
+/// Connections, and how long a call over one may take.
+pub(crate) struct Connections<D: Driver> {
+    pub(crate) pool: sqlx::Pool<D>,
+    pub(crate) timeout: Duration,
+    pub(crate) doubt: Arc<Doubt>,
+}
+
+impl<D: Driver> Connections<D> {
+    pub(crate) async fn call<O: Operation<D>>(
+        &self,
+        effect: Effect,
+        operation: &O,
+    ) -> Result<O::Output, Failure> {
+        let calling = self.attempts(effect, operation);
+        // Dropped in time, whatever it waits for (rule S13).
+        match tokio::time::timeout(self.timeout, calling).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                self.doubt.raise();
+                Err(Failure::Store(StoreError::unavailable("the database did not answer in time")))
+            }
+        }
+    }
+
+    async fn attempts<O: Operation<D>>(&self, effect: Effect, operation: &O) -> Result<O::Output, Failure> {
+        let mut attempt = 1;
+        loop {
+            let error = match self.attempt(operation).await {
+                Ok(output) => return Ok(output),
+                Err(error) => error,
+            };
+            let fault = Fault::of(&error, D::judge);
+            let again = match fault {
+                Fault::Taken => return Err(Failure::Taken),
+                Fault::NotDone(_) | Fault::NotHere(_) => true,
+                Fault::Lost(_) => effect == Effect::Reads,
+                Fault::Refused(..) => false,
+            };
+            if fault.breaks_connection() {
+                self.doubt.raise();
+            }
+            if !again || attempt == ATTEMPTS {
+                return Err(Failure::Store(fault.into_error(error)));
+            }
+            tokio::time::sleep(pause(attempt)).await;
+            attempt += 1;
+        }
+    }
+
+    async fn attempt<O: Operation<D>>(&self, operation: &O) -> Result<O::Output, sqlx::Error> {
+        let mut lease = Lease { connection: self.pool.acquire().await?, finished: false };
+        let outcome = operation.run(&mut lease.connection).await;
+        lease.finished = match &outcome {
+            Ok(_) => true,
+            Err(error) => !Fault::of(error, D::judge).breaks_connection(),
+        };
+        outcome
+    }
+}
+
+/// Longer each time, and not the same for those who got into each other's way.
+fn pause(attempt: u32) -> Duration {
+    part_of(Duration::from_millis(1 << attempt.min(6)))
+}
+
+/// Some time up to this one.
+pub(crate) fn part_of(time: Duration) -> Duration {
+    // Without random bytes all of it.
+    let share = SysRng.try_next_u32().unwrap_or(u32::MAX);
+    time.mul_f64(f64::from(share) / f64::from(u32::MAX))
+}
+
+/// A connection that goes back to the pool only if what was done over it came to its end.
+struct Lease<D: Driver> {
+    connection: PoolConnection<D>,
+    finished: bool,
+}
+
+impl<D: Driver> Drop for Lease<D> {
+    fn drop(&mut self) {
+        if !self.finished && D::CLOSES_UNFINISHED {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+/// Since when connections that have been idle are to be asked whether they still work, because one did not.
+///
+/// Asking every time would double the round trips of a call.
+#[derive(Debug)]
+pub(crate) struct Doubt {
+    began: Instant,
+    /// Milliseconds after `began`.
+    since: AtomicU64,
+}
+
+impl Doubt {
+    /// A connection that was idle for so long is asked in any case: firewalls forget such.
+    const LONG_IDLE: Duration = Duration::from_secs(60);
+
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { began: Instant::now(), since: AtomicU64::new(0) })
+    }
+
+    fn raise(&self) {
+        self.since.store(self.began.elapsed().as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// Whether a connection that was last used so long ago is to be asked.
+    pub(crate) fn covers(&self, idle_for: Duration) -> bool {
+        let used_at = self.began.elapsed().saturating_sub(idle_for);
+        idle_for > Self::LONG_IDLE || used_at.as_millis() as u64 <= self.since.load(Ordering::Relaxed)
+    }
+}

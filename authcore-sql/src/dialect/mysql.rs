@@ -1,0 +1,60 @@
+//! MySQL and MariaDB.
+
+use super::{Dialect, Placeholders, RemoveAll};
+
+pub(crate) const DIALECT: Dialect = Dialect {
+    quote: '`',
+    placeholders: Placeholders::Plain,
+    least: "LEAST",
+    // MySQL has no `RETURNING`.
+    remove_all: RemoveAll::InTwoSteps(
+        "SELECT id FROM {table} WHERE subject = ? AND id <> ? FOR UPDATE",
+        "DELETE FROM {table} WHERE id IN ({ids})",
+    ),
+    // Joined with a table of its own, since MySQL takes no limit in `IN`, and MariaDB would look again for every row.
+    purge: "DELETE expired FROM {table} AS expired JOIN (
+                SELECT id FROM {table}
+                WHERE purge_at <= ? AND {least}(idle_expires_at, expires_at) <= ?
+                ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED) AS due ON due.id = expired.id",
+    postpone: "UPDATE {table} AS alive JOIN (
+                SELECT id FROM {table}
+                WHERE purge_at <= ? AND {least}(idle_expires_at, expires_at) > ?
+                ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED) AS due ON due.id = alive.id
+                SET alive.purge_at = {least}(alive.idle_expires_at, alive.expires_at)",
+    // Otherwise the gaps between rows are locked too, where others want to log in.
+    before_bulk: Some("SET TRANSACTION ISOLATION LEVEL READ COMMITTED"),
+    requirements: &[
+        (
+            "SELECT CAST(SUBSTRING_INDEX(VERSION(), '.', 1) AS SIGNED) * 100
+                  + CAST(SUBSTRING_INDEX(SUBSTRING_INDEX(VERSION(), '.', 2), '.', -1) AS SIGNED)
+                  >= IF(VERSION() LIKE '%MariaDB%', 1006, 800)",
+            "MySQL 8.0 or MariaDB 10.6 is the oldest that can be used",
+        ),
+        (
+            "SELECT CAST(@@global.read_only AS CHAR) IN ('0', 'OFF')",
+            "this MySQL is read-only, as replicas are",
+        ),
+        ("SELECT @@autocommit = 1", "the connections do not commit by themselves: `autocommit` is off"),
+        (
+            "SELECT @@character_set_client = 'utf8mb4' AND @@character_set_results = 'utf8mb4'",
+            "the connections' character set is not utf8mb4",
+        ),
+    ],
+    is_there: [
+        "SELECT COUNT(*) FROM information_schema.tables
+         WHERE table_schema = COALESCE(NULLIF('{bare_schema}', ''), DATABASE()) AND table_name = '{bare_table}'",
+        "SELECT COUNT(*) FROM information_schema.tables
+         WHERE table_schema = COALESCE(NULLIF('{bare_schema}', ''), DATABASE()) AND table_name = '{bare_history}'",
+    ],
+    create_schema: Some("CREATE SCHEMA IF NOT EXISTS {schema}"),
+    // Of the database too, since such a lock is one for all of them.
+    lock: &[
+        "SELECT GET_LOCK(SHA1(CONCAT('authcore ', COALESCE(NULLIF('{bare_schema}', ''), DATABASE()), '.{bare_history}')), 60)",
+    ],
+    unlock: UNLOCK,
+    give_up: UNLOCK,
+    migrations: &[include_str!("../../migrations/mysql/0001_sessions.sql")],
+};
+
+const UNLOCK: &str = "SELECT RELEASE_LOCK(SHA1(CONCAT(
+    'authcore ', COALESCE(NULLIF('{bare_schema}', ''), DATABASE()), '.{bare_history}')))";

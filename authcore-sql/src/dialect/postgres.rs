@@ -1,0 +1,46 @@
+//! PostgreSQL.
+
+use super::{Dialect, Placeholders, REMOVE_ALL};
+
+pub(crate) const DIALECT: Dialect = Dialect {
+    quote: '"',
+    placeholders: Placeholders::Numbered,
+    least: "LEAST",
+    remove_all: REMOVE_ALL,
+    // An array, so that the rows are looked for once only: with `IN` the planner may look again for every row.
+    purge: "DELETE FROM {table} WHERE id = ANY (ARRAY(
+                SELECT id FROM {table}
+                WHERE purge_at <= ? AND {least}(idle_expires_at, expires_at) <= ?
+                ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED))",
+    postpone: "UPDATE {table} SET purge_at = {least}(idle_expires_at, expires_at) WHERE id = ANY (ARRAY(
+                SELECT id FROM {table}
+                WHERE purge_at <= ? AND {least}(idle_expires_at, expires_at) > ?
+                ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED))",
+    before_bulk: None,
+    requirements: &[
+        (
+            "SELECT (NOT pg_is_in_recovery())::int8",
+            "this PostgreSQL is a replica, which may lag and cannot be written to",
+        ),
+        (
+            "SELECT (current_setting('transaction_read_only') = 'off')::int8",
+            "this PostgreSQL database is read-only",
+        ),
+        (
+            "SELECT (current_setting('server_encoding') = 'UTF8')::int8",
+            "this PostgreSQL database does not keep text as UTF-8",
+        ),
+    ],
+    is_there: [
+        "SELECT (to_regclass('{table}') IS NOT NULL)::int8",
+        "SELECT (to_regclass('{history}') IS NOT NULL)::int8",
+    ],
+    // Whether it may be made is asked only if it must be.
+    create_schema: Some(
+        "DO $$ BEGIN IF to_regnamespace('{schema}') IS NULL THEN CREATE SCHEMA {schema}; END IF; END $$",
+    ),
+    lock: &["BEGIN", "SELECT 1::int8 FROM pg_advisory_xact_lock(hashtextextended('authcore {history}', 0))"],
+    unlock: "COMMIT",
+    give_up: "ROLLBACK",
+    migrations: &[include_str!("../../migrations/postgres/0001_sessions.sql")],
+};

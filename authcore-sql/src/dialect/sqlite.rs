@@ -1,0 +1,32 @@
+//! SQLite.
+
+use super::{Dialect, Placeholders, REMOVE_ALL};
+
+pub(crate) const DIALECT: Dialect = Dialect {
+    quote: '"',
+    placeholders: Placeholders::Plain,
+    least: "min",
+    remove_all: REMOVE_ALL,
+    purge: "DELETE FROM {table} WHERE id IN (
+                SELECT id FROM {table}
+                WHERE purge_at <= ? AND {least}(idle_expires_at, expires_at) <= ?
+                ORDER BY purge_at LIMIT ?)",
+    postpone: "UPDATE {table} SET purge_at = {least}(idle_expires_at, expires_at) WHERE id IN (
+                SELECT id FROM {table}
+                WHERE purge_at <= ? AND {least}(idle_expires_at, expires_at) > ?
+                ORDER BY purge_at LIMIT ?)",
+    before_bulk: None,
+    requirements: &[(
+        "SELECT query_only = 0 FROM pragma_query_only",
+        "this SQLite connection is for queries only",
+    )],
+    is_there: [
+        "SELECT count(*) FROM sqlite_master WHERE name = '{bare_table}' COLLATE NOCASE",
+        "SELECT count(*) FROM sqlite_master WHERE name = '{bare_history}' COLLATE NOCASE",
+    ],
+    create_schema: None,
+    lock: &["BEGIN IMMEDIATE"],
+    unlock: "COMMIT",
+    give_up: "ROLLBACK",
+    migrations: &[include_str!("../../migrations/sqlite/0001_sessions.sql")],
+};

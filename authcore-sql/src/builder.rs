@@ -7,7 +7,7 @@ use authcore::{StoreError, StoreErrorKind};
 use sqlx::pool::PoolOptions;
 use sqlx::{Connection as _, Pool};
 
-use crate::call::{Connections, Doubt};
+use crate::call::{Connections, Doubt, part_of};
 use crate::driver::Driver;
 use crate::error::Fault;
 use crate::names::{DEFAULT_TABLE, Names};
@@ -97,7 +97,15 @@ impl<D: Driver> Settings<D> {
         doubt: std::sync::Arc<Doubt>,
     ) -> Result<(Pool<D>, Option<D::Connection>), sqlx::Error> {
         // By itself first: the pool would try again until its time is over, and then not say why.
-        let first = D::Connection::connect_with(&plan.options).await?;
+        let first = loop {
+            match D::Connection::connect_with(&plan.options).await {
+                // Others open a new file of SQLite too, and it cannot be waited for their turning on its log.
+                Err(error) if matches!(Fault::of(&error, D::judge), Fault::NotDone(_)) => {
+                    tokio::time::sleep(part_of(Duration::from_millis(20))).await;
+                }
+                connected => break connected?,
+            }
+        };
         let pool = PoolOptions::<D>::new()
             .max_connections(self.max_connections.unwrap_or(plan.max_connections))
             .acquire_timeout(self.timeout)
@@ -126,8 +134,20 @@ impl<D: Driver> Settings<D> {
 /// The failure of the first connection: says what is wrong with what was configured.
 fn of_connecting<D: Driver>(error: sqlx::Error) -> StoreError {
     match Fault::of(&error, D::judge) {
+        Fault::Lost(_) if is_gibberish(&error) => StoreError::new(
+            StoreErrorKind::Misconfigured,
+            "what answered does not speak the protocol of this database",
+        ),
         Fault::Lost(_) => Fault::Lost("the database could not be reached").into_error(error),
         fault => fault.into_error(error),
+    }
+}
+
+fn is_gibberish(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
+        _ => false,
     }
 }
 

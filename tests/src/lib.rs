@@ -10,8 +10,14 @@
     reason = "a server that does not start fails its test"
 )]
 
+mod certificate;
 pub mod load;
+pub mod mysql;
+pub mod postgres;
 mod process;
 pub mod redis;
+pub mod slow;
+mod sql;
 
 pub use process::Signal;
+pub use sql::fresh_table;

@@ -1,13 +1,119 @@
 //! Processes that end with their parent.
 
+use std::ffi::OsString;
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a server may take to start.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs the program in the background, tells its id, and ends it when standard input does: with the handle, or with the
-/// process that holds it.
-const WATCH: &str = r#""$0" "$@" </dev/null >&2 & echo $!; cat >/dev/null; kill -9 $! 2>/dev/null; wait"#;
+/// process that holds it. The id is told by a shell of its own, which alone ends if nobody listens any more. A hang-up is
+/// what the system sends to a group with a stopped process when the parent ends.
+const WATCH: &str = r#"
+    trap '' HUP
+    "$0" "$@" </dev/null >&2 &
+    id=$!
+    (echo $id)
+    cat >/dev/null
+    { eval "$KILL"; } 2>/dev/null
+    wait
+"#;
+
+/// Ends the process `$id` and its children, and waits until all are gone. It is held first, so that it makes no more of
+/// them; a zombie is gone, for its parent may be one that never asks for it.
+const KILL: &str = r#"
+    kill -STOP $id
+    children=$(pgrep -d, -P $id)
+    pkill -KILL -P $id
+    kill -KILL $id
+    while ps -o stat= -p "$id${children:+,$children}" | grep -q '^[^Z]'; do sleep 0.01; done
+"#;
+
+/// Holds the process `$id`, then its children: so it makes no more of them.
+const STOP: &str = "kill -STOP $id && { pkill -STOP -P $id || true; }";
+
+/// Lets the process `$id` and its children go on.
+const CONTINUE: &str = "pkill -CONT -P $id; kill -CONT $id";
+
+/// A program, and as whom it runs.
+#[derive(Debug)]
+pub(crate) struct Program {
+    path: PathBuf,
+    package: &'static str,
+    user: Option<&'static str>,
+}
+
+impl Program {
+    /// `name` of the Debian package `package`, in the first of the folders that has it, or on the `PATH`.
+    pub(crate) fn new(name: &str, package: &'static str, folders: &[PathBuf]) -> Self {
+        let mut paths = folders.iter().map(|folder| folder.join(name));
+        let path = paths.find(|path| path.exists()).unwrap_or_else(|| name.into());
+        Self { path, package, user: None }
+    }
+
+    /// Runs it as a user that its package makes, where this process is root's: as root it refuses to run.
+    pub(crate) fn unless_root(mut self, user: &'static str) -> Self {
+        self.user = is_root().then_some(user);
+        self
+    }
+
+    pub(crate) fn is_installed(&self) -> bool {
+        Command::new(&self.path).arg("--version").output().is_ok()
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(&self, arguments: &[&str], input: Stdio) {
+        let words = self.words();
+        let output = Command::new(&words[0])
+            .args(&words[1..])
+            .args(arguments)
+            .stdin(input)
+            .current_dir("/")
+            .output()
+            .unwrap_or_else(|error| panic!("{:?} cannot be run: {error}", words[0]));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{}: {}\n{out}{err}", self.path.display(), output.status);
+    }
+
+    /// Makes its user the owner of all that is in the folder.
+    pub(crate) fn own(&self, folder: &Folder) {
+        if let Some(user) = self.user {
+            let status = Command::new("chown").arg("-R").arg(user).arg(folder.path()).status();
+            assert!(status.is_ok_and(|status| status.success()), "the folder cannot be given to {user}");
+        }
+    }
+
+    /// The words of its command line, without arguments.
+    fn words(&self) -> Vec<OsString> {
+        let Self { path, package, user } = self;
+        assert!(
+            self.is_installed(),
+            "{} was not found: install it with `apt-get install {package}`, or run ./scripts/setup",
+            path.display()
+        );
+        let mut words = Vec::new();
+        if let Some(user) = user {
+            words.extend(["setpriv".into(), format!("--reuid={user}").into()]);
+            words.extend([format!("--regid={user}").into(), "--clear-groups".into()]);
+        }
+        words.push(path.into());
+        words
+    }
+}
+
+fn is_root() -> bool {
+    // A new file is its maker's; this needs no call to the system that std does not have.
+    let file = tempfile::NamedTempFile::new().expect("a file can be made");
+    file.as_file().metadata().expect("it is there").uid() == 0
+}
 
 /// A program that is killed when this is dropped, or when this process ends in whatever way.
 #[derive(Debug)]
@@ -25,12 +131,19 @@ pub(crate) struct Folder {
 
 impl Folder {
     pub(crate) fn new() -> Self {
+        Self::swept_by(":")
+    }
+
+    /// A folder that `script` sees as `$0` before it is removed, after the processes that write there have ended.
+    pub(crate) fn swept_by(script: &str) -> Self {
         let path =
             tempfile::Builder::new().prefix("authcore-test-").tempdir().expect("a folder can be made").keep();
         let sweeper = Command::new("sh")
-            // A moment later, when the processes that write there have ended too.
-            .args(["-c", r#"cat >/dev/null; sleep 0.3; rm -rf "$0""#])
+            // A moment later, when the processes that write there have ended too; again, if one was late.
+            .args(["-c", r#"cat >/dev/null; sleep 0.3; eval "$1"; rm -rf "$0" || { sleep 1; rm -rf "$0"; }"#])
             .arg(&path)
+            .arg(script)
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -41,6 +154,17 @@ impl Folder {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The path of a file in it, as a command line takes it.
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.path.join(name).display().to_string()
+    }
+
+    /// Copies what is under `name` in another folder, whoever owns it.
+    pub(crate) fn copy(&self, from: &Self, name: &str) {
+        let status = Command::new("cp").arg("-Rp").arg(from.path.join(name)).arg(&self.path).status();
+        assert!(status.is_ok_and(|status| status.success()), "{name} cannot be copied");
     }
 }
 
@@ -64,18 +188,17 @@ pub enum Signal {
 }
 
 impl Process {
-    /// Starts `program` of the Debian package `package`, with its output in `log`.
-    pub(crate) fn start(program: &str, package: &str, arguments: &[String], log: &Path) -> Self {
-        let installed = Command::new(program).arg("--version").stdout(Stdio::null()).status();
-        assert!(
-            installed.is_ok(),
-            "{program} was not found: install it with `apt-get install {package}`, or run ./scripts/setup"
-        );
-        let log = std::fs::File::options().create(true).append(true).open(log).expect("a log can be written");
+    /// Starts `program`, with its output in `log`.
+    pub(crate) fn start(program: &Program, arguments: &[String], log: &Path) -> Self {
+        let log = File::options().create(true).append(true).open(log).expect("a log can be written");
         let mut watcher = Command::new("sh")
             .args(["-c", WATCH])
-            .arg(program)
+            .args(program.words())
             .args(arguments)
+            .env("KILL", KILL)
+            .current_dir("/")
+            // Of its own, so that an interrupt at the terminal ends the test and not what cleans up after it.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -84,18 +207,19 @@ impl Process {
         let mut line = String::new();
         let output = watcher.stdout.take().expect("its output is piped");
         BufReader::new(output).read_line(&mut line).expect("the watcher tells the id");
-        let id = line.trim().parse().unwrap_or_else(|_| panic!("{program} did not start: {line:?}"));
+        let id = line.trim().parse().unwrap_or_else(|_| panic!("{program:?} did not start: {line:?}"));
         Self { watcher, id }
     }
 
+    /// Tells it and its children something. What is killed is gone when this returns.
     pub(crate) fn signal(&self, signal: Signal) {
-        let name = match signal {
-            Signal::Kill => "-KILL",
-            Signal::Stop => "-STOP",
-            Signal::Continue => "-CONT",
+        let script = match signal {
+            Signal::Kill => KILL,
+            Signal::Stop => STOP,
+            Signal::Continue => CONTINUE,
         };
-        let status = Command::new("kill").args([name, &self.id.to_string()]).status();
-        assert!(status.is_ok_and(|status| status.success()), "process {} cannot be told {name}", self.id);
+        let status = Command::new("sh").args(["-c", script]).env("id", self.id.to_string()).status();
+        assert!(status.is_ok_and(|status| status.success()), "{} cannot be told {signal:?}", self.id);
     }
 }
 
@@ -114,5 +238,27 @@ pub(crate) fn free_port() -> u16 {
         if port < 55_000 && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok() {
             return port;
         }
+    }
+}
+
+/// Waits until something is ready; tells the state if it never is.
+pub(crate) fn wait_for(what: &str, state: impl Fn() -> String, ready: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !ready() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}\n{}", state());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(
+        expected = "no-such-server was not found: install it with `apt-get install no-such-package`"
+    )]
+    fn a_program_that_is_missing_says_what_brings_it() {
+        Program::new("no-such-server", "no-such-package", &[]).run(&[], Stdio::null());
     }
 }

@@ -3,21 +3,24 @@
 use std::fmt::Write as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::{Client, Connection, Value};
 
-use crate::process::{Folder, Process, Signal, free_port};
+use crate::certificate::Certificate;
+use crate::process::{Folder, Process, Program, Signal, free_port, wait_for};
 
 const PROGRAM: &str = "redis-server";
 /// The Debian package that brings it.
 pub const PACKAGE: &str = "redis-server";
-/// How long a server or a Cluster may take to start.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whether there is a server that can be started.
 pub fn is_installed() -> bool {
-    Command::new(PROGRAM).arg("--version").output().is_ok()
+    program().is_installed()
+}
+
+fn program() -> Program {
+    Program::new(PROGRAM, PACKAGE, &[])
 }
 
 /// One running server, on a port and in a folder of its own.
@@ -26,7 +29,7 @@ pub struct Server {
     port: u16,
     options: Vec<String>,
     process: Option<Process>,
-    certificates: Option<Folder>,
+    certificate: Option<Certificate>,
     folder: Folder,
 }
 
@@ -39,7 +42,7 @@ impl Server {
             options: options.iter().map(ToString::to_string).collect(),
             folder: Folder::new(),
             process: None,
-            certificates: None,
+            certificate: None,
         };
         server.restart();
         server
@@ -56,7 +59,7 @@ impl Server {
                 .into();
         arguments.extend(["--appendfsync", "always"].map(str::to_owned));
         arguments.extend(self.options.iter().cloned());
-        self.process = Some(Process::start(PROGRAM, PACKAGE, &arguments, &self.folder.path().join("log")));
+        self.process = Some(Process::start(&program(), &arguments, &self.folder.path().join("log")));
         let log = || std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         wait_for("the server to answer", log, || self.ping());
     }
@@ -81,19 +84,13 @@ impl Server {
     /// Starts a server that speaks TLS too, with a certificate for loopback of an authority of its own; gives its address
     /// there and the authority, as PEM.
     pub fn start_with_tls() -> (Self, String, String) {
-        let certificate =
-            rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
-                .expect("a certificate can be made");
-        let (pem, folder) = (certificate.cert.pem(), Folder::new());
-        let (public, private) = (folder.path().join("public.pem"), folder.path().join("private.pem"));
-        std::fs::write(&public, &pem).expect("it can be written");
-        std::fs::write(&private, certificate.signing_key.serialize_pem()).expect("it can be written");
-        let (port, public, private) =
-            (free_port().to_string(), public.display().to_string(), private.display().to_string());
+        let certificate = Certificate::new(&program());
+        let (port, public, private) = (free_port().to_string(), certificate.public(), certificate.private());
         let files = ["--tls-cert-file", &public, "--tls-key-file", &private, "--tls-ca-cert-file", &public];
         let options = [&["--tls-port", &port, "--tls-auth-clients", "no"][..], &files].concat();
         let mut server = Self::start(&options);
-        server.certificates = Some(folder);
+        let pem = certificate.pem().to_owned();
+        server.certificate = Some(certificate);
         (server, format!("rediss://localhost:{port}"), pem)
     }
 
@@ -227,12 +224,4 @@ impl Server {
 pub fn fresh_prefix() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("t{}-{}:", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-fn wait_for(what: &str, state: impl Fn() -> String, ready: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !ready() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}\n{}", state());
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }

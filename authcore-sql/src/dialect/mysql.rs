@@ -11,15 +11,17 @@ pub(crate) const DIALECT: Dialect = Dialect {
         "SELECT id FROM {table} WHERE subject = ? AND id <> ? FOR UPDATE",
         "DELETE FROM {table} WHERE id IN ({ids})",
     ),
-    // Joined with a table of its own, since MySQL takes no limit in `IN`, and MariaDB would look again for every row.
-    purge: "DELETE expired FROM {table} AS expired JOIN (
-                SELECT id FROM {table}
+    // Joined with what was found first, since MySQL takes no limit in `IN`, and both would rather begin with all rows.
+    purge: "DELETE expired FROM (
+                SELECT id FROM {table} FORCE INDEX (by_purge_at)
                 WHERE purge_at <= ? AND {least}(idle_expires_at, expires_at) <= ?
-                ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED) AS due ON due.id = expired.id",
-    postpone: "UPDATE {table} AS alive JOIN (
-                SELECT id FROM {table}
+                ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED) AS due
+                STRAIGHT_JOIN {table} AS expired ON expired.id = due.id",
+    postpone: "UPDATE (
+                SELECT id FROM {table} FORCE INDEX (by_purge_at)
                 WHERE purge_at <= ? AND {least}(idle_expires_at, expires_at) > ?
-                ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED) AS due ON due.id = alive.id
+                ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED) AS due
+                STRAIGHT_JOIN {table} AS alive ON alive.id = due.id
                 SET alive.purge_at = {least}(alive.idle_expires_at, alive.expires_at)",
     // Otherwise the gaps between rows are locked too, where others want to log in.
     before_bulk: Some("SET TRANSACTION ISOLATION LEVEL READ COMMITTED"),

@@ -19,21 +19,21 @@ pub(crate) const DIALECT: Dialect = Dialect {
     before_bulk: None,
     requirements: &[
         (
-            "SELECT (NOT pg_is_in_recovery())::int8",
+            "SELECT (NOT pg_is_in_recovery())::int::int8",
             "this PostgreSQL is a replica, which may lag and cannot be written to",
         ),
         (
-            "SELECT (current_setting('transaction_read_only') = 'off')::int8",
+            "SELECT (current_setting('transaction_read_only') = 'off')::int::int8",
             "this PostgreSQL database is read-only",
         ),
         (
-            "SELECT (current_setting('server_encoding') = 'UTF8')::int8",
+            "SELECT (current_setting('server_encoding') = 'UTF8')::int::int8",
             "this PostgreSQL database does not keep text as UTF-8",
         ),
     ],
     is_there: [
-        "SELECT (to_regclass('{table}') IS NOT NULL)::int8",
-        "SELECT (to_regclass('{history}') IS NOT NULL)::int8",
+        "SELECT (to_regclass('{table}') IS NOT NULL)::int::int8",
+        "SELECT (to_regclass('{history}') IS NOT NULL)::int::int8",
     ],
     // Whether it may be made is asked only if it must be.
     create_schema: Some(

@@ -1,10 +1,60 @@
 //! The contract of stores and the strategies over it, on each database.
 
 use authcore_testkit::Fixture;
+use authcore_tests::fresh_table;
 
 use authcore_sql::SqliteStore;
 
-use super::sqlite_store;
+use super::{mysql_store, postgres_store, sqlite_store};
+
+mod postgres {
+    use super::*;
+
+    /// Two stores on the same sessions, with a pool each, as two nodes of an application have them.
+    async fn factory() -> Fixture {
+        let table = fresh_table();
+        Fixture::new(postgres_store(&table).await).second_handle(postgres_store(&table).await)
+    }
+
+    mod store {
+        use super::*;
+
+        authcore_testkit::store_contract!(
+            factory,
+            apart = || async { (postgres_store(&fresh_table()).await, postgres_store(&fresh_table()).await) },
+        );
+    }
+
+    mod strategy {
+        use super::factory;
+
+        authcore_testkit::strategy_contract!(factory);
+    }
+}
+
+mod mysql {
+    use super::*;
+
+    async fn factory() -> Fixture {
+        let table = fresh_table();
+        Fixture::new(mysql_store(&table).await).second_handle(mysql_store(&table).await)
+    }
+
+    mod store {
+        use super::*;
+
+        authcore_testkit::store_contract!(
+            factory,
+            apart = || async { (mysql_store(&fresh_table()).await, mysql_store(&fresh_table()).await) },
+        );
+    }
+
+    mod strategy {
+        use super::factory;
+
+        authcore_testkit::strategy_contract!(factory);
+    }
+}
 
 mod sqlite_file {
     use super::*;

@@ -1,0 +1,74 @@
+//! A process of an application, for tests that end it in the middle of what it does.
+//!
+//! `client load URL` logs in and revokes until it is killed, and writes to standard output what it was promised:
+//! `in SUBJECT TOKEN` after a login, `ask SUBJECT` before all of a subject's sessions are revoked and `out SUBJECT` after.
+//! `client hold FILE MILLIS` keeps a SQLite database locked for so long, and writes `held` when it does.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what goes wrong ends the process")]
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use authcore::{Auth, Login, ServerSessions, SessionStore};
+use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
+use sqlx::Connection as _;
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["load", url] => load(url).await,
+        ["hold", file, millis] => hold(file, millis.parse().expect("milliseconds")).await,
+        _ => panic!("what is to be done?"),
+    }
+}
+
+/// Writes a line at once: whoever reads must know it when the next thing happens.
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).expect("somebody listens");
+}
+
+async fn open(url: &str) -> Arc<dyn SessionStore> {
+    match url.split_once(':').expect("a URL").0 {
+        "postgres" => Arc::new(PostgresStore::connect(url).await.unwrap()),
+        "mysql" => Arc::new(MySqlStore::connect(url).await.unwrap()),
+        _ => Arc::new(SqliteStore::connect(url).await.unwrap()),
+    }
+}
+
+async fn load(url: &str) {
+    let auth = Auth::sessions(ServerSessions::builder(open(url).await).build().unwrap());
+    let tasks: Vec<_> = (0..8).map(|task| tokio::spawn(turns(auth.clone(), task))).collect();
+    for task in tasks {
+        task.await.expect("it goes on for ever");
+    }
+}
+
+async fn turns(auth: Auth, task: usize) {
+    for turn in 0_usize.. {
+        let subject = format!("user-{}-{task}-{turn}", std::process::id());
+        for _ in 0..3 {
+            let issued =
+                auth.login(Login::new(&*subject).unwrap()).await.expect("nothing fails but this process");
+            say(&format!("in {subject} {}", issued.credential()));
+        }
+        if turn % 3 != 0 {
+            say(&format!("ask {subject}"));
+            let revoked = auth.admin().revoke_all(&subject.parse().unwrap()).await.expect("nothing fails");
+            assert_eq!(revoked.sessions.len(), 3);
+            say(&format!("out {subject}"));
+        }
+    }
+}
+
+async fn hold(file: &str, millis: u64) {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+    let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
+    say("held");
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+    sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.unwrap();
+}

@@ -1,0 +1,163 @@
+//! MariaDB servers, which speak MySQL's protocol.
+
+use std::process::Stdio;
+use std::sync::OnceLock;
+
+use sqlx::MySql;
+
+use crate::certificate::Certificate;
+use crate::process::{Folder, Process, Program, Signal, free_port, wait_for};
+use crate::sql::{self, NAME, PASSWORD};
+
+/// The Debian package that brings it.
+pub const PACKAGE: &str = "mariadb-server";
+/// The user that the Debian package makes.
+const USER: &str = "mysql";
+/// The superuser of the servers.
+const SUPERUSER: &str = "root";
+/// The size of the log must be the same for the template and the server; the default is six times the rest of the data.
+const LOG_SIZE: &str = "--innodb-log-file-size=16M";
+
+/// Whether there is a server that can be started.
+pub fn is_installed() -> bool {
+    program("mariadbd").is_installed()
+}
+
+fn program(name: &str) -> Program {
+    // Where Debian has the server; only root has it on the `PATH`.
+    Program::new(name, PACKAGE, &["/usr/sbin".into()]).unless_root(USER)
+}
+
+/// One running server, on a port and in a folder of its own.
+#[derive(Debug)]
+pub struct Server {
+    port: u16,
+    options: Vec<String>,
+    process: Option<Process>,
+    certificate: Option<Certificate>,
+    folder: Folder,
+}
+
+impl Server {
+    /// Starts a server that keeps what it acknowledged when it is killed. `options` are those of its command line:
+    /// `--max-connections=50`.
+    pub fn start(options: &[&str]) -> Self {
+        let mut server = Self {
+            port: free_port(),
+            options: options.iter().map(ToString::to_string).collect(),
+            process: None,
+            certificate: None,
+            folder: Folder::new(),
+        };
+        server.folder.copy(template(), "data");
+        program("mariadbd").own(&server.folder);
+        server.restart();
+        server
+    }
+
+    /// Starts it again, on the same port and data.
+    pub fn restart(&mut self) {
+        self.process = None;
+        let mut arguments: Vec<String> = [
+            // First, or it is not known: what the system's own server is told is not for this one.
+            "--no-defaults",
+            "--bind-address=127.0.0.1",
+            // It has none.
+            "--socket=",
+            "--max-connections=200",
+            "--innodb-buffer-pool-size=32M",
+            LOG_SIZE,
+            // The end of a process loses nothing that it gave to the system, only the end of the system would.
+            "--innodb-flush-log-at-trx-commit=2",
+            // As Debian sets it.
+            "--character-set-server=utf8mb4",
+            "--collation-server=utf8mb4_general_ci",
+        ]
+        .map(str::to_owned)
+        .into();
+        arguments.push(format!("--port={}", self.port));
+        let files = [("datadir", "data"), ("tmpdir", "data"), ("pid-file", "pid")];
+        arguments.extend(files.map(|(option, name)| format!("--{option}={}", self.folder.file(name))));
+        arguments.extend(self.options.iter().cloned());
+        let log = self.folder.path().join("log");
+        self.process = Some(Process::start(&program("mariadbd"), &arguments, &log));
+        let log = || std::fs::read_to_string(&log).unwrap_or_default();
+        wait_for("the server to answer", log, || self.try_ask("SELECT 1").is_ok());
+    }
+
+    /// Starts a server that speaks TLS too, with a certificate for loopback of an authority of its own; gives its address
+    /// there, which demands that both are right, and the authority, as PEM.
+    pub fn start_with_tls() -> (Self, String, String) {
+        let certificate = Certificate::new(&program("mariadbd"));
+        let public = format!("--ssl-cert={}", certificate.public());
+        let private = format!("--ssl-key={}", certificate.private());
+        let mut server = Self::start(&[&public, &private]);
+        let url =
+            format!("mysql://{NAME}:{PASSWORD}@localhost:{}/{NAME}?ssl-mode=VERIFY_IDENTITY", server.port);
+        let pem = certificate.pem().to_owned();
+        server.certificate = Some(certificate);
+        (server, url, pem)
+    }
+
+    /// Its address as a store takes it: of a user who may do all in the database there, and nothing elsewhere.
+    pub fn url(&self) -> String {
+        self.url_of(NAME, PASSWORD, NAME)
+    }
+
+    /// The address for another user or database. The superuser is `root`, with the same password as in [`Server::url`].
+    pub fn url_of(&self, user: &str, password: &str, database: &str) -> String {
+        format!("mysql://{user}:{password}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Its port on loopback.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Tells its process something. After [`Signal::Kill`] it can be started again.
+    pub fn signal(&self, signal: Signal) {
+        if let Some(process) = &self.process {
+            process.signal(signal);
+        }
+    }
+
+    /// Executes statements as the superuser, over a connection of its own to the database of [`Server::url`].
+    pub fn execute(&self, sql: &str) {
+        self.ask(sql);
+    }
+
+    /// The rows that the server answers, to the superuser as in [`Server::execute`]. Values are as `mariadb` writes them:
+    /// `1` for true; `None` is `NULL`. Bytes that are not UTF-8 panic: ask for their `HEX`.
+    pub fn ask(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        self.try_ask(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    fn try_ask(&self, sql: &str) -> Result<sql::Rows, sqlx::Error> {
+        sql::ask::<MySql>(&self.url_of(SUPERUSER, PASSWORD, NAME), sql)
+    }
+}
+
+/// A data folder that servers begin with a copy of: to make one takes ten times as long as to copy it.
+fn template() -> &'static Folder {
+    static TEMPLATE: OnceLock<Folder> = OnceLock::new();
+    TEMPLATE.get_or_init(|| {
+        let (folder, install) = (Folder::new(), program("mariadb-install-db"));
+        let statements = format!(
+            "FLUSH PRIVILEGES;
+             SET PASSWORD FOR '{SUPERUSER}'@'localhost' = PASSWORD('{PASSWORD}');
+             CREATE DATABASE {NAME};
+             GRANT ALL ON {NAME}.* TO '{NAME}'@'%' IDENTIFIED BY '{PASSWORD}';
+            "
+        );
+        std::fs::write(folder.path().join("setup.sql"), statements).expect("it can be written");
+        install.own(&folder);
+        let (data, setup) = (
+            format!("--datadir={}", folder.file("data")),
+            format!("--extra-file={}", folder.file("setup.sql")),
+        );
+        let arguments = ["--no-defaults", &data, &setup, LOG_SIZE, "--skip-test-db"];
+        let access = ["--auth-root-authentication-method=normal"];
+        install.run(&[&arguments[..], &access].concat(), Stdio::null());
+        folder
+    })
+}

@@ -1,0 +1,69 @@
+//! A way to a server that takes its time.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Passes on to a server what comes, each thing so much later: what waits for answers takes that much longer for each.
+#[derive(Debug)]
+pub struct SlowWay {
+    port: u16,
+    millis: Arc<AtomicU64>,
+}
+
+impl SlowWay {
+    /// Begins without delay.
+    pub fn to(server_port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+        let port = listener.local_addr().expect("it is bound").port();
+        let millis = Arc::new(AtomicU64::new(0));
+        let delay = Arc::clone(&millis);
+        // Ends with the process.
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let Ok(server) = TcpStream::connect(("127.0.0.1", server_port)) else { continue };
+                let copies = client.try_clone().and_then(|client| Ok((client, server.try_clone()?)));
+                let Ok((client_too, server_too)) = copies else { continue };
+                let _ = (client.set_nodelay(true), server.set_nodelay(true));
+                pass_on(client, server, Arc::clone(&delay));
+                pass_on(server_too, client_too, Arc::new(AtomicU64::new(0)));
+            }
+        });
+        Self { port, millis }
+    }
+
+    /// Where it begins, on loopback.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Makes every request so much later from now on.
+    pub fn delay_by(&self, delay: Duration) {
+        self.millis.store(delay.as_millis() as u64, Ordering::Relaxed);
+    }
+}
+
+/// Passes on in one direction; what comes while something waits does not wait longer for that.
+fn pass_on(mut from: TcpStream, mut to: TcpStream, delay: Arc<AtomicU64>) {
+    let (sender, receiver) = std::sync::mpsc::channel::<(Instant, Vec<u8>)>();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 16 * 1024];
+        while let Ok(read @ 1..) = from.read(&mut buffer) {
+            let due = Instant::now() + Duration::from_millis(delay.load(Ordering::Relaxed));
+            if sender.send((due, buffer[..read].to_vec())).is_err() {
+                break;
+            }
+        }
+    });
+    std::thread::spawn(move || {
+        for (due, bytes) in receiver {
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            if to.write_all(&bytes).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Both);
+    });
+}

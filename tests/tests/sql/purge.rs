@@ -1,0 +1,154 @@
+//! What has expired goes, in batches that nobody waits for (rule S11).
+
+use std::time::{Duration, Instant};
+
+use authcore::{
+    Auth, Clock as _, Login, ManualClock, ServerSessions, SessionPolicy, SessionStore, Timestamp,
+};
+use authcore_sql::Purger;
+use authcore_tests::{mysql, postgres};
+
+use super::{sqlite_file, sqlite_store};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn auth(store: impl SessionStore, clock: &ManualClock) -> Auth {
+    let policy = SessionPolicy::new().idle_timeout(HOUR).absolute_timeout(10 * HOUR);
+    let sessions = ServerSessions::builder(store).policy(policy).build();
+    Auth::sessions(sessions.unwrap()).with_clock(clock.clone())
+}
+
+async fn log_in(auth: &Auth, count: usize) -> Vec<String> {
+    let mut credentials = Vec::new();
+    for number in 0..count {
+        let issued = auth.login(Login::new(format!("user-{number}")).unwrap()).await.unwrap();
+        credentials.push(issued.credential().to_owned());
+    }
+    credentials
+}
+
+/// Who is idle too long goes long before the absolute end; who was active stays, however often it is looked at.
+async fn idle_sessions_go_and_used_ones_stay(store: impl SessionStore + Clone) {
+    let clock = ManualClock::new(std::time::SystemTime::now().into());
+    let auth = auth(store.clone(), &clock);
+    let credentials = log_in(&auth, 40).await;
+    for hour in 1..=4 {
+        clock.advance(HOUR.mul_f64(0.9));
+        for credential in &credentials[..10] {
+            auth.authenticate(credential).await.unwrap();
+        }
+        let purged = store.purge_expired(clock.now().plus(HOUR / 5), 7).await.unwrap();
+        if hour == 1 {
+            assert_eq!((purged.removed, purged.more), (7, true), "30 are idle, at most 7 go at once");
+            let mut rest = 0;
+            loop {
+                let purged = store.purge_expired(clock.now().plus(HOUR / 5), 7).await.unwrap();
+                assert!(purged.removed <= 7);
+                rest += purged.removed;
+                if !purged.more {
+                    break;
+                }
+            }
+            assert_eq!(rest, 23);
+        } else {
+            assert_eq!(purged.removed, 0, "after {hour} hours");
+        }
+    }
+    for credential in &credentials[..10] {
+        auth.authenticate(credential).await.unwrap();
+    }
+    // The absolute end.
+    let purged = store.purge_expired(clock.now().plus(10 * HOUR), 100).await.unwrap();
+    assert_eq!((purged.removed, purged.more), (10, false));
+}
+
+#[tokio::test]
+async fn s11_idle_sessions_go_and_used_ones_stay() {
+    idle_sessions_go_and_used_ones_stay(super::postgres_store(&authcore_tests::fresh_table()).await).await;
+    idle_sessions_go_and_used_ones_stay(super::mysql_store(&authcore_tests::fresh_table()).await).await;
+    idle_sessions_go_and_used_ones_stay(sqlite_store("sqlite::memory:").await).await;
+}
+
+/// A row that somebody else has locked is left for the next time, and nobody waits for a purge that goes on.
+#[tokio::test]
+async fn s11_a_purge_waits_for_nobody() {
+    let clock = ManualClock::new(std::time::SystemTime::now().into());
+    let later = clock.now().plus(20 * HOUR);
+
+    let server = postgres::Server::start(&[]);
+    let store = authcore_sql::PostgresStore::builder(&server.url()).connect_unmigrated().await.unwrap();
+    store.migrate().await.unwrap();
+    let credentials = log_in(&auth(store.clone(), &clock), 10).await;
+    let pool = sqlx::PgPool::connect(&server.url()).await.unwrap();
+    let mut other = pool.begin().await.unwrap();
+    sqlx::query("SELECT * FROM authcore_sessions WHERE subject = 'user-3' FOR UPDATE")
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    purges_nine(&store, later).await;
+    other.rollback().await.unwrap();
+    assert_eq!(store.purge_expired(later, 100).await.unwrap().removed, 1);
+    // The other way round: what a purge has locked keeps no login waiting.
+    let mut other = pool.begin().await.unwrap();
+    sqlx::query("DELETE FROM authcore_sessions").execute(&mut *other).await.unwrap();
+    logs_in_at_once(&auth(store, &clock), credentials.len()).await;
+
+    let server = mysql::Server::start(&[]);
+    let store = authcore_sql::MySqlStore::builder(&server.url()).connect_unmigrated().await.unwrap();
+    store.migrate().await.unwrap();
+    log_in(&auth(store.clone(), &clock), 10).await;
+    let pool = sqlx::MySqlPool::connect(&server.url()).await.unwrap();
+    let mut other = pool.begin().await.unwrap();
+    sqlx::query("SELECT * FROM authcore_sessions WHERE subject = 'user-3' FOR UPDATE")
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    purges_nine(&store, later).await;
+    other.rollback().await.unwrap();
+    assert_eq!(store.purge_expired(later, 100).await.unwrap().removed, 1);
+}
+
+async fn purges_nine(store: &impl SessionStore, later: Timestamp) {
+    let start = Instant::now();
+    assert_eq!(store.purge_expired(later, 100).await.unwrap().removed, 9);
+    assert!(start.elapsed() < Duration::from_secs(1), "it waited: {:?}", start.elapsed());
+}
+
+async fn logs_in_at_once(auth: &Auth, count: usize) {
+    let start = Instant::now();
+    log_in(auth, count).await;
+    assert!(start.elapsed() < Duration::from_secs(1), "they waited: {:?}", start.elapsed());
+}
+
+/// The ready task goes on after failures, and nodes do not get into each other's way.
+#[tokio::test(flavor = "multi_thread")]
+async fn s11_the_task_survives_errors() {
+    let (_folder, url) = sqlite_file();
+    let store = sqlite_store(&url).await;
+    let clock = ManualClock::new(std::time::SystemTime::now().into());
+    let auth = auth(store.clone(), &clock);
+    let host = sqlx::SqlitePool::connect(&url).await.unwrap();
+    let count = async || {
+        let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM authcore_sessions");
+        count.fetch_one(&host).await.unwrap()
+    };
+    sqlx::query("ALTER TABLE authcore_sessions RENAME TO hidden").execute(&host).await.unwrap();
+    let task = |clock: ManualClock| {
+        let purger = Purger::builder(store.clone()).interval(Duration::from_millis(20)).batch(3).clock(clock);
+        tokio::spawn(purger.build().unwrap().run())
+    };
+    let tasks = [task(clock.clone()), task(clock.clone())];
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(tasks.iter().all(|task| !task.is_finished()), "a failed run ended the task");
+    sqlx::query("ALTER TABLE hidden RENAME TO authcore_sessions").execute(&host).await.unwrap();
+    log_in(&auth, 20).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(count().await, 20, "nothing has expired");
+    clock.advance(2 * HOUR);
+    let start = Instant::now();
+    while count().await > 0 {
+        assert!(start.elapsed() < Duration::from_secs(10), "{} are left", count().await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tasks.iter().for_each(tokio::task::JoinHandle::abort);
+}

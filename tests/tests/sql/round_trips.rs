@@ -1,0 +1,73 @@
+//! How often a call goes to the server and back: seen by how much longer it takes when each way takes long.
+
+use std::time::{Duration, Instant};
+
+use authcore::{Auth, Login, ServerSessions, SessionStore};
+use authcore_sql::{MySqlStore, PostgresStore};
+use authcore_tests::slow::SlowWay;
+use authcore_tests::{mysql, postgres};
+use futures_util::future::join_all;
+
+const DELAY: Duration = Duration::from_millis(60);
+
+/// How many ways to the server and back a call waits for: the fewest of some calls, as others may wait for the machine.
+async fn trips<T, F: Future<Output = Result<T, authcore::Error>>>(call: impl Fn() -> F) -> u128 {
+    let mut fewest = u128::MAX;
+    for _ in 0..5 {
+        let start = Instant::now();
+        call().await.unwrap();
+        fewest = fewest.min(start.elapsed().as_millis() / DELAY.as_millis());
+        // Meanwhile the pool asks the connections that were used whether they are well.
+        tokio::time::sleep(DELAY * 3).await;
+    }
+    fewest
+}
+
+async fn round_trips_are_few(store: impl SessionStore, way: &SlowWay) {
+    let auth = Auth::sessions(ServerSessions::builder(store).build().unwrap());
+    let login = |subject: &str| auth.login(Login::new(subject.to_owned()).unwrap());
+    // Until each connection of the pool is there and knows the statements.
+    for _ in 0..8 {
+        for issued in join_all((0..8).map(|_| login("warm"))).await {
+            let issued = issued.unwrap();
+            auth.authenticate(issued.credential()).await.unwrap();
+            let renewed = auth.renew(issued.principal()).await.unwrap();
+            let _ = auth.logout(renewed.credential()).await.unwrap();
+        }
+    }
+    let issued = login("user-42").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    way.delay_by(DELAY);
+    assert_eq!(trips(|| auth.authenticate(issued.credential())).await, 1, "a verification");
+    assert_eq!(
+        trips(|| login("user-43")).await,
+        2,
+        "a login: one to write, one to see the limit of sessions"
+    );
+    assert_eq!(
+        trips(|| auth.sessions_of(issued.principal())).await,
+        2,
+        "the devices: the own session, then all"
+    );
+    assert_eq!(trips(|| auth.update_claims(issued.principal(), |_| Ok(()))).await, 2, "a change of claims");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn round_trips_to_postgres_are_few() {
+    let server = postgres::Server::start(&[]);
+    let way = SlowWay::to(server.port());
+    let url = server.url().replace(&server.port().to_string(), &way.port().to_string());
+    let store = PostgresStore::builder(&url).max_connections(3).connect_unmigrated().await.unwrap();
+    store.migrate().await.unwrap();
+    round_trips_are_few(store, &way).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn round_trips_to_mysql_are_few() {
+    let server = mysql::Server::start(&[]);
+    let way = SlowWay::to(server.port());
+    let url = server.url().replace(&server.port().to_string(), &way.port().to_string());
+    let store = MySqlStore::builder(&url).max_connections(3).connect_unmigrated().await.unwrap();
+    store.migrate().await.unwrap();
+    round_trips_are_few(store, &way).await;
+}

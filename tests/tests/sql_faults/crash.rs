@@ -1,0 +1,126 @@
+//! A process of the application is killed in the middle of what it does: between two statements, on whichever database.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use authcore::{Auth, Error};
+use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
+use authcore_tests::{mysql, postgres};
+
+use super::{alone, sessions};
+
+const CRASHES: u32 = 6;
+
+/// What a process was promised about a subject before it ended.
+#[derive(Default)]
+struct Promised {
+    tokens: Vec<String>,
+    asked: bool,
+    revoked: bool,
+}
+
+/// Runs a process for a while, kills it, and gives what it was promised.
+fn crash(url: &str, after: Duration) -> HashMap<String, Promised> {
+    let mut client = Command::new(env!("CARGO_BIN_EXE_client"))
+        .args(["load", url])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(client.stdout.take().unwrap()).lines();
+    let mut all: Vec<String> = lines.next().into_iter().flatten().collect();
+    let killer = std::thread::spawn(move || {
+        std::thread::sleep(after);
+        client.kill().unwrap();
+        client.wait_with_output().unwrap()
+    });
+    // A last line that is not whole was not promised.
+    all.extend(lines.map_while(Result::ok));
+    let output = killer.join().unwrap();
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(!complaints.contains("panicked"), "{complaints}");
+    let mut promised: HashMap<String, Promised> = HashMap::new();
+    for line in all {
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            // 68 characters are a whole token.
+            ["in", subject, token] if token.len() == 68 => {
+                promised.entry(subject.to_owned()).or_default().tokens.push(token.to_owned());
+            }
+            ["ask", subject] => promised.entry(subject.to_owned()).or_default().asked = true,
+            ["out", subject] => promised.entry(subject.to_owned()).or_default().revoked = true,
+            _ => {}
+        }
+    }
+    promised
+}
+
+async fn promises_survive_crashes(name: &str, url: &str, auth: Auth) {
+    let (mut logins, mut revocations, mut between) = (0, 0, 0);
+    for number in 0..CRASHES {
+        let (url, after) = (url.to_owned(), Duration::from_millis(150 + u64::from(number) * 70));
+        let promised = tokio::task::spawn_blocking(move || crash(&url, after)).await.unwrap();
+        for (subject, promised) in promised {
+            let mut alive = 0;
+            for token in &promised.tokens {
+                match auth.authenticate(token).await {
+                    Ok(principal) => {
+                        assert_eq!(principal.subject(), subject);
+                        alive += 1;
+                    }
+                    Err(Error::Unauthenticated(_)) => {}
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+            logins += promised.tokens.len();
+            if promised.revoked {
+                revocations += 1;
+                assert_eq!(alive, 0, "S3: {subject} was logged out, and is back");
+            } else if promised.asked {
+                between += 1;
+                assert!(
+                    alive == 0 || alive == promised.tokens.len(),
+                    "S4: {alive} sessions of {subject} are left"
+                );
+            } else {
+                assert_eq!(alive, promised.tokens.len(), "S14: a session of {subject} was lost");
+            }
+        }
+    }
+    let _ = writeln!(
+        std::io::stderr(),
+        "{name}: the application killed {CRASHES} times: {logins} logins and {revocations} revocations of three hold, \
+         {between} revocations cut short took all or none"
+    );
+    assert!(logins > 100 && revocations > 10, "it did too little");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s8_on_postgres() {
+    let _alone = alone().await;
+    let server = postgres::Server::start(&[]);
+    let store = PostgresStore::builder(&server.url()).connect_unmigrated().await.unwrap();
+    store.migrate().await.unwrap();
+    promises_survive_crashes("PostgreSQL", &server.url(), sessions(store)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s8_on_mysql() {
+    let _alone = alone().await;
+    let server = mysql::Server::start(&[]);
+    let store = MySqlStore::builder(&server.url()).connect_unmigrated().await.unwrap();
+    store.migrate().await.unwrap();
+    promises_survive_crashes("MariaDB", &server.url(), sessions(store)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s8_on_sqlite() {
+    let _alone = alone().await;
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("sessions.db").display());
+    let store = SqliteStore::builder(&url).connect_unmigrated().await.unwrap();
+    store.migrate().await.unwrap();
+    promises_survive_crashes("SQLite", &url, sessions(store)).await;
+}

@@ -1,0 +1,144 @@
+//! Faults of MariaDB.
+
+use std::io::Write as _;
+
+use authcore_sql::{MySqlStore, MySqlStoreBuilder};
+use authcore_tests::Signal;
+use authcore_tests::load::Load;
+use authcore_tests::mysql::Server;
+
+use super::{TIMEOUT, alone, is_unavailable, login, no_call_hung, sessions, sleep_ms};
+
+async fn store(server: &Server) -> MySqlStore {
+    let builder = MySqlStore::builder(&server.url()).timeout(TIMEOUT);
+    let store = builder.connect_unmigrated().await.unwrap();
+    store.migrate().await.unwrap();
+    store
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s14_the_server_is_killed_and_restarted() {
+    let _alone = alone().await;
+    let mut server = Server::start(&[]);
+    let load = Load::start(store(&server).await);
+    for _ in 0..2 {
+        sleep_ms(800).await;
+        server.signal(Signal::Kill);
+        sleep_ms(700).await;
+        server = tokio::task::spawn_blocking(move || {
+            server.restart();
+            server
+        })
+        .await
+        .unwrap();
+    }
+    sleep_ms(1500).await;
+    let account = load.settle("MariaDB killed and restarted, twice", |_| false).await;
+    no_call_hung(&account);
+    assert!(account.unavailable > 0, "nobody noticed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s13_the_server_is_stopped() {
+    let _alone = alone().await;
+    let server = Server::start(&[]);
+    let load = Load::start(store(&server).await);
+    sleep_ms(500).await;
+    server.signal(Signal::Stop);
+    sleep_ms(2500).await;
+    server.signal(Signal::Continue);
+    sleep_ms(1000).await;
+    let account = load.settle("MariaDB stopped for 2.5 seconds", |_| false).await;
+    no_call_hung(&account);
+    assert!(account.slowest >= TIMEOUT, "nobody noticed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s14_connections_are_cut() {
+    let _alone = alone().await;
+    let server = Server::start(&[]);
+    let load = Load::start(store(&server).await);
+    let mut cut = 0;
+    for _ in 0..10 {
+        sleep_ms(200).await;
+        server.execute("KILL USER authcore");
+        cut += 1;
+    }
+    sleep_ms(500).await;
+    no_call_hung(&load.settle(&format!("MariaDB's connections cut, {cut} times"), |_| false).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s14_one_failure_is_enough_to_doubt_all_connections() {
+    let _alone = alone().await;
+    let server = Server::start(&[]);
+    let auth = sessions(store(&server).await);
+    let logins = (0..20).map(|_| auth.login(login("before")));
+    let issued = futures_util::future::try_join_all(logins).await.unwrap();
+    sleep_ms(200).await;
+    server.execute("KILL USER authcore");
+    auth.authenticate(issued[0].credential()).await.unwrap();
+    for _ in 0..20 {
+        auth.login(login("after")).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s13_the_pool_is_exhausted() {
+    let _alone = alone().await;
+    let server = Server::start(&[]);
+    drop(store(&server).await);
+    let pool = sqlx::mysql::MySqlPoolOptions::new().max_connections(2).connect(&server.url()).await.unwrap();
+    let store = MySqlStoreBuilder::from(pool.clone()).timeout(TIMEOUT).connect().await.unwrap();
+    let auth = sessions(store);
+    let issued = auth.login(login("ada")).await.unwrap();
+    let held = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
+    is_unavailable(auth.authenticate(issued.credential()), "in time").await;
+    is_unavailable(auth.login(login("bob")), "in time").await;
+    drop(held);
+    auth.authenticate(issued.credential()).await.unwrap();
+    auth.login(login("bob")).await.unwrap();
+}
+
+/// Two who lock the same rows the other way round: InnoDB ends the one that has changed less, which is ours, and it is
+/// done again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s16_a_deadlock_is_tried_again() {
+    let _alone = alone().await;
+    let server = Server::start(&[]);
+    let store = MySqlStore::builder(&server.url()).connect_unmigrated().await.unwrap();
+    store.migrate().await.unwrap();
+    let auth = sessions(store);
+    let other = sqlx::MySqlPool::connect(&server.url()).await.unwrap();
+    sqlx::query("CREATE TABLE weight (n BIGINT)").execute(&other).await.unwrap();
+    for round in 0..5 {
+        let subject = format!("user-{round}");
+        auth.login(login(&subject)).await.unwrap();
+        auth.login(login(&subject)).await.unwrap();
+        let mut rival = other.begin().await.unwrap();
+        let weight = "INSERT INTO weight VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10)";
+        sqlx::query(weight).execute(&mut *rival).await.unwrap();
+        let lock = |order: &str| {
+            let sql = format!(
+                "SELECT id FROM authcore_sessions WHERE subject = '{subject}' ORDER BY id {order} LIMIT 1"
+            );
+            sqlx::query_scalar::<_, Vec<u8>>(sqlx::AssertSqlSafe(sql))
+        };
+        let (first, last) =
+            (lock("ASC").fetch_one(&other).await.unwrap(), lock("DESC").fetch_one(&other).await.unwrap());
+        let by_id = "SELECT id FROM authcore_sessions WHERE id = ? FOR UPDATE";
+        sqlx::query(by_id).bind(last).execute(&mut *rival).await.unwrap();
+        let ours = {
+            let (auth, subject) = (auth.clone(), subject.parse().unwrap());
+            tokio::spawn(async move { auth.admin().revoke_all(&subject).await })
+        };
+        sleep_ms(100).await;
+        sqlx::query(by_id).bind(first).execute(&mut *rival).await.unwrap();
+        rival.commit().await.unwrap();
+        assert_eq!(ours.await.unwrap().unwrap().sessions.len(), 2, "S4: all at once, and told");
+    }
+    let row = &server.ask("SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'")[0];
+    let deadlocks: u64 = row[1].as_deref().unwrap().parse().unwrap();
+    let _ = writeln!(std::io::stderr(), "MariaDB ended {deadlocks} deadlocks, nobody noticed");
+    assert!(deadlocks >= 5, "there was no deadlock");
+}

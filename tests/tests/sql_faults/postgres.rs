@@ -1,0 +1,182 @@
+//! Faults of PostgreSQL.
+
+use std::io::Write as _;
+
+use authcore_sql::{PostgresStore, PostgresStoreBuilder};
+use authcore_tests::Signal;
+use authcore_tests::load::Load;
+use authcore_tests::postgres::Server;
+
+use super::{TIMEOUT, alone, is_unavailable, login, no_call_hung, sessions, sleep_ms};
+
+async fn store(server: &Server) -> PostgresStore {
+    let builder = PostgresStore::builder(&server.url()).timeout(TIMEOUT);
+    let store = builder.connect_unmigrated().await.unwrap();
+    store.migrate().await.unwrap();
+    store
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s14_the_server_is_killed_and_restarted() {
+    let _alone = alone().await;
+    let mut server = Server::start(&[]);
+    let load = Load::start(store(&server).await);
+    for _ in 0..2 {
+        sleep_ms(800).await;
+        server.signal(Signal::Kill);
+        sleep_ms(700).await;
+        server = tokio::task::spawn_blocking(move || {
+            server.restart();
+            server
+        })
+        .await
+        .unwrap();
+    }
+    sleep_ms(1500).await;
+    let account = load.settle("PostgreSQL killed and restarted, twice", |_| false).await;
+    no_call_hung(&account);
+    assert!(account.unavailable > 0, "nobody noticed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s13_the_server_is_stopped() {
+    let _alone = alone().await;
+    let server = Server::start(&[]);
+    let load = Load::start(store(&server).await);
+    sleep_ms(500).await;
+    server.signal(Signal::Stop);
+    sleep_ms(2500).await;
+    server.signal(Signal::Continue);
+    sleep_ms(1000).await;
+    let account = load.settle("PostgreSQL stopped for 2.5 seconds", |_| false).await;
+    no_call_hung(&account);
+    assert!(account.slowest >= TIMEOUT, "nobody noticed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s14_connections_are_cut() {
+    let _alone = alone().await;
+    let server = Server::start(&[]);
+    let load = Load::start(store(&server).await);
+    for _ in 0..10 {
+        sleep_ms(200).await;
+        server.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'authcore'");
+    }
+    sleep_ms(500).await;
+    no_call_hung(&load.settle("PostgreSQL's connections cut, ten times", |_| false).await);
+}
+
+/// What was idle when the connections were cut costs one failed write, not one for each connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s14_one_failure_is_enough_to_doubt_all_connections() {
+    let _alone = alone().await;
+    let server = Server::start(&[]);
+    let auth = sessions(store(&server).await);
+    let logins = (0..20).map(|_| auth.login(login("before")));
+    let issued = futures_util::future::try_join_all(logins).await.unwrap();
+    sleep_ms(200).await;
+    server.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'authcore'");
+    // What reads is asked again by another connection.
+    auth.authenticate(issued[0].credential()).await.unwrap();
+    for _ in 0..20 {
+        auth.login(login("after")).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s13_the_pool_is_exhausted() {
+    let _alone = alone().await;
+    let server = Server::start(&[]);
+    drop(store(&server).await);
+    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(2).connect(&server.url()).await.unwrap();
+    let store = PostgresStoreBuilder::from(pool.clone()).timeout(TIMEOUT).connect().await.unwrap();
+    let auth = sessions(store);
+    let issued = auth.login(login("ada")).await.unwrap();
+    let held = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
+    is_unavailable(auth.authenticate(issued.credential()), "in time").await;
+    is_unavailable(auth.login(login("bob")), "in time").await;
+    drop(held);
+    auth.authenticate(issued.credential()).await.unwrap();
+    auth.login(login("bob")).await.unwrap();
+}
+
+/// Two who lock the same rows the other way round: PostgreSQL ends one of them, which is ours, and it is done again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s16_a_deadlock_is_tried_again() {
+    let _alone = alone().await;
+    let server = Server::start(&[]);
+    server.execute("ALTER ROLE authcore SET deadlock_timeout = '300ms'");
+    let store = PostgresStore::builder(&server.url()).connect_unmigrated().await.unwrap();
+    store.migrate().await.unwrap();
+    let auth = sessions(store);
+    let url = server.url_of("postgres", "secret", "authcore");
+    let other = sqlx::PgPool::connect(&url).await.unwrap();
+    let mut deadlocks = 0;
+    for round in 0..5 {
+        let subject = format!("user-{round}");
+        auth.login(login(&subject)).await.unwrap();
+        auth.login(login(&subject)).await.unwrap();
+        let mut rival = other.begin().await.unwrap();
+        // Never the one that is ended: it looks for deadlocks only after a long while, and ours when both wait.
+        sqlx::raw_sql("SET LOCAL deadlock_timeout = '60s'").execute(&mut *rival).await.unwrap();
+        let lock = |which: &str| {
+            let sql = format!(
+                "SELECT 1 FROM authcore_sessions WHERE ctid = (SELECT {which}(ctid) FROM authcore_sessions \
+                 WHERE subject = '{subject}') FOR UPDATE"
+            );
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+        };
+        lock("max").execute(&mut *rival).await.unwrap();
+        let ours = {
+            let (auth, subject) = (auth.clone(), subject.parse().unwrap());
+            tokio::spawn(async move { auth.admin().revoke_all(&subject).await })
+        };
+        sleep_ms(100).await;
+        lock("min").execute(&mut *rival).await.unwrap();
+        rival.commit().await.unwrap();
+        assert_eq!(ours.await.unwrap().unwrap().sessions.len(), 2, "S4: all at once, and told");
+    }
+    let start = std::time::Instant::now();
+    while deadlocks < 5 && start.elapsed().as_secs() < 20 {
+        let row = &server.ask("SELECT deadlocks FROM pg_stat_database WHERE datname = 'authcore'")[0];
+        deadlocks = row[0].as_deref().unwrap().parse().unwrap();
+        sleep_ms(100).await;
+    }
+    let _ = writeln!(std::io::stderr(), "PostgreSQL ended {deadlocks} deadlocks, nobody noticed");
+    assert!(deadlocks >= 5, "there was no deadlock");
+}
+
+/// Where the host has made every transaction serializable, those that could not be are done again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s16_serialization_failures_are_tried_again() {
+    let _alone = alone().await;
+    let server = Server::start(&["-c", "log_min_messages=error"]);
+    server.execute("ALTER ROLE authcore SET default_transaction_isolation = 'serializable'");
+    let store = PostgresStore::builder(&server.url()).connect_unmigrated().await.unwrap();
+    store.migrate().await.unwrap();
+    let auth = sessions(store.clone());
+    // One session that many change at once.
+    let issued = auth.login(login("ada")).await.unwrap();
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let (auth, principal) = (auth.clone(), issued.principal().clone());
+            tokio::spawn(async move {
+                for _ in 0..5 {
+                    // At one time by many, so that some give up; what counts is who tries again inside.
+                    let _ = auth.update_claims(&principal, |claims| Ok(claims.set("count", &1)?)).await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let load = Load::start(store);
+    sleep_ms(1500).await;
+    let account = load.settle("PostgreSQL with serializable transactions", |_| false).await;
+    let row = &server.ask("SELECT xact_rollback FROM pg_stat_database WHERE datname = 'authcore'")[0];
+    let failures: u64 = row[0].as_deref().unwrap().parse().unwrap();
+    let _ =
+        writeln!(std::io::stderr(), "{failures} serialization failures, {} unavailable", account.unavailable);
+    assert!(failures > 0, "there was none");
+}

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 /// Who logs in in all examples. There is `grace@example.com` too, who is an admin.
 pub const DEMO_EMAIL: &str = "ada@example.com";
+/// Who that is to the application.
+pub const DEMO_SUBJECT: &str = "user-1";
 /// The password of the demo accounts: public, so never use it for anything.
 pub const DEMO_PASSWORD: &str = "demo-only-not-secret";
 
@@ -41,7 +43,7 @@ impl DemoAccounts {
     pub async fn new(hasher: &PasswordHasher) -> Result<Self, AccountsError> {
         let mut rows = Vec::new();
         for (email, subject, role) in
-            [(DEMO_EMAIL, "user-1", "editor"), ("grace@example.com", "user-2", "admin")]
+            [(DEMO_EMAIL, DEMO_SUBJECT, "editor"), ("grace@example.com", "user-2", "admin")]
         {
             let hash = hasher.hash(NewPassword::new(DEMO_PASSWORD)?).await?;
             rows.push(Row { email, subject: Subject::new(subject)?, role, hash });

@@ -3,7 +3,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`strategies`] | the construction of `Auth`: the only place where the three servers differ |
-//! | [`stores`] | where sessions live: in memory, or in the server that `--store` names |
+//! | [`stores`] | where sessions live: in memory, or in the server or file that `--store` names |
 //! | [`app`] | the routes and their handlers, the same for all strategies |
 //! | [`credentials`] | how credentials travel: in a cookie, or as a bearer token |
 //! | [`accounts`] | the people who may log in |

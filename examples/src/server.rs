@@ -49,7 +49,7 @@ async fn run(name: &str, transport: Transport, build: Build) -> Result<(), Failu
     let auth = match build {
         Build::Alone(build) => build()?,
         Build::OnStore(build) => {
-            build(options.store.open(&format!("authcore-example-{name}"), SystemClock).await?)?
+            build(options.store.open(&format!("authcore_example_{name}"), SystemClock).await?)?
         }
     };
     let app = app(auth, options.transport, log, &listener).await?;

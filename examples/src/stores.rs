@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use authcore::{Clock, MemoryStore, SessionStore};
 use authcore_redis::RedisStore;
+use authcore_sql::{MySqlStore, PostgresStore, Purger, SqliteStore};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
 /// What `--store` takes, for the help texts.
-pub const STORES: &str = "memory, or redis://host[:port] (several with commas between them for a Cluster)";
+pub const STORES: &str = "memory, sqlite:PATH, postgres://user@host/database, \
+    mysql://user@host/database, or redis://host[:port] (several with commas between them for a Cluster)";
 
 /// The store of a command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +22,22 @@ pub enum StoreChoice {
     Memory,
     /// In Redis or Valkey: the URL of a server, or those of several nodes of a Cluster.
     Redis(String),
+    /// In SQLite: the path of a file, which is made if it is not there, or `:memory:`.
+    Sqlite(String),
+    /// In PostgreSQL: the URL of a database.
+    Postgres(String),
+    /// In MySQL or MariaDB: the URL of a database.
+    MySql(String),
+}
+
+/// Makes the tables of a store, or brings them to this release, and gives the store. A real application may do that when
+/// it is deployed instead, by a user who may make tables.
+macro_rules! migrated {
+    ($builder:expr) => {{
+        let store = $builder.connect_unmigrated().await.map_err(|error| with_causes(&error))?;
+        store.migrate().await.map_err(|error| with_causes(&error))?;
+        store
+    }};
 }
 
 impl StoreChoice {
@@ -29,18 +47,34 @@ impl StoreChoice {
     ///
     /// If it is none of the [`STORES`].
     pub fn parse(text: &str) -> Result<Self, String> {
-        match text.split_once("://").map_or(text, |(scheme, _)| scheme) {
+        let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
+        let is_url = rest.starts_with("//");
+        match scheme {
             "memory" if text == "memory" => Ok(Self::Memory),
-            "redis" | "rediss" | "valkey" | "valkeys" => Ok(Self::Redis(text.to_owned())),
+            "redis" | "rediss" | "valkey" | "valkeys" if is_url => Ok(Self::Redis(text.to_owned())),
+            "postgres" | "postgresql" if is_url => Ok(Self::Postgres(text.to_owned())),
+            "mysql" | "mariadb" if is_url => Ok(Self::MySql(text.to_owned())),
+            "sqlite" => Self::sqlite(rest.strip_prefix("//").unwrap_or(rest)),
             _ => Err(format!("--store wants {STORES}")),
         }
     }
 
-    /// Opens it. `namespace` keeps what uses the same server apart; `clock` is what the store in memory counts by.
+    /// A path and no URL, so that whoever types it need not escape anything; options are not understood.
+    fn sqlite(path: &str) -> Result<Self, String> {
+        if path.is_empty() || path.contains('?') {
+            return Err("--store wants a path behind sqlite: and no options behind that".to_owned());
+        }
+        Ok(Self::Sqlite(path.to_owned()))
+    }
+
+    /// Opens it, and makes what is missing there.
+    ///
+    /// `namespace` keeps apart what uses the same server or file, and names the table: 1 to 40 of `a-z`, `0-9` and
+    /// single underscores, and no digit first. `clock` says what has expired, where the store does not know it itself.
     ///
     /// # Errors
     ///
-    /// If the server cannot be reached or used.
+    /// If the server or the file cannot be reached or used.
     pub async fn open(&self, namespace: &str, clock: impl Clock) -> Result<Arc<dyn SessionStore>, Failure> {
         Ok(match self {
             Self::Memory => Arc::new(MemoryStore::with_clock(clock)),
@@ -48,8 +82,21 @@ impl StoreChoice {
                 let store = RedisStore::builder(url).prefix(&format!("{namespace}:"));
                 Arc::new(store.connect().await.map_err(|error| with_causes(&error))?)
             }
+            Self::Sqlite(path) => {
+                let url = format!("sqlite:{}", path.replace('%', "%25"));
+                purged(migrated!(SqliteStore::builder(&url).table(namespace)), clock)?
+            }
+            Self::Postgres(url) => purged(migrated!(PostgresStore::builder(url).table(namespace)), clock)?,
+            Self::MySql(url) => purged(migrated!(MySqlStore::builder(url).table(namespace)), clock)?,
         })
     }
+}
+
+/// The store, and a task beside it that removes what has expired: Redis does that by itself, SQL databases do not.
+fn purged(store: impl SessionStore, clock: impl Clock) -> Result<Arc<dyn SessionStore>, Failure> {
+    let store: Arc<dyn SessionStore> = Arc::new(store);
+    tokio::spawn(Purger::builder(Arc::clone(&store)).clock(clock).build()?.run());
+    Ok(store)
 }
 
 /// The error and what caused it, in one line.
@@ -77,8 +124,62 @@ mod tests {
         for url in ["redis://localhost", "rediss://h:1", "redis://a:1,redis://b:2", "valkey://h"] {
             assert_eq!(StoreChoice::parse(url), Ok(StoreChoice::Redis(url.to_owned())));
         }
-        for bad in ["", "memory://", "http://x", "localhost:6379", "redi"] {
+        for url in ["postgres://localhost/app", "postgresql://u:p@h:1/app?sslmode=require"] {
+            assert_eq!(StoreChoice::parse(url), Ok(StoreChoice::Postgres(url.to_owned())));
+        }
+        for url in ["mysql://localhost/app", "mariadb://u:p@h:1/app"] {
+            assert_eq!(StoreChoice::parse(url), Ok(StoreChoice::MySql(url.to_owned())));
+        }
+        for bad in [
+            "",
+            "memory:",
+            "memory://",
+            "http://x",
+            "localhost:6379",
+            "redi",
+            "redis:x",
+            "postgres:x",
+            "mysql:x",
+        ] {
             assert!(StoreChoice::parse(bad).unwrap_err().contains("redis://"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn behind_sqlite_stands_a_path() {
+        for (text, path) in [
+            ("sqlite:a.db", "a.db"),
+            ("sqlite:/tmp/a.db", "/tmp/a.db"),
+            ("sqlite:///tmp/a.db", "/tmp/a.db"),
+            ("sqlite://a.db", "a.db"),
+            ("sqlite::memory:", ":memory:"),
+        ] {
+            assert_eq!(StoreChoice::parse(text), Ok(StoreChoice::Sqlite(path.to_owned())), "{text}");
+        }
+        for bad in ["sqlite", "sqlite:", "sqlite://", "sqlite:a.db?mode=ro"] {
+            assert!(StoreChoice::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_path_is_taken_as_it_is_typed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("100%41 of it#1.db");
+        let choice = StoreChoice::parse(&format!("sqlite:{}", path.display())).unwrap();
+        choice.open("authcore_example_test", authcore::SystemClock).await.unwrap();
+        assert!(path.is_file(), "{:?}", std::fs::read_dir(folder.path()).unwrap().collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a_failure_says_why() {
+        for (text, expected) in [
+            ("sqlite:/no/such/folder/a.db", "cannot be opened"),
+            ("postgres://127.0.0.1:1/a", "could not be reached"),
+            ("mysql://127.0.0.1:1/a", "could not be reached"),
+        ] {
+            let choice = StoreChoice::parse(text).unwrap();
+            let error = choice.open("authcore_example_test", authcore::SystemClock).await.err().unwrap();
+            assert!(error.to_string().contains(expected), "{text}: {error}");
         }
     }
 }

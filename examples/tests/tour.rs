@@ -54,9 +54,15 @@ fn the_tour_ends_well_on_a_cluster_too() {
 
 #[test]
 fn a_store_that_cannot_be_used_is_named() {
-    for (store, expected) in
-        [("redis://127.0.0.1:1", "could not be reached"), ("ftp://x", "redis://"), ("", "redis://")]
-    {
+    for (store, expected) in [
+        ("redis://127.0.0.1:1", "could not be reached"),
+        ("postgres://127.0.0.1:1/x", "could not be reached"),
+        ("mysql://127.0.0.1:1/x", "could not be reached"),
+        ("sqlite:/no/such/folder/x.db", "cannot be opened"),
+        ("sqlite:", "a path"),
+        ("ftp://x", "redis://"),
+        ("", "redis://"),
+    ] {
         let output = Command::new(env!("CARGO_BIN_EXE_tour")).args(["--store", store]).output().unwrap();
         assert!(!output.status.success());
         let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();

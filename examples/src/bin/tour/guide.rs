@@ -4,7 +4,8 @@ use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use authcore::{Auth, Clock as _, SessionStore};
+use authcore::{Auth, Clock as _, SessionStore, Subject};
+use authcore_examples::accounts::DEMO_SUBJECT;
 use authcore_examples::app::{Log, router};
 use authcore_examples::clock::ShiftedClock;
 use authcore_examples::credentials::Transport;
@@ -36,11 +37,12 @@ impl Guide {
         Self { screen, clock, log: Arc::default(), stores, steps: 0 }
     }
 
-    /// An empty store for a chapter.
+    /// An empty store for a chapter. Every run takes the same one, so that a database does not fill with tables.
     pub(crate) async fn store(&self, chapter: &str) -> Result<Arc<dyn SessionStore>, Failure> {
-        let now = self.clock.now().as_millis();
-        let namespace = format!("authcore-tour-{}-{now}-{chapter}", std::process::id());
-        self.stores.open(&namespace, self.clock.clone()).await
+        let store = self.stores.open(&format!("authcore_tour_{chapter}"), self.clock.clone()).await?;
+        // What a run left that did not come to its end.
+        store.remove_all(&Subject::new(DEMO_SUBJECT)?, None).await?;
+        Ok(store)
     }
 
     pub(crate) fn welcome(&self) {

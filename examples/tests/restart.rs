@@ -1,0 +1,107 @@
+//! A login in one process survives into the next, where the store does.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use authcore_examples::accounts::{DEMO_EMAIL, DEMO_PASSWORD};
+use reqwest::header::{COOKIE, SET_COOKIE};
+use reqwest::{Client, Response, StatusCode};
+use serde_json::{Value, json};
+
+/// One of the example servers in a process of its own, which is killed when this is dropped.
+struct Server {
+    process: Child,
+    url: String,
+    http: Client,
+}
+
+impl Server {
+    fn start(program: &str, store: &str) -> Self {
+        let mut process = Command::new(program)
+            .args(["--port", "0", "--store", store])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let (_, rest) = line.split_once("listening on ").unwrap();
+        let url = rest.split(',').next().unwrap().to_owned();
+        Self { process, url, http: Client::builder().no_proxy().build().unwrap() }
+    }
+
+    async fn log_in(&self) -> Response {
+        let form = [("email", DEMO_EMAIL), ("password", DEMO_PASSWORD)];
+        let response = self.http.post(format!("{}/login", self.url)).form(&form).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        response
+    }
+
+    async fn me(&self, cookie: &str) -> (StatusCode, Value) {
+        let request = self.http.get(format!("{}/me", self.url)).header(COOKIE, cookie);
+        answer(request.send().await.unwrap()).await
+    }
+
+    async fn refresh(&self, token: &Value) -> (StatusCode, Value) {
+        let request =
+            self.http.post(format!("{}/refresh", self.url)).json(&json!({ "refresh_token": token }));
+        answer(request.send().await.unwrap()).await
+    }
+
+    async fn log_out(&self, cookie: &str) {
+        let request = self.http.post(format!("{}/logout", self.url)).header(COOKIE, cookie);
+        let (status, body) = answer(request.send().await.unwrap()).await;
+        assert_eq!((status, &body["effective"]), (StatusCode::OK, &json!("now")));
+    }
+}
+
+impl Drop for Server {
+    /// Without a chance to end well: what it has acknowledged must be in the store already.
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+async fn answer(response: Response) -> (StatusCode, Value) {
+    (response.status(), response.json().await.unwrap())
+}
+
+async fn a_session_survives_restarts_on(store: &str) {
+    let start = || Server::start(env!("CARGO_BIN_EXE_sessions"), store);
+    let server = start();
+    let response = server.log_in().await;
+    let cookie = response.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let (status, before) = server.me(&cookie).await;
+    assert_eq!(status, StatusCode::OK);
+    drop(server);
+
+    let server = start();
+    assert_eq!(server.me(&cookie).await, (StatusCode::OK, before));
+    server.log_out(&cookie).await;
+    drop(server);
+
+    // And so does a logout.
+    assert_eq!(start().me(&cookie).await.0, StatusCode::UNAUTHORIZED);
+}
+
+async fn a_refresh_token_survives_restarts_on(store: &str) {
+    let start = || Server::start(env!("CARGO_BIN_EXE_hybrid"), store);
+    let server = start();
+    let (_, login) = answer(server.log_in().await).await;
+    drop(server);
+
+    let (status, refreshed) = start().refresh(&login["refresh_token"]).await;
+    assert_eq!(status, StatusCode::OK, "{refreshed}");
+    assert!(refreshed["access_token"].is_string());
+}
+
+#[tokio::test]
+async fn logins_survive_restarts_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = format!("sqlite:{}", folder.path().join("sessions.db").display());
+    a_session_survives_restarts_on(&store).await;
+    a_refresh_token_survives_restarts_on(&store).await;
+}

@@ -1,8 +1,36 @@
 //! The tour runs through, and says so.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::path::Path;
 use std::process::Command;
 
 use authcore_tests::redis::{Cluster, Server};
+
+/// Runs the tour on a store to its good end, as a user whose files are in `home`, and gives what it showed.
+fn tour_on(store: &str, home: &Path) -> String {
+    let mut tour = Command::new(env!("CARGO_BIN_EXE_tour"));
+    let output = tour.args(["--store", store]).env("XDG_STATE_HOME", home).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("steps, all as expected"), "{text}");
+    text
+}
+
+const FIRST_RUN: &str = "No earlier run left a session here";
+const LATER_RUN: &str = "the session of the last run still works";
+const ENDED: &str = "An earlier run left a session, but it has ended since";
+
+/// Three runs on a store that is empty: each one leaves a session, and the next one finds it.
+fn sessions_survive_between_runs_on(store: &str) {
+    let home = tempfile::tempdir().unwrap();
+    for (run, expected) in [FIRST_RUN, LATER_RUN, LATER_RUN].into_iter().enumerate() {
+        let text = tour_on(store, home.path());
+        for line in [FIRST_RUN, LATER_RUN, ENDED] {
+            assert_eq!(text.contains(line), line == expected, "run {run}: {text}");
+        }
+    }
+}
 
 #[test]
 fn the_tour_ends_well_and_shows_what_it_promises() {
@@ -34,10 +62,7 @@ fn the_tour_ends_well_and_shows_what_it_promises() {
 #[test]
 fn the_tour_ends_well_on_redis_too() {
     let server = Server::start(&[]);
-    let output = Command::new(env!("CARGO_BIN_EXE_tour")).args(["--store", &server.url()]).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{text}");
-    assert!(text.contains("steps, all as expected"), "{text}");
+    sessions_survive_between_runs_on(&server.url());
     assert!(server.info("total_writes_processed") > 0);
     assert!(server.info("total_net_input_bytes") > 10_000, "the sessions were elsewhere");
 }
@@ -45,11 +70,55 @@ fn the_tour_ends_well_on_redis_too() {
 #[test]
 fn the_tour_ends_well_on_a_cluster_too() {
     let cluster = Cluster::start(0);
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_tour")).args(["--store", &cluster.urls()]).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{text}");
-    assert!(text.contains("steps, all as expected"), "{text}");
+    sessions_survive_between_runs_on(&cluster.urls());
+}
+
+#[test]
+fn the_tour_ends_well_on_sqlite_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sessions.db");
+    sessions_survive_between_runs_on(&format!("sqlite:{}", file.display()));
+    assert!(file.is_file());
+}
+
+/// Neither the token nor anything that it could be made of is on the screen or in the database.
+#[test]
+fn the_token_that_waits_for_the_next_run_is_nowhere_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = tour_on(&format!("sqlite:{}/sessions.db", folder.path().display()), folder.path());
+    let token = std::fs::read_to_string(folder.path().join("sessions.db.token")).unwrap();
+    assert!(token.starts_with("acs_"));
+    assert!(!text.contains(&token));
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let path = file.unwrap().path();
+        let content = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+        let is_its_own = path.extension().is_some_and(|extension| extension == "token");
+        assert_eq!(content.contains(&token[30..]), is_its_own, "{}", path.display());
+    }
+}
+
+/// A token whose database is gone is no failure, and does not stay in the way.
+#[test]
+fn a_session_that_has_ended_is_said_to_have_and_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = |name: &str| format!("sqlite:{}/{name}", folder.path().display());
+    tour_on(&store("old.db"), folder.path());
+    let token = |name: &str| folder.path().join(format!("{name}.token"));
+    std::fs::rename(token("old.db"), token("new.db")).unwrap();
+    let text = tour_on(&store("new.db"), folder.path());
+    assert!(text.contains(ENDED), "{text}");
+    let text = tour_on(&store("new.db"), folder.path());
+    assert!(text.contains(LATER_RUN), "{text}");
+}
+
+#[test]
+fn a_store_that_ends_with_the_process_has_no_session_to_keep() {
+    let home = tempfile::tempdir().unwrap();
+    for store in ["memory", "sqlite::memory:"] {
+        let text = tour_on(store, home.path());
+        assert!(!text.contains("what the last run left"), "{text}");
+    }
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
 }
 
 #[test]

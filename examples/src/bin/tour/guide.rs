@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use authcore::{Auth, Clock as _, SessionStore, Subject};
+use authcore::{Auth, Clock as _, SessionStore, Subject, SystemClock};
 use authcore_examples::accounts::DEMO_SUBJECT;
 use authcore_examples::app::{Log, router};
 use authcore_examples::clock::ShiftedClock;
@@ -45,6 +45,16 @@ impl Guide {
         Ok(store)
     }
 
+    /// A store as earlier runs left it, for what must not notice that the tour moves its clock.
+    pub(crate) async fn lasting_store(&self, name: &str) -> Result<Arc<dyn SessionStore>, Failure> {
+        self.stores.open(&format!("authcore_tour_{name}"), SystemClock).await
+    }
+
+    /// The store of the command line.
+    pub(crate) const fn choice(&self) -> &StoreChoice {
+        &self.stores
+    }
+
     pub(crate) fn welcome(&self) {
         self.screen.title("authcore: a tour through the three strategies");
         self.screen.text(
@@ -73,12 +83,22 @@ impl Guide {
         });
         let listener = server::listen(0).await?;
         let app = server::app(auth, transport, log, &listener).await?;
-        self.screen.chapter(title);
+        self.section(title);
         self.screen.text(text);
         self.screen.text(&format!("The server listens on {}.", app.url));
         let url = app.url.clone();
         tokio::spawn(async move { axum::serve(listener, router(app)).await });
         Ok(url)
+    }
+
+    /// Goes on under a title of its own, with the servers that there are.
+    pub(crate) fn section(&self, title: &str) {
+        self.screen.chapter(title);
+    }
+
+    /// Shows times by the system's clock again. The servers that the tour's clock was made for keep theirs.
+    pub(crate) fn back_to_the_present(&mut self) {
+        self.clock = ShiftedClock::default();
     }
 
     /// Lets time pass.
@@ -89,7 +109,18 @@ impl Guide {
 
     /// Sends a request, shows it and its answer, and insists on the status.
     pub(crate) async fn step(&mut self, title: &str, call: Call, expected: u16) -> Result<Answer, Failure> {
+        self.step_either(title, call, &[expected]).await
+    }
+
+    /// As `step`, where each of several statuses is right.
+    pub(crate) async fn step_either(
+        &mut self,
+        title: &str,
+        call: Call,
+        expected: &[u16],
+    ) -> Result<Answer, Failure> {
         self.steps += 1;
+        let names = || expected.iter().map(|code| status_name(*code)).collect::<Vec<_>>().join(" or ");
         let answer = match call.request.send().await {
             Ok(response) => {
                 let (status, headers) = (response.status(), response.headers().clone());
@@ -98,9 +129,9 @@ impl Guide {
                 let log = self.log.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
                 Answer { status, headers, body, log }
             }
-            Err(error) => return Err(self.unexpected(title, &expected.to_string(), &error.to_string())),
+            Err(error) => return Err(self.unexpected(title, &names(), &error.to_string())),
         };
-        let good = answer.status.as_u16() == expected;
+        let good = expected.contains(&answer.status.as_u16());
         self.screen.step(self.steps, title, good);
         self.screen.line("request", &call.line);
         self.screen.lines("", call.credential.as_deref().unwrap_or_default());
@@ -115,7 +146,7 @@ impl Guide {
             return Ok(answer);
         }
         let got = format!("{}: {}", answer.status, answer.body);
-        Err(self.unexpected(title, &status_name(expected), &got))
+        Err(self.unexpected(title, &names(), &got))
     }
 
     /// Insists on something that the status does not say.

@@ -1,6 +1,7 @@
 //! A guided tour: starts each of the three example servers on a loopback port, drives it over HTTP as its clients
 //! would, and shows every step. Exits with 1 at the first answer that is not the expected one.
 
+mod between_runs;
 mod client;
 mod guide;
 mod hybrid;
@@ -8,18 +9,23 @@ mod jwt;
 mod screen;
 mod sessions;
 mod steps;
+mod token_file;
 mod tokens;
 
 use std::process::ExitCode;
 
 use authcore_examples::stores::{STORES, StoreChoice};
 
+use crate::between_runs::Browser;
 use crate::guide::{Failure, Guide};
 
 const HELP: &str = "A tour through authcore's three strategies: starts the example servers, drives them over HTTP,\n\
     and shows every request and answer. Without options it needs no server, no database and no network.\n\n\
     Usage: cargo run -p authcore-examples --bin tour -- [options]\n\n  \
     --store <store>    where the sessions of the first and the third chapter live:\n                     ";
+
+const ON_OTHER_STORES: &str = "On a store that outlives the process, a run leaves one session logged in for the next one to find, and its\n\
+    token in a file: beside the database of SQLite, or in ~/.local/state/authcore-tour. One run at a time on a store.";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -29,7 +35,7 @@ async fn main() -> ExitCode {
         [] => Ok(StoreChoice::Memory),
         ["--help" | "-h"] => {
             println!(
-                "{HELP}{STORES}\n  --help             this text\n\nColours are for terminals; set NO_COLOR to have none."
+                "{HELP}{STORES}\n  --help             this text\n\n{ON_OTHER_STORES}\n\nColours are for terminals; set NO_COLOR to have none."
             );
             return ExitCode::SUCCESS;
         }
@@ -66,9 +72,14 @@ fn conclude(guide: &Guide, outcome: Result<(), Failure>) -> ExitCode {
 
 async fn tour(guide: &mut Guide) -> Result<(), Failure> {
     guide.welcome();
+    let browser = Browser::start(guide).await?;
     sessions::tour(guide).await?;
     tokens::tour(guide).await?;
-    hybrid::tour(guide).await
+    hybrid::tour(guide).await?;
+    match browser {
+        Some(browser) => browser.leave(guide).await,
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

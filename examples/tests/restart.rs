@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use authcore_examples::accounts::{DEMO_EMAIL, DEMO_PASSWORD};
+use authcore_tests::{mysql, postgres, redis};
 use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
@@ -104,4 +105,25 @@ async fn logins_survive_restarts_on_sqlite() {
     let store = format!("sqlite:{}", folder.path().join("sessions.db").display());
     a_session_survives_restarts_on(&store).await;
     a_refresh_token_survives_restarts_on(&store).await;
+}
+
+#[tokio::test]
+async fn logins_survive_restarts_on_postgres() {
+    let server = postgres::Server::start(&[]);
+    a_session_survives_restarts_on(&server.url()).await;
+    a_refresh_token_survives_restarts_on(&server.url()).await;
+}
+
+#[tokio::test]
+async fn logins_survive_restarts_on_mysql() {
+    let server = mysql::Server::start(&[]);
+    a_session_survives_restarts_on(&server.url()).await;
+    a_refresh_token_survives_restarts_on(&server.url()).await;
+}
+
+#[tokio::test]
+async fn logins_survive_restarts_on_redis() {
+    let server = redis::Server::start(&[]);
+    a_session_survives_restarts_on(&server.url()).await;
+    a_refresh_token_survives_restarts_on(&server.url()).await;
 }

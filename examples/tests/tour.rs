@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use authcore_tests::redis::{Cluster, Server};
+use authcore_tests::{mysql, postgres};
 
 /// Runs the tour on a store to its good end, as a user whose files are in `home`, and gives what it showed.
 fn tour_on(store: &str, home: &Path) -> String {
@@ -79,6 +80,18 @@ fn the_tour_ends_well_on_sqlite_too() {
     let file = folder.path().join("sessions.db");
     sessions_survive_between_runs_on(&format!("sqlite:{}", file.display()));
     assert!(file.is_file());
+}
+
+#[test]
+fn the_tour_ends_well_on_postgres_too() {
+    let server = postgres::Server::start(&[]);
+    sessions_survive_between_runs_on(&server.url());
+}
+
+#[test]
+fn the_tour_ends_well_on_mysql_too() {
+    let server = mysql::Server::start(&[]);
+    sessions_survive_between_runs_on(&server.url());
 }
 
 /// Neither the token nor anything that it could be made of is on the screen or in the database.

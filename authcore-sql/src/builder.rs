@@ -136,7 +136,7 @@ fn of_connecting<D: Driver>(error: sqlx::Error) -> StoreError {
     match Fault::of(&error, D::judge) {
         Fault::Lost(_) if is_gibberish(&error) => StoreError::new(
             StoreErrorKind::Misconfigured,
-            "what answered does not speak the protocol of this database",
+            "what answered does not speak the protocol of this database, or shows a certificate that is not trusted",
         ),
         Fault::Lost(_) => Fault::Lost("the database could not be reached").into_error(error),
         fault => fault.into_error(error),

@@ -23,9 +23,9 @@ pub fn is_installed() -> bool {
     program("mariadbd").is_installed()
 }
 
-fn program(name: &str) -> Program {
+fn program(name: &'static str) -> Program {
     // Where Debian has the server; only root has it on the `PATH`.
-    Program::new(name, PACKAGE, &["/usr/sbin".into()]).unless_root(USER)
+    Program::new(name, PACKAGE, vec!["/usr/sbin".into()]).unless_root(USER)
 }
 
 /// One running server, on a port and in a folder of its own.

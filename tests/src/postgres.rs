@@ -27,14 +27,14 @@ pub fn is_installed() -> bool {
     program("postgres").is_installed()
 }
 
-fn program(name: &str) -> Program {
+fn program(name: &'static str) -> Program {
     let versions = std::fs::read_dir(VERSIONS).into_iter().flatten().flatten();
     let mut versions: Vec<(u32, PathBuf)> = versions
         .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
         .collect();
     versions.sort_unstable_by(|one, other| other.cmp(one));
-    let folders: Vec<PathBuf> = versions.into_iter().map(|(_, folder)| folder).collect();
-    Program::new(name, PACKAGE, &folders).unless_root(SUPERUSER)
+    let folders = versions.into_iter().map(|(_, folder)| folder).collect();
+    Program::new(name, PACKAGE, folders).unless_root(SUPERUSER)
 }
 
 /// One running server, on a port and in a folder of its own.

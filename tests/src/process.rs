@@ -45,17 +45,21 @@ const CONTINUE: &str = "pkill -CONT -P $id; kill -CONT $id";
 /// A program, and as whom it runs.
 #[derive(Debug)]
 pub(crate) struct Program {
-    path: PathBuf,
+    name: &'static str,
     package: &'static str,
+    path: Option<PathBuf>,
     user: Option<&'static str>,
 }
 
 impl Program {
     /// `name` of the Debian package `package`, in the first of the folders that has it, or on the `PATH`.
-    pub(crate) fn new(name: &str, package: &'static str, folders: &[PathBuf]) -> Self {
-        let mut paths = folders.iter().map(|folder| folder.join(name));
-        let path = paths.find(|path| path.exists()).unwrap_or_else(|| name.into());
-        Self { path, package, user: None }
+    ///
+    /// It is looked for and not run: `mariadb-install-db` knows no `--version`, and would install the system's own data.
+    pub(crate) fn new(name: &'static str, package: &'static str, folders: Vec<PathBuf>) -> Self {
+        let search = std::env::var_os("PATH").unwrap_or_default();
+        let folders = folders.into_iter().chain(std::env::split_paths(&search));
+        let path = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
+        Self { name, package, path, user: None }
     }
 
     /// Runs it as a user that its package makes, where this process is root's: as root it refuses to run.
@@ -65,7 +69,7 @@ impl Program {
     }
 
     pub(crate) fn is_installed(&self) -> bool {
-        Command::new(&self.path).arg("--version").output().is_ok()
+        self.path.is_some()
     }
 
     /// Runs it to its end.
@@ -80,7 +84,7 @@ impl Program {
             .unwrap_or_else(|error| panic!("{:?} cannot be run: {error}", words[0]));
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (out, err) = (text(&output.stdout), text(&output.stderr));
-        assert!(output.status.success(), "{}: {}\n{out}{err}", self.path.display(), output.status);
+        assert!(output.status.success(), "{}: {}\n{out}{err}", self.name, output.status);
     }
 
     /// Makes its user the owner of all that is in the folder.
@@ -93,12 +97,12 @@ impl Program {
 
     /// The words of its command line, without arguments.
     fn words(&self) -> Vec<OsString> {
-        let Self { path, package, user } = self;
-        assert!(
-            self.is_installed(),
-            "{} was not found: install it with `apt-get install {package}`, or run ./scripts/setup",
-            path.display()
-        );
+        let Self { name, package, path, user } = self;
+        let path = path.as_ref().unwrap_or_else(|| {
+            panic!(
+                "{name} was not found: install it with `apt-get install {package}`, or run ./scripts/setup"
+            )
+        });
         let mut words = Vec::new();
         if let Some(user) = user {
             words.extend(["setpriv".into(), format!("--reuid={user}").into()]);
@@ -207,7 +211,7 @@ impl Process {
         let mut line = String::new();
         let output = watcher.stdout.take().expect("its output is piped");
         BufReader::new(output).read_line(&mut line).expect("the watcher tells the id");
-        let id = line.trim().parse().unwrap_or_else(|_| panic!("{program:?} did not start: {line:?}"));
+        let id = line.trim().parse().unwrap_or_else(|_| panic!("{} did not start: {line:?}", program.name));
         Self { watcher, id }
     }
 
@@ -259,6 +263,6 @@ mod tests {
         expected = "no-such-server was not found: install it with `apt-get install no-such-package`"
     )]
     fn a_program_that_is_missing_says_what_brings_it() {
-        Program::new("no-such-server", "no-such-package", &[]).run(&[], Stdio::null());
+        Program::new("no-such-server", "no-such-package", Vec::new()).run(&[], Stdio::null());
     }
 }

@@ -20,7 +20,7 @@ pub fn is_installed() -> bool {
 }
 
 fn program() -> Program {
-    Program::new(PROGRAM, PACKAGE, &[])
+    Program::new(PROGRAM, PACKAGE, Vec::new())
 }
 
 /// One running server, on a port and in a folder of its own.

@@ -144,7 +144,7 @@ impl Server {
 fn template() -> &'static Folder {
     static TEMPLATE: OnceLock<Folder> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
-        let (folder, initdb) = (Folder::new(), program("initdb"));
+        let (folder, initdb) = (Folder::swept_by(SWEEP), program("initdb"));
         let (data, password, setup) =
             (folder.file("data"), folder.file("password"), folder.file("setup.sql"));
         std::fs::write(&password, PASSWORD).expect("it can be written");

@@ -60,7 +60,10 @@ fn sqlite_file() -> (tempfile::TempDir, String) {
 /// That it failed by this kind of error, which says this.
 #[track_caller]
 fn refuses<T: std::fmt::Debug>(outcome: Result<T, StoreError>, kind: StoreErrorKind, says: &str) {
-    let error = outcome.expect_err(says);
+    let error = match outcome {
+        Err(error) => error,
+        Ok(done) => panic!("{done:?} and not an error that says '{says}'"),
+    };
     assert_eq!(error.kind(), kind, "{error:?}");
     assert!(error.to_string().contains(says), "'{error}' does not say '{says}'");
     assert!(!format!("{error:?}").contains("secret"), "S10: {error:?}");

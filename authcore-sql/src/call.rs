@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use authcore::StoreError;
+use authcore::{StoreError, StoreErrorKind};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use sqlx::pool::PoolConnection;
 
 use crate::driver::Driver;
-use crate::error::Fault;
+use crate::error::{Fault, REFUSED_AS_TAKEN};
 
 /// How often a call is tried, the first time included.
 const ATTEMPTS: u32 = 8;
@@ -42,7 +42,7 @@ pub(crate) enum Failure {
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Taken => Fault::Taken.into_error(sqlx::Error::RowNotFound),
+            Failure::Taken => StoreError::new(StoreErrorKind::Misconfigured, REFUSED_AS_TAKEN),
             Failure::Store(error) => error,
         }
     }

@@ -23,6 +23,8 @@ pub(crate) enum Fault {
 pub(crate) const RUN_MIGRATE: &str =
     "the table of sessions is missing: run `migrate` of a store that was built by `connect_unmigrated`";
 
+pub(crate) const REFUSED_AS_TAKEN: &str = "an index that `migrate` did not make refused a session";
+
 const LOCKED: Fault = Fault::NotDone("the database was busy with others that want the same rows");
 const READ_ONLY: Fault = Fault::NotHere("the database has become read-only");
 const SHUT_DOWN: Fault = Fault::Lost("the database is shutting down, or ended the connection");
@@ -78,9 +80,7 @@ impl Fault {
     /// What the caller is told.
     pub(crate) fn into_error(self, cause: sqlx::Error) -> StoreError {
         let (kind, context) = match self {
-            Self::Taken => {
-                (StoreErrorKind::Misconfigured, "an index that `migrate` did not make refused a session")
-            }
+            Self::Taken => (StoreErrorKind::Misconfigured, REFUSED_AS_TAKEN),
             Self::NotDone(context) | Self::NotHere(context) | Self::Lost(context) => {
                 (StoreErrorKind::Unavailable, context)
             }
@@ -138,6 +138,8 @@ pub(crate) fn judge_postgres(error: &dyn DatabaseError) -> Fault {
     match &*code {
         "40001" | "40P01" | "55P03" => LOCKED,
         "25006" => READ_ONLY,
+        // Ended because it was idle: so it did nothing.
+        "57P05" => Fault::NotHere("the database ended a connection that was idle"),
         // A plan from before a migration.
         "0A000" => Fault::NotHere("the table of sessions was changed meanwhile"),
         "42P01" => NO_TABLE,

@@ -1,15 +1,18 @@
 //! What a store is built from, but for what is different with each database.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use authcore::{StoreError, StoreErrorKind};
 use sqlx::pool::PoolOptions;
 use sqlx::{Connection as _, Pool};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::call::{Connections, Doubt, part_of};
 use crate::driver::Driver;
-use crate::error::Fault;
+use crate::error::{Fault, Words};
 use crate::names::{DEFAULT_TABLE, Names};
 use crate::store::Store;
 
@@ -40,6 +43,8 @@ pub(crate) enum Tables {
 
 /// How connections are made from a URL.
 pub(crate) struct Plan<D: Driver> {
+    /// Those of the first connection, which may make a file.
+    pub(crate) first: <D::Connection as sqlx::Connection>::Options,
     pub(crate) options: <D::Connection as sqlx::Connection>::Options,
     pub(crate) max_connections: u32,
     /// Whether the data lives in the memory of this process, and ends with the last connection.
@@ -66,7 +71,7 @@ impl<D: Driver> Settings<D> {
             let context = "a timeout of zero or above a day, or a pool without connections";
             return Err(StoreError::new(StoreErrorKind::Misconfigured, context));
         }
-        let doubt = Doubt::new();
+        let (doubt, deadline) = (Doubt::new(), Instant::now() + self.timeout);
         let (pool, keeps_memory) = match &self.source {
             Source::Pool(pool) => (pool.clone(), None),
             Source::Url(url) => {
@@ -76,7 +81,7 @@ impl<D: Driver> Settings<D> {
                 }
                 let plan = plan(url, self.timeout, tables).map_err(of_connecting::<D>)?;
                 let opening = self.open(plan, doubt.clone());
-                match tokio::time::timeout(self.timeout, opening).await {
+                match tokio::time::timeout_at(deadline, opening).await {
                     Ok(opened) => opened.map_err(of_connecting::<D>)?,
                     Err(_) => {
                         return Err(StoreError::unavailable("the database could not be reached in time"));
@@ -84,21 +89,26 @@ impl<D: Driver> Settings<D> {
                 }
             }
         };
-        let connections = Connections { pool, timeout: self.timeout, doubt };
+        let connections = Connections {
+            pool,
+            timeout: self.timeout,
+            doubt,
+            words: Words::Withheld,
+            writers: Arc::new(Semaphore::new(1)),
+        };
         let store = Store::new(connections, names, keeps_memory);
-        store.check_server().await?;
-        store.check_schema(tables == Tables::MayBeMissing).await?;
+        store.check(tables == Tables::MayBeMissing, deadline).await?;
         Ok(store)
     }
 
     async fn open(
         &self,
         plan: Plan<D>,
-        doubt: std::sync::Arc<Doubt>,
+        doubt: Arc<Doubt>,
     ) -> Result<(Pool<D>, Option<D::Connection>), sqlx::Error> {
         // By itself first: the pool would try again until its time is over, and then not say why.
         let first = loop {
-            match D::Connection::connect_with(&plan.options).await {
+            match D::Connection::connect_with(&plan.first).await {
                 // Others open a new file of SQLite too, and it cannot be waited for their turning on its log.
                 Err(error) if matches!(Fault::of(&error, D::judge), Fault::NotDone(_)) => {
                     tokio::time::sleep(part_of(Duration::from_millis(20))).await;
@@ -106,6 +116,8 @@ impl<D: Driver> Settings<D> {
                 connected => break connected?,
             }
         };
+        // Short, so that a call finds one that works among several that the network has forgotten.
+        let patience = (self.timeout / 5).min(Duration::from_secs(1));
         let pool = PoolOptions::<D>::new()
             .max_connections(self.max_connections.unwrap_or(plan.max_connections))
             .acquire_timeout(self.timeout)
@@ -115,7 +127,8 @@ impl<D: Driver> Settings<D> {
                 let ask = doubt.covers(usage.idle_for);
                 Box::pin(async move {
                     if ask {
-                        connection.ping().await?;
+                        let asked = tokio::time::timeout(patience, connection.ping()).await;
+                        asked.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
                     }
                     Ok(true)
                 })
@@ -138,8 +151,8 @@ fn of_connecting<D: Driver>(error: sqlx::Error) -> StoreError {
             StoreErrorKind::Misconfigured,
             "what answered does not speak the protocol of this database, or shows a certificate that is not trusted",
         ),
-        Fault::Lost(_) => Fault::Lost("the database could not be reached").into_error(error),
-        fault => fault.into_error(error),
+        Fault::Lost(_) => Fault::Lost("the database could not be reached").into_error(error, Words::Quoted),
+        fault => fault.into_error(error, Words::Quoted),
     }
 }
 

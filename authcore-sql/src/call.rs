@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use authcore::{StoreError, StoreErrorKind};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use sqlx::pool::PoolConnection;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::driver::Driver;
-use crate::error::{Fault, REFUSED_AS_TAKEN};
+use crate::error::{Fault, REFUSED_AS_TAKEN, Words};
 
 /// How often a call is tried, the first time included.
 const ATTEMPTS: u32 = 8;
@@ -18,6 +20,11 @@ const ATTEMPTS: u32 = 8;
 /// What is done over one connection.
 pub(crate) trait Operation<D: Driver>: Sync {
     type Output: Send;
+
+    /// Whether it may leave the connection in another state when it fails: a transaction, or settings of the next one.
+    fn leaves_traces(&self) -> bool {
+        false
+    }
 
     fn run(
         &self,
@@ -48,22 +55,31 @@ impl From<Failure> for StoreError {
     }
 }
 
-/// Connections, and how long a call over one may take.
+/// Connections, and how long a call over them may take.
 pub(crate) struct Connections<D: Driver> {
     pub(crate) pool: sqlx::Pool<D>,
     pub(crate) timeout: Duration,
     pub(crate) doubt: Arc<Doubt>,
+    pub(crate) words: Words,
+    /// The turn of the writer, where there can be only one.
+    pub(crate) writers: Arc<Semaphore>,
 }
 
 impl<D: Driver> Connections<D> {
+    /// The end of a call that begins now, however many operations it has.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
+
     pub(crate) async fn call<O: Operation<D>>(
         &self,
+        deadline: Instant,
         effect: Effect,
         operation: &O,
     ) -> Result<O::Output, Failure> {
         let calling = self.attempts(effect, operation);
         // Dropped in time, whatever it waits for (rule S13).
-        match tokio::time::timeout(self.timeout, calling).await {
+        match tokio::time::timeout_at(deadline, calling).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 self.doubt.raise();
@@ -73,13 +89,16 @@ impl<D: Driver> Connections<D> {
     }
 
     async fn attempts<O: Operation<D>>(&self, effect: Effect, operation: &O) -> Result<O::Output, Failure> {
+        let _turn = match effect {
+            Effect::Writes if D::ONE_WRITER => self.writers.acquire().await.ok(),
+            _ => None,
+        };
         let mut attempt = 1;
         loop {
-            let error = match self.attempt(operation).await {
+            let (fault, error) = match self.attempt(operation).await {
                 Ok(output) => return Ok(output),
-                Err(error) => error,
+                Err(failed) => failed,
             };
-            let fault = Fault::of(&error, D::judge);
             let again = match fault {
                 Fault::Taken => return Err(Failure::Taken),
                 Fault::NotDone(_) | Fault::NotHere(_) => true,
@@ -90,19 +109,28 @@ impl<D: Driver> Connections<D> {
                 self.doubt.raise();
             }
             if !again || attempt == ATTEMPTS {
-                return Err(Failure::Store(fault.into_error(error)));
+                return Err(Failure::Store(fault.into_error(error, self.words)));
             }
             tokio::time::sleep(pause(attempt)).await;
             attempt += 1;
         }
     }
 
-    async fn attempt<O: Operation<D>>(&self, operation: &O) -> Result<O::Output, sqlx::Error> {
-        let mut lease = Lease { connection: self.pool.acquire().await?, finished: false };
+    async fn attempt<O: Operation<D>>(&self, operation: &O) -> Result<O::Output, (Fault, sqlx::Error)> {
+        let acquired = self.pool.acquire().await.map_err(|error| {
+            // Nothing was sent yet.
+            let fault = match Fault::of(&error, D::judge) {
+                Fault::Lost(context) => Fault::NotHere(context),
+                fault => fault,
+            };
+            (fault, error)
+        })?;
+        let mut lease = Lease { connection: acquired, finished: false, patience: self.timeout };
         let outcome = operation.run(&mut lease.connection).await;
+        let outcome = outcome.map_err(|error| (Fault::of(&error, D::judge), error));
         lease.finished = match &outcome {
             Ok(_) => true,
-            Err(error) => !Fault::of(error, D::judge).breaks_connection(),
+            Err((fault, _)) => !fault.breaks_connection() && !operation.leaves_traces(),
         };
         outcome
     }
@@ -124,12 +152,20 @@ pub(crate) fn part_of(time: Duration) -> Duration {
 struct Lease<D: Driver> {
     connection: PoolConnection<D>,
     finished: bool,
+    patience: Duration,
 }
 
 impl<D: Driver> Drop for Lease<D> {
     fn drop(&mut self) {
-        if !self.finished && D::CLOSES_UNFINISHED {
+        if !D::CLOSES_UNFINISHED {
+            return;
+        }
+        if !self.finished {
             self.connection.close_on_drop();
+        } else if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            // A connection that is given back is asked by sqlx whether it still works, without an end: one that the network
+            // has forgotten would keep its place in the pool until the system gives it up, a quarter of an hour later.
+            runtime.spawn(tokio::time::timeout(self.patience, self.connection.return_to_pool()));
         }
     }
 }

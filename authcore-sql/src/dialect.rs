@@ -20,9 +20,9 @@ pub(crate) struct Dialect {
     /// The function that gives the least of its arguments, `{least}` in statements.
     pub(crate) least: &'static str,
     pub(crate) remove_all: RemoveAll<&'static str>,
-    /// Values: now, now, limit.
+    /// Of the first rows that are due, removes those that are over. Values: now, how many, now.
     pub(crate) purge: &'static str,
-    /// Values: now, now, limit.
+    /// Of the first rows that are due, puts off those that are not over. Values: now, how many, now.
     pub(crate) postpone: &'static str,
     /// Goes before what touches many rows, on the same connection.
     pub(crate) before_bulk: Option<&'static str>,
@@ -85,6 +85,7 @@ pub(crate) struct Statements {
     pub(crate) remove_all: RemoveAll<Sql>,
     pub(crate) purge: Sql,
     pub(crate) postpone: Sql,
+    pub(crate) due: Sql,
     pub(crate) before_bulk: Option<Sql>,
 }
 
@@ -120,6 +121,7 @@ impl Dialect {
             },
             purge: sql(self.purge),
             postpone: sql(self.postpone),
+            due: sql("SELECT version FROM {table} WHERE purge_at <= ? LIMIT 1"),
             before_bulk: self.before_bulk.map(sql),
         }
     }

@@ -30,6 +30,10 @@ pub(crate) trait Driver: sqlx::Database {
     /// transaction, or hang; but SQLite's may be all that there is of a database in memory.
     const CLOSES_UNFINISHED: bool;
 
+    /// Whether only one of all connections can write at a time. Then writers queue before they take one: those that wait for
+    /// the lock would keep all connections from those that read.
+    const ONE_WRITER: bool;
+
     /// Runs a statement; gives how many rows it touched.
     fn execute<'c>(connection: &'c mut Self::Connection, sql: &Sql, values: &[Value<'_>]) -> Answer<'c, u64>;
     fn one_row<'c>(
@@ -60,6 +64,7 @@ macro_rules! driver {
         $feature:literal,
         $dialect:path,
         closes unfinished: $closes:literal,
+        one writer: $one_writer:literal,
         judge: $judge:path,
         arguments: $arguments:ty,
         text as: $as_text:path,
@@ -81,6 +86,7 @@ macro_rules! driver {
             impl Driver for $database {
                 const DIALECT: Dialect = $dialect;
                 const CLOSES_UNFINISHED: bool = $closes;
+                const ONE_WRITER: bool = $one_writer;
 
                 fn execute<'c>(
                     connection: &'c mut Self::Connection,
@@ -137,6 +143,7 @@ driver!(
     "postgres",
     crate::dialect::postgres::DIALECT,
     closes unfinished: true,
+    one writer: false,
     judge: crate::error::judge_postgres,
     arguments: sqlx::postgres::PgArguments,
     text as: std::convert::identity,
@@ -150,6 +157,7 @@ driver!(
     "mysql",
     crate::dialect::mysql::DIALECT,
     closes unfinished: true,
+    one writer: false,
     judge: crate::error::judge_mysql,
     arguments: sqlx::mysql::MySqlArguments,
     text as: str::as_bytes,
@@ -161,6 +169,7 @@ driver!(
     "sqlite",
     crate::dialect::sqlite::DIALECT,
     closes unfinished: false,
+    one writer: true,
     judge: crate::error::judge_sqlite,
     arguments: sqlx::sqlite::SqliteArguments,
     text as: std::convert::identity,

@@ -29,9 +29,10 @@ const LOCKED: Fault = Fault::NotDone("the database was busy with others that wan
 const READ_ONLY: Fault = Fault::NotHere("the database has become read-only");
 const SHUT_DOWN: Fault = Fault::Lost("the database is shutting down, or ended the connection");
 const FULL: Fault = Fault::Refused(StoreErrorKind::Unavailable, "the database's disk is full");
+const NO_MEMORY: Fault = Fault::Refused(StoreErrorKind::Unavailable, "the database is out of memory");
 const BUSY: Fault = Fault::Refused(StoreErrorKind::Unavailable, "the database takes no more connections");
 const NO_TABLE: Fault = Fault::Refused(StoreErrorKind::Misconfigured, RUN_MIGRATE);
-const OTHER_TABLE: Fault =
+pub(crate) const OTHER_TABLE: Fault =
     Fault::Refused(StoreErrorKind::Misconfigured, "the table of sessions is not as `migrate` makes it");
 const DENIED: Fault =
     Fault::Refused(StoreErrorKind::Misconfigured, "the database does not let this user do that");
@@ -78,7 +79,7 @@ impl Fault {
     }
 
     /// What the caller is told.
-    pub(crate) fn into_error(self, cause: sqlx::Error) -> StoreError {
+    pub(crate) fn into_error(self, cause: sqlx::Error, words: Words) -> StoreError {
         let (kind, context) = match self {
             Self::Taken => (StoreErrorKind::Misconfigured, REFUSED_AS_TAKEN),
             Self::NotDone(context) | Self::NotHere(context) | Self::Lost(context) => {
@@ -88,37 +89,45 @@ impl Fault {
         };
         let error = StoreError::new(kind, context);
         match cause {
-            // In the driver's words it quotes the URL, or a value.
-            sqlx::Error::Configuration(_) | sqlx::Error::InvalidArgument(_) | sqlx::Error::Encode(_) => error,
-            sqlx::Error::Protocol(_) => error,
-            sqlx::Error::Database(cause) => error.with_source(Cause::of(&*cause)),
+            sqlx::Error::Database(cause) => error.with_source(Cause::of(&*cause, words)),
+            // In the driver's words these quote the URL, or a value.
+            sqlx::Error::Configuration(_)
+            | sqlx::Error::InvalidArgument(_)
+            | sqlx::Error::Encode(_)
+            | sqlx::Error::Protocol(_) => error,
             cause => error.with_source(cause),
         }
     }
 }
 
-/// What the database said, without the values that it quotes: rows, with the digests and claims in them (rule S10).
+/// Whether an error may be told in the database's own words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// There is no session in what was asked: the first connection, a migration.
+    Quoted,
+    /// Those words may have a row in them, with its digests and claims: those of constraints have, and triggers may say
+    /// what they like under any code (rule S10). The code alone says enough.
+    Withheld,
+}
+
+/// What the database said.
 struct Cause {
     code: String,
     message: Option<String>,
 }
 
 impl Cause {
-    fn of(error: &dyn DatabaseError) -> Self {
-        let code = error.code().unwrap_or_default().into_owned();
-        // Of data and of constraints, and what triggers say.
-        let quotes = ["22", "23", "44", "45", "P0"].iter().any(|class| code.starts_with(class));
-        // Without a state of its own; it begins with its number. 1366 quotes a text that cannot be kept.
-        let quotes = quotes || (code == "HY000" && error.message().contains("Incorrect"));
-        Self { code, message: (!quotes).then(|| error.message().to_owned()) }
+    fn of(error: &dyn DatabaseError, words: Words) -> Self {
+        let message = (words == Words::Quoted).then(|| error.message().to_owned());
+        Self { code: error.code().unwrap_or_default().into_owned(), message }
     }
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.message {
-            Some(message) => write!(f, "{} (code {})", message, self.code),
-            None => write!(f, "code {}", self.code),
+            Some(message) => write!(f, "{message} (code {})", self.code),
+            None => write!(f, "code {} of the database", self.code),
         }
     }
 }
@@ -152,7 +161,8 @@ pub(crate) fn judge_postgres(error: &dyn DatabaseError) -> Fault {
         "28P01" | "28000" => NOT_LET_IN,
         "3D000" | "3F000" => NO_DATABASE,
         "26000" | "42P05" => POOLED,
-        "53100" | "53200" => FULL,
+        "53100" => FULL,
+        "53200" => NO_MEMORY,
         "53300" => BUSY,
         "57014" => Fault::Refused(StoreErrorKind::Unavailable, "the database cancelled the statement"),
         code if code.starts_with("08") || code.starts_with("57") => SHUT_DOWN,
@@ -182,7 +192,12 @@ pub(crate) fn judge_mysql(error: &dyn DatabaseError) -> Fault {
         1044 | 1142 | 1143 | 1227 | 1370 => DENIED,
         1045 | 1251 | 1698 | 2049 => NOT_LET_IN,
         1049 | 1046 => NO_DATABASE,
-        1021 | 1030 | 1114 => FULL,
+        1021 | 1114 => FULL,
+        1037 | 1038 | 1041 => NO_MEMORY,
+        1665 => Fault::Refused(
+            StoreErrorKind::Misconfigured,
+            "the database writes its binary log by statements: set `binlog_format` to ROW or MIXED",
+        ),
         1040 | 1203 | 1226 => BUSY,
         1317 | 1969 | 3024 => {
             Fault::Refused(StoreErrorKind::Unavailable, "the database cancelled the statement")

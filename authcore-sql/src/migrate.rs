@@ -1,15 +1,18 @@
 //! From no tables, or those of an older release, to those of this one.
 
+use std::time::Duration;
+
 use authcore::{StoreError, StoreErrorKind};
+use tokio::time::Instant;
 
 use crate::call::{Connections, Effect, Operation};
-use crate::dialect::{Sql, Statements};
+use crate::dialect::Statements;
 use crate::driver::{Driver, Value};
-use crate::error::{Fault, RUN_MIGRATE};
+use crate::error::{Fault, OTHER_TABLE, RUN_MIGRATE, Words};
 use crate::store::{Execute, OneRow, Store};
 
 /// How long a migration may take, with the waiting for another process that does the same.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What there is of our tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +20,12 @@ pub(crate) enum Schema {
     Missing,
     /// The number of the last migration that was run.
     At(i64),
-    /// There is a table of that name, and not by our migrations.
+    /// There is a table of the sessions' name, and not by our migrations.
     Foreign,
+    /// There is a table of the migrations' name, and it is of another shape.
+    ForeignHistory,
+    /// What was migrated is written down, and the table of the sessions is gone.
+    Torn,
 }
 
 impl<D: Driver> Store<D> {
@@ -27,42 +34,38 @@ impl<D: Driver> Store<D> {
         let store = self.clone();
         // By itself, so that it comes to its end even if nobody waits for it: half a migration is nobody's wish.
         let running = tokio::spawn(async move {
-            let inner = store.inner();
-            let connections = Connections {
-                pool: inner.connections.pool.clone(),
-                timeout: PATIENCE.max(inner.connections.timeout),
-                doubt: inner.connections.doubt.clone(),
-            };
+            let connections = store.candid(PATIENCE);
+            let deadline = connections.deadline();
             let run = Migrate { store: &store };
-            let Some(found) = connections.call(Effect::Writes, &run).await? else {
+            let Some(found) = connections.call(deadline, Effect::Writes, &run).await? else {
                 return Err(StoreError::unavailable("another process has not ended its migration"));
             };
             refuse(found, D::DIALECT.migrations.len())?;
-            store.check_tables().await
+            store.check_tables(&connections, deadline).await
         });
         running.await.unwrap_or_else(|error| {
             Err(StoreError::unavailable("the migration was ended with its runtime").with_source(error))
         })
     }
 
-    /// Looks whether the server can be used.
-    pub(crate) async fn check_server(&self) -> Result<(), StoreError> {
+    /// Looks whether the server can be used, and whether the tables are there, ours and of this release; `may_miss` if a
+    /// migration is still to be run.
+    pub(crate) async fn check(&self, may_miss: bool, deadline: Instant) -> Result<(), StoreError> {
+        let connections = self.candid(Duration::ZERO);
         for (requirement, otherwise) in D::DIALECT.requirements {
             let sql = D::DIALECT.sql(&self.inner().names, requirement);
-            if self.ask(&sql).await? != Some(1) {
+            let row = connections.call(deadline, Effect::Reads, &OneRow { sql: &sql, values: &[] }).await?;
+            let holds = first_int::<D>(row.as_ref())
+                .map_err(|error| Fault::of(&error, D::judge).into_error(error, Words::Quoted))?;
+            if holds != Some(1) {
                 return Err(StoreError::new(StoreErrorKind::Misconfigured, otherwise));
             }
         }
-        Ok(())
-    }
-
-    /// Looks whether the tables are there, ours and of this release; `may_miss` if a migration is still to be run.
-    pub(crate) async fn check_schema(&self, may_miss: bool) -> Result<(), StoreError> {
-        let found = self.inner().connections.call(Effect::Reads, &Look { store: self }).await?;
+        let found = connections.call(deadline, Effect::Reads, &Look { store: self }).await?;
         let known = D::DIALECT.migrations.len();
         refuse(found, known)?;
         match found {
-            Schema::At(number) if number == known as i64 => self.check_tables().await,
+            Schema::At(number) if number == known as i64 => self.check_tables(&connections, deadline).await,
             _ if may_miss => Ok(()),
             Schema::At(_) => Err(StoreError::new(
                 StoreErrorKind::Misconfigured,
@@ -74,25 +77,41 @@ impl<D: Driver> Store<D> {
     }
 
     /// Reads and writes no session, by statements that are refused unless all columns are there and may be used.
-    async fn check_tables(&self) -> Result<(), StoreError> {
-        let Statements { load, remove, .. } = &self.inner().statements;
+    async fn check_tables(&self, connections: &Connections<D>, deadline: Instant) -> Result<(), StoreError> {
+        let Statements { load, remove, purge, before_bulk, .. } = &self.inner().statements;
         let nothing = [Value::Bytes(&[])];
-        self.inner().connections.call(Effect::Reads, &OneRow { sql: load, values: &nothing }).await?;
+        connections.call(deadline, Effect::Reads, &OneRow { sql: load, values: &nothing }).await?;
         let remove = Execute { before: None, sql: remove, values: &nothing };
-        self.inner().connections.call(Effect::Writes, &remove).await?;
+        connections.call(deadline, Effect::Writes, &remove).await?;
+        let none = [Value::Int(0), Value::Int(0), Value::Int(0)];
+        let purge = Execute { before: before_bulk.as_ref(), sql: purge, values: &none };
+        connections.call(deadline, Effect::Writes, &purge).await?;
         Ok(())
     }
 
-    async fn ask(&self, sql: &Sql) -> Result<Option<i64>, StoreError> {
-        let row = self.inner().connections.call(Effect::Reads, &OneRow { sql, values: &[] }).await?;
-        first_int::<D>(row.as_ref()).map_err(|error| Fault::of(&error, D::judge).into_error(error))
+    /// The same connections, for what no session is in: so that errors say all that is known.
+    fn candid(&self, patience: Duration) -> Connections<D> {
+        let Connections { pool, timeout, doubt, writers, .. } = &self.inner().connections;
+        Connections {
+            pool: pool.clone(),
+            timeout: patience.max(*timeout),
+            doubt: doubt.clone(),
+            words: Words::Quoted,
+            writers: writers.clone(),
+        }
     }
 }
 
 /// What no migration can help.
 fn refuse(found: Schema, known: usize) -> Result<(), StoreError> {
     let context = match found {
-        Schema::Foreign => "there is a table of that name already, and it is not authcore's",
+        Schema::Foreign => "there is a table of the sessions' name already, and it is not authcore's",
+        Schema::ForeignHistory => {
+            "there is a table of the migrations' name already, and it is not authcore's"
+        }
+        Schema::Torn => {
+            "the table of sessions is gone, and that of the migrations is there: restore the one or drop the other"
+        }
         Schema::At(number) if number > known as i64 => {
             "the table of sessions is that of a newer release of authcore-sql"
         }
@@ -110,6 +129,16 @@ impl<D: Driver> Operation<D> for Look<'_, D> {
     type Output = Schema;
 
     async fn run(&self, connection: &mut D::Connection) -> Result<Schema, sqlx::Error> {
+        match self.glance(connection).await? {
+            // Or did somebody migrate between one question and the next? Then not twice.
+            Schema::Foreign | Schema::Torn => self.glance(connection).await,
+            found => Ok(found),
+        }
+    }
+}
+
+impl<D: Driver> Look<'_, D> {
+    async fn glance(&self, connection: &mut D::Connection) -> Result<Schema, sqlx::Error> {
         let names = &self.store.inner().names;
         let mut is_there = [false; 2];
         for (is_there, question) in is_there.iter_mut().zip(D::DIALECT.is_there) {
@@ -119,11 +148,24 @@ impl<D: Driver> Operation<D> for Look<'_, D> {
         match is_there {
             [false, false] => Ok(Schema::Missing),
             [true, false] => Ok(Schema::Foreign),
-            [_, true] => {
-                let last = D::DIALECT.sql(names, "SELECT COALESCE(MAX(number), 0) FROM {history}");
-                let row = D::one_row(connection, &last, &[]).await?;
-                Ok(Schema::At(first_int::<D>(row.as_ref())?.unwrap_or_default()))
-            }
+            [is_there, true] => self.last_migration(connection, is_there).await,
+        }
+    }
+
+    async fn last_migration(
+        &self,
+        connection: &mut D::Connection,
+        is_there: bool,
+    ) -> Result<Schema, sqlx::Error> {
+        let sql = "SELECT COALESCE(MAX(number), 0) FROM {history}";
+        let last = D::DIALECT.sql(&self.store.inner().names, sql);
+        match D::one_row(connection, &last, &[]).await {
+            Ok(row) => match first_int::<D>(row.as_ref())?.unwrap_or_default() {
+                1.. if !is_there => Ok(Schema::Torn),
+                number => Ok(Schema::At(number)),
+            },
+            Err(error) if Fault::of(&error, D::judge) == OTHER_TABLE => Ok(Schema::ForeignHistory),
+            Err(error) => Err(error),
         }
     }
 }
@@ -135,6 +177,10 @@ struct Migrate<'a, D: Driver> {
 
 impl<D: Driver> Operation<D> for Migrate<'_, D> {
     type Output = Option<Schema>;
+
+    fn leaves_traces(&self) -> bool {
+        true
+    }
 
     async fn run(&self, connection: &mut D::Connection) -> Result<Option<Schema>, sqlx::Error> {
         let names = &self.store.inner().names;
@@ -162,7 +208,7 @@ impl<D: Driver> Migrate<'_, D> {
         let done = match found {
             Schema::Missing => 0,
             Schema::At(number) => usize::try_from(number).unwrap_or_default(),
-            Schema::Foreign => return Ok(Some(found)),
+            Schema::Foreign | Schema::ForeignHistory | Schema::Torn => return Ok(Some(found)),
         };
         if done >= dialect.migrations.len() {
             return Ok(Some(found));

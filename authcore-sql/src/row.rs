@@ -6,7 +6,7 @@ use authcore::{
 };
 
 use crate::driver::{Driver, Value};
-use crate::error::Fault;
+use crate::error::{Fault, Words};
 
 const SESSION: &str = "session";
 const REFRESH: &str = "refresh";
@@ -193,5 +193,5 @@ impl<'r, D: Driver> Reader<'r, D> {
 }
 
 fn read<D: Driver, T>(value: Result<T, sqlx::Error>) -> Result<T, StoreError> {
-    value.map_err(|error| Fault::of(&error, D::judge).into_error(error))
+    value.map_err(|error| Fault::of(&error, D::judge).into_error(error, Words::Withheld))
 }

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use authcore::{
     Inserted, Purged, Replaced, SessionId, SessionRecord, StoreError, Subject, Timestamp, Version,
 };
-use sqlx::Connection as _;
+use sqlx::{Connection as _, SqlStr};
+use tokio::time::Instant;
 
 use crate::call::{Connections, Effect, Failure, Operation};
 use crate::dialect::{RemoveAll, Sql, Statements};
@@ -46,9 +47,11 @@ impl<D: Driver> Store<D> {
     }
 
     pub(crate) async fn insert(&self, record: &SessionRecord) -> Result<Inserted, StoreError> {
-        let columns = Columns::of(record);
-        match self.execute(&self.0.statements.insert, &columns.to_insert()).await {
+        let (columns, deadline) = (Columns::of(record), self.deadline());
+        match self.execute(deadline, &self.0.statements.insert, &columns.to_insert()).await {
             Ok(_) => Ok(Inserted::Done),
+            // Or is it an index of the host's that refuses it? Then another id is no way out.
+            Err(Failure::Taken) if !self.exists(deadline, record.id()).await? => Err(Failure::Taken.into()),
             Err(Failure::Taken) => Ok(Inserted::Conflict),
             Err(Failure::Store(error)) => Err(error),
         }
@@ -56,7 +59,7 @@ impl<D: Driver> Store<D> {
 
     pub(crate) async fn load(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
         let values = [Value::Bytes(id.as_bytes())];
-        let found = self.one_row(&self.0.statements.load, &values).await?;
+        let found = self.one_row(self.deadline(), &self.0.statements.load, &values).await?;
         found.as_ref().map(row::record::<D>).transpose()
     }
 
@@ -65,18 +68,18 @@ impl<D: Driver> Store<D> {
         record: &SessionRecord,
         expected: Version,
     ) -> Result<Replaced, StoreError> {
-        let columns = Columns::of(record);
-        if self.execute(&self.0.statements.replace, &columns.to_replace(expected)).await? > 0 {
+        let (columns, deadline) = (Columns::of(record), self.deadline());
+        if self.execute(deadline, &self.0.statements.replace, &columns.to_replace(expected)).await? > 0 {
             return Ok(Replaced::Done);
         }
         // Nothing was written, so this can be asked in peace: ids do not come twice.
-        let id = record.id();
-        let found = self.one_row(&self.0.statements.exists, &[Value::Bytes(id.as_bytes())]).await?;
-        Ok(if found.is_some() { Replaced::Stale } else { Replaced::Gone })
+        let exists = self.exists(deadline, record.id()).await?;
+        Ok(if exists { Replaced::Stale } else { Replaced::Gone })
     }
 
     pub(crate) async fn remove(&self, id: SessionId) -> Result<bool, StoreError> {
-        Ok(self.execute(&self.0.statements.remove, &[Value::Bytes(id.as_bytes())]).await? > 0)
+        let values = [Value::Bytes(id.as_bytes())];
+        Ok(self.execute(self.deadline(), &self.0.statements.remove, &values).await? > 0)
     }
 
     pub(crate) async fn list(&self, subject: &Subject) -> Result<Vec<SessionRecord>, StoreError> {
@@ -98,33 +101,47 @@ impl<D: Driver> Store<D> {
             RemoveAll::InTwoSteps(select, delete) => {
                 let before = self.0.statements.before_bulk.as_ref();
                 let removal = InTwoSteps { before, select, delete, values: &values };
-                self.0.connections.call(Effect::Writes, &removal).await?
+                self.0.connections.call(self.deadline(), Effect::Writes, &removal).await?
             }
         };
         rows.iter().map(row::id::<D>).collect()
     }
 
+    /// Looks at as many of the rows that are due as it may remove, and at no more: so it is short, however many there are.
     pub(crate) async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<Purged, StoreError> {
-        let limit = limit.min(MOST_AT_ONCE);
+        let (limit, deadline) = (limit.min(MOST_AT_ONCE), self.deadline());
         let now = Value::Int(now.as_millis().cast_signed());
-        let values = [now, now, Value::Int(limit as i64)];
-        let removed = self.in_bulk(&self.0.statements.purge, &values).await?;
-        // Those that were used since they were due are looked at again when they are due again.
-        self.in_bulk(&self.0.statements.postpone, &values).await?;
-        Ok(Purged { removed: removed as usize, more: removed as usize >= limit })
+        let values = [now, Value::Int(limit as i64), now];
+        // Those that were used since come first: they make room for those that were not.
+        let postponed = self.in_bulk(deadline, &self.0.statements.postpone, &values).await?;
+        let removed = self.in_bulk(deadline, &self.0.statements.purge, &values).await?;
+        // What others have locked they are looking at themselves: to try that again and again would help nobody.
+        let more = removed + postponed > 0
+            && self.one_row(deadline, &self.0.statements.due, &[now]).await?.is_some();
+        Ok(Purged { removed: removed as usize, more })
     }
 
-    async fn in_bulk(&self, sql: &Sql, values: &[Value<'_>]) -> Result<u64, StoreError> {
+    async fn exists(&self, deadline: Instant, id: SessionId) -> Result<bool, StoreError> {
+        let values = [Value::Bytes(id.as_bytes())];
+        Ok(self.one_row(deadline, &self.0.statements.exists, &values).await?.is_some())
+    }
+
+    async fn in_bulk(&self, deadline: Instant, sql: &Sql, values: &[Value<'_>]) -> Result<u64, StoreError> {
         let before = self.0.statements.before_bulk.as_ref();
-        Ok(self.0.connections.call(Effect::Writes, &Execute { before, sql, values }).await?)
+        Ok(self.0.connections.call(deadline, Effect::Writes, &Execute { before, sql, values }).await?)
     }
 
-    async fn execute(&self, sql: &Sql, values: &[Value<'_>]) -> Result<u64, Failure> {
-        self.0.connections.call(Effect::Writes, &Execute { before: None, sql, values }).await
+    async fn execute(&self, deadline: Instant, sql: &Sql, values: &[Value<'_>]) -> Result<u64, Failure> {
+        self.0.connections.call(deadline, Effect::Writes, &Execute { before: None, sql, values }).await
     }
 
-    async fn one_row(&self, sql: &Sql, values: &[Value<'_>]) -> Result<Option<D::Row>, StoreError> {
-        Ok(self.0.connections.call(Effect::Reads, &OneRow { sql, values }).await?)
+    async fn one_row(
+        &self,
+        deadline: Instant,
+        sql: &Sql,
+        values: &[Value<'_>],
+    ) -> Result<Option<D::Row>, StoreError> {
+        Ok(self.0.connections.call(deadline, Effect::Reads, &OneRow { sql, values }).await?)
     }
 
     async fn all_rows(
@@ -133,7 +150,11 @@ impl<D: Driver> Store<D> {
         values: &[Value<'_>],
         effect: Effect,
     ) -> Result<Vec<D::Row>, StoreError> {
-        Ok(self.0.connections.call(effect, &AllRows { sql, values }).await?)
+        Ok(self.0.connections.call(self.deadline(), effect, &AllRows { sql, values }).await?)
+    }
+
+    fn deadline(&self) -> Instant {
+        self.0.connections.deadline()
     }
 }
 
@@ -148,6 +169,10 @@ pub(crate) struct Execute<'a> {
 
 impl<D: Driver> Operation<D> for Execute<'_> {
     type Output = u64;
+
+    fn leaves_traces(&self) -> bool {
+        self.before.is_some()
+    }
 
     async fn run(&self, connection: &mut D::Connection) -> Result<u64, sqlx::Error> {
         if let Some(before) = self.before {
@@ -194,11 +219,15 @@ struct InTwoSteps<'a> {
 impl<D: Driver> Operation<D> for InTwoSteps<'_> {
     type Output = Vec<D::Row>;
 
+    fn leaves_traces(&self) -> bool {
+        true
+    }
+
     async fn run(&self, connection: &mut D::Connection) -> Result<Vec<D::Row>, sqlx::Error> {
         if let Some(before) = self.before {
             D::script(connection, before).await?;
         }
-        let mut transaction = connection.begin().await?;
+        let mut transaction = connection.begin_with(SqlStr::from_static("START TRANSACTION")).await?;
         let rows = D::all_rows(&mut transaction, self.select, self.values).await?;
         if !rows.is_empty() {
             let ids = rows.iter().map(|row| D::bytes(row, 0)).collect::<Result<Vec<_>, _>>()?;

@@ -197,7 +197,7 @@ impl PostgresStoreBuilder {
 #[cfg(feature = "postgres")]
 fn postgres_plan(url: &str, _: Duration, _: Tables) -> Result<Plan<sqlx::Postgres>, sqlx::Error> {
     let options = sqlx::postgres::PgConnectOptions::from_str(url)?;
-    Ok(Plan { options, max_connections: 10, in_memory: false })
+    Ok(Plan { first: options.clone(), options, max_connections: 10, in_memory: false })
 }
 
 #[cfg(feature = "mysql")]
@@ -239,7 +239,7 @@ impl MySqlStoreBuilder {
 #[cfg(feature = "mysql")]
 fn mysql_plan(url: &str, _: Duration, _: Tables) -> Result<Plan<sqlx::MySql>, sqlx::Error> {
     let options = sqlx::mysql::MySqlConnectOptions::from_str(url)?;
-    Ok(Plan { options, max_connections: 10, in_memory: false })
+    Ok(Plan { first: options.clone(), options, max_connections: 10, in_memory: false })
 }
 
 #[cfg(feature = "sqlite")]
@@ -277,15 +277,20 @@ fn sqlite_plan(url: &str, timeout: Duration, tables: Tables) -> Result<Plan<sqlx
     use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
     let (path, parameters) = url.split_once('?').unwrap_or((url, ""));
+    if path.trim_start_matches("sqlite:").trim_matches('/').is_empty() {
+        // SQLite would give every connection a database of its own.
+        return Err(sqlx::Error::Configuration("no path".into()));
+    }
     let in_memory = path.ends_with(":memory:") || parameters.contains("mode=memory");
     let mut options =
         SqliteConnectOptions::from_str(url)?.busy_timeout(timeout).synchronous(SqliteSynchronous::Full);
     // Of one that may only be read it is said later that it cannot be used.
     if !in_memory && !parameters.contains("mode=ro") {
         options = options.journal_mode(SqliteJournalMode::Wal);
-        if tables == Tables::MayBeMissing {
-            options = options.create_if_missing(true);
-        }
     }
-    Ok(Plan { options, max_connections: 4, in_memory })
+    // Not by later connections: a file that was taken away is not to be replaced by an empty one.
+    let makes_file = !in_memory && tables == Tables::MayBeMissing && !parameters.contains("mode=ro");
+    let first = options.clone();
+    let first = if makes_file { first.create_if_missing(true) } else { first };
+    Ok(Plan { first, options, max_connections: 4, in_memory })
 }

@@ -1,4 +1,4 @@
-//! A way to a server that takes its time.
+//! A way to a server that takes its time, or forgets who was on it.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -10,7 +10,14 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct SlowWay {
     port: u16,
-    millis: Arc<AtomicU64>,
+    state: Arc<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    millis: AtomicU64,
+    /// How often connections were forgotten.
+    forgotten: AtomicU64,
 }
 
 impl SlowWay {
@@ -18,8 +25,8 @@ impl SlowWay {
     pub fn to(server_port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
         let port = listener.local_addr().expect("it is bound").port();
-        let millis = Arc::new(AtomicU64::new(0));
-        let delay = Arc::clone(&millis);
+        let state = Arc::new(State::default());
+        let of_connections = Arc::clone(&state);
         // Ends with the process.
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -27,11 +34,11 @@ impl SlowWay {
                 let copies = client.try_clone().and_then(|client| Ok((client, server.try_clone()?)));
                 let Ok((client_too, server_too)) = copies else { continue };
                 let _ = (client.set_nodelay(true), server.set_nodelay(true));
-                pass_on(client, server, Arc::clone(&delay));
-                pass_on(server_too, client_too, Arc::new(AtomicU64::new(0)));
+                pass_on(client, server, Direction::ToServer, Arc::clone(&of_connections));
+                pass_on(server_too, client_too, Direction::ToClient, Arc::clone(&of_connections));
             }
         });
-        Self { port, millis }
+        Self { port, state }
     }
 
     /// Where it begins, on loopback.
@@ -41,17 +48,33 @@ impl SlowWay {
 
     /// Makes every request so much later from now on.
     pub fn delay_by(&self, delay: Duration) {
-        self.millis.store(delay.as_millis() as u64, Ordering::Relaxed);
+        self.state.millis.store(delay.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// Loses without a word whatever is sent on the connections that there are, as a firewall does that has forgotten them.
+    /// New ones work.
+    pub fn forget(&self) {
+        self.state.forgotten.fetch_add(1, Ordering::SeqCst);
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    ToServer,
+    ToClient,
+}
+
 /// Passes on in one direction; what comes while something waits does not wait longer for that.
-fn pass_on(mut from: TcpStream, mut to: TcpStream, delay: Arc<AtomicU64>) {
+fn pass_on(mut from: TcpStream, mut to: TcpStream, direction: Direction, state: Arc<State>) {
     let (sender, receiver) = std::sync::mpsc::channel::<(Instant, Vec<u8>)>();
+    let born = state.forgotten.load(Ordering::SeqCst);
+    let of_receiver = Arc::clone(&state);
     std::thread::spawn(move || {
         let mut buffer = [0; 16 * 1024];
         while let Ok(read @ 1..) = from.read(&mut buffer) {
-            let due = Instant::now() + Duration::from_millis(delay.load(Ordering::Relaxed));
+            let delay =
+                if direction == Direction::ToServer { state.millis.load(Ordering::Relaxed) } else { 0 };
+            let due = Instant::now() + Duration::from_millis(delay);
             if sender.send((due, buffer[..read].to_vec())).is_err() {
                 break;
             }
@@ -60,10 +83,15 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream, delay: Arc<AtomicU64>) {
     std::thread::spawn(move || {
         for (due, bytes) in receiver {
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
-            if to.write_all(&bytes).is_err() {
+            if of_receiver.forgotten.load(Ordering::SeqCst) == born && to.write_all(&bytes).is_err() {
                 break;
             }
         }
-        let _ = to.shutdown(Shutdown::Both);
+        if of_receiver.forgotten.load(Ordering::SeqCst) == born {
+            let _ = to.shutdown(Shutdown::Both);
+        } else {
+            // Not even its end is told.
+            std::mem::forget(to);
+        }
     });
 }

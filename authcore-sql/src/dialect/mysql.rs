@@ -13,16 +13,16 @@ pub(crate) const DIALECT: Dialect = Dialect {
     ),
     // Joined with what was found first, since MySQL takes no limit in `IN`, and both would rather begin with all rows.
     purge: "DELETE expired FROM (
-                SELECT id FROM {table} FORCE INDEX (by_purge_at)
-                WHERE purge_at <= ? AND {least}(idle_expires_at, expires_at) <= ?
-                ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED) AS due
-                STRAIGHT_JOIN {table} AS expired ON expired.id = due.id",
+                SELECT id, {least}(idle_expires_at, expires_at) AS ends_at FROM {table} FORCE INDEX (by_purge_at)
+                WHERE purge_at <= ? ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED) AS due
+                STRAIGHT_JOIN {table} AS expired ON expired.id = due.id
+                WHERE due.ends_at <= ?",
     postpone: "UPDATE (
-                SELECT id FROM {table} FORCE INDEX (by_purge_at)
-                WHERE purge_at <= ? AND {least}(idle_expires_at, expires_at) > ?
-                ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED) AS due
+                SELECT id, {least}(idle_expires_at, expires_at) AS ends_at FROM {table} FORCE INDEX (by_purge_at)
+                WHERE purge_at <= ? ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED) AS due
                 STRAIGHT_JOIN {table} AS alive ON alive.id = due.id
-                SET alive.purge_at = {least}(alive.idle_expires_at, alive.expires_at)",
+                SET alive.purge_at = due.ends_at
+                WHERE due.ends_at > ?",
     // Otherwise the gaps between rows are locked too, where others want to log in.
     before_bulk: Some("SET TRANSACTION ISOLATION LEVEL READ COMMITTED"),
     requirements: &[
@@ -51,7 +51,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
     create_schema: Some("CREATE SCHEMA IF NOT EXISTS {schema}"),
     // Of the database too, since such a lock is one for all of them.
     lock: &[
-        "SELECT GET_LOCK(SHA1(CONCAT('authcore ', COALESCE(NULLIF('{bare_schema}', ''), DATABASE()), '.{bare_history}')), 60)",
+        "SELECT GET_LOCK(SHA1(CONCAT('authcore ', COALESCE(NULLIF('{bare_schema}', ''), DATABASE()), '.{bare_history}')), 110)",
     ],
     unlock: UNLOCK,
     give_up: UNLOCK,

@@ -9,13 +9,15 @@ pub(crate) const DIALECT: Dialect = Dialect {
     remove_all: REMOVE_ALL,
     // An array, so that the rows are looked for once only: with `IN` the planner may look again for every row.
     purge: "DELETE FROM {table} WHERE id = ANY (ARRAY(
-                SELECT id FROM {table}
-                WHERE purge_at <= ? AND {least}(idle_expires_at, expires_at) <= ?
-                ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED))",
+                SELECT id FROM (
+                    SELECT id, {least}(idle_expires_at, expires_at) AS ends_at FROM {table}
+                    WHERE purge_at <= ? ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED) AS due
+                WHERE ends_at <= ?))",
     postpone: "UPDATE {table} SET purge_at = {least}(idle_expires_at, expires_at) WHERE id = ANY (ARRAY(
-                SELECT id FROM {table}
-                WHERE purge_at <= ? AND {least}(idle_expires_at, expires_at) > ?
-                ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED))",
+                SELECT id FROM (
+                    SELECT id, {least}(idle_expires_at, expires_at) AS ends_at FROM {table}
+                    WHERE purge_at <= ? ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED) AS due
+                WHERE ends_at > ?))",
     before_bulk: None,
     requirements: &[
         (

@@ -8,13 +8,15 @@ pub(crate) const DIALECT: Dialect = Dialect {
     least: "min",
     remove_all: REMOVE_ALL,
     purge: "DELETE FROM {table} WHERE id IN (
-                SELECT id FROM {table}
-                WHERE purge_at <= ? AND {least}(idle_expires_at, expires_at) <= ?
-                ORDER BY purge_at LIMIT ?)",
+                SELECT id FROM (
+                    SELECT id, {least}(idle_expires_at, expires_at) AS ends_at FROM {table}
+                    WHERE purge_at <= ? ORDER BY purge_at LIMIT ?)
+                WHERE ends_at <= ?)",
     postpone: "UPDATE {table} SET purge_at = {least}(idle_expires_at, expires_at) WHERE id IN (
-                SELECT id FROM {table}
-                WHERE purge_at <= ? AND {least}(idle_expires_at, expires_at) > ?
-                ORDER BY purge_at LIMIT ?)",
+                SELECT id FROM (
+                    SELECT id, {least}(idle_expires_at, expires_at) AS ends_at FROM {table}
+                    WHERE purge_at <= ? ORDER BY purge_at LIMIT ?)
+                WHERE ends_at > ?)",
     before_bulk: None,
     requirements: &[(
         "SELECT query_only = 0 FROM pragma_query_only",

@@ -4,6 +4,7 @@
 
 mod connect;
 mod contract;
+mod hosts;
 mod migrate;
 mod purge;
 mod round_trips;

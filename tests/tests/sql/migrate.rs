@@ -4,6 +4,7 @@ use authcore::{Auth, Login, ServerSessions, SessionStore, StoreErrorKind};
 use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
 use authcore_tests::{fresh_table, mysql, postgres};
 use futures_util::future::join_all;
+use sqlx::Connection as _;
 
 use super::{mysql_store, postgres_store, refuses, sqlite_file, sqlite_store};
 
@@ -171,8 +172,12 @@ async fn a_newer_release_and_the_tables_of_others_are_refused() {
     refuses(store.migrate().await, StoreErrorKind::Misconfigured, "newer release");
 
     let (_folder, url) = sqlite_file();
-    let host = sqlx::SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap();
-    let run = async |sql: &'static str| sqlx::query(sql).execute(&host).await.unwrap();
+    // By a connection of its own each time: one that knows the tables from before may not see that they are others.
+    let run = async |sql: &'static str| {
+        let mut host = sqlx::SqliteConnection::connect(&format!("{url}?mode=rwc")).await.unwrap();
+        sqlx::query(sql).execute(&mut host).await.unwrap();
+        host.close().await.unwrap();
+    };
     let connect = async || SqliteStore::builder(&url).connect_unmigrated().await;
     let store = connect().await.unwrap();
     run(other).await;

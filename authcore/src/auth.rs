@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use self::issue::{by_refresh, by_session, issue_alone, reissue};
 use crate::claims::SecretNames;
+use crate::refresh::token::RefreshToken;
 use crate::refresh::{RefreshSessions, Refreshed};
 use crate::session::Renewal;
 use crate::{
-    Clock, ConfigError, Error, Issued, Login, OpenedSession, Principal, Refresh, ServerSessions, SessionId,
-    SessionRecord, SessionStrategy, SystemClock, TokenStrategy,
+    Clock, ConfigError, Error, Issued, Login, OpenedSession, Principal, Refresh, Rejection, ServerSessions,
+    SessionId, SessionRecord, SessionStrategy, SystemClock, TokenStrategy,
 };
 
 pub use admin::Admin;
@@ -227,6 +228,25 @@ impl Auth {
             }
             _ => Err(self.unsupported("refresh")),
         }
+    }
+
+    /// As [`Auth::refresh`], if the access token is one of the same session, expired or not.
+    ///
+    /// For browsers: a page of a sibling domain can plant a refresh cookie of its own, and not the `__Host-` cookie of
+    /// the access token (rule C1). Where there is only one kind of credential, there is nothing to compare.
+    ///
+    /// # Errors
+    ///
+    /// As [`Auth::refresh`], and [`Error::Unauthenticated`] if the tokens are not of one session; then nothing has changed.
+    pub async fn refresh_paired(&self, refresh_token: &str, access_token: &str) -> Result<Issued, Error> {
+        if let Strategy::Hybrid { tokens, .. } = &self.strategy {
+            let presented = RefreshToken::parse(refresh_token)?.id;
+            let access = tokens.verify_ignoring_expiry(access_token, self.clock.now())?;
+            if access.session_id() != Some(presented) {
+                return Err(Rejection::OtherSession.into());
+            }
+        }
+        self.refresh(refresh_token).await
     }
 
     /// Gives the principal's session a new credential, after which the old one and every principal made from it

@@ -153,6 +153,9 @@ pub enum Rejection {
     /// The session was renewed since this credential was made (rule A11).
     #[error("the session was renewed since")]
     Superseded,
+    /// Refresh token and access token are not of one session (rule C1).
+    #[error("the tokens are of two sessions")]
+    OtherSession,
     /// A refresh token that had been replaced was used again; its session was ended by this call (rule R3).
     #[error("a replaced refresh token was used again ({})", .0.kind())]
     RefreshReused(Box<Incident>),

@@ -28,6 +28,7 @@ mod login;
 mod pool;
 mod stored;
 mod text;
+mod throttle;
 
 pub use accounts::{Account, Accounts, AccountsError};
 pub use error::PasswordError;
@@ -35,3 +36,4 @@ pub use hasher::{PasswordHasher, PasswordHasherBuilder, Verdict};
 pub use login::{PasswordChanged, PasswordLogin};
 pub use stored::PasswordHash;
 pub use text::{InvalidPassword, NewPassword, Password};
+pub use throttle::{Admission, Attempt, LoginThrottle, MemoryThrottle, MemoryThrottleBuilder};

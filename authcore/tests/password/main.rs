@@ -7,6 +7,7 @@ mod change;
 mod faults;
 mod limits;
 mod login;
+mod throttle;
 
 use std::sync::Arc;
 

@@ -1,0 +1,174 @@
+//! Guesses are slowed down, and strangers keep nobody out.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use authcore::Timestamp;
+use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle};
+
+const HOME: &str = "192.0.2.1";
+const CAFE: &str = "198.51.100.7";
+
+fn attempt<'a>(account: &'a str, address: &str) -> Attempt<'a> {
+    Attempt { account, address: Some(address.parse::<IpAddr>().unwrap()) }
+}
+
+const fn at(secs: u64) -> Timestamp {
+    Timestamp::from_secs(1_800_000_000 + secs)
+}
+
+/// Guesses as fast as it is let, and gives how many guesses that were within so many seconds.
+async fn guesses(throttle: &MemoryThrottle, guess: Attempt<'_>, secs: u64) -> usize {
+    let mut granted = 0;
+    for second in 0..secs {
+        while granted < 10_000 && throttle.admit(guess, at(second)).await.unwrap() == Admission::Granted {
+            granted += 1;
+        }
+    }
+    granted
+}
+
+#[tokio::test]
+async fn an_account_waits_longer_after_each_failure_up_to_a_minute() {
+    let throttle = MemoryThrottle::new();
+    let guess = Attempt { account: "ada", address: None };
+    let mut now = at(0);
+    for _ in 0..5 {
+        assert_eq!(throttle.admit(guess, now).await.unwrap(), Admission::Granted);
+    }
+    for expected in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
+        let delay = Duration::from_secs(expected);
+        // Asking meanwhile makes it no longer.
+        for _ in 0..3 {
+            assert_eq!(throttle.admit(guess, now).await.unwrap(), Admission::Refused(delay));
+        }
+        now = now.plus(delay);
+        assert_eq!(throttle.admit(guess, now).await.unwrap(), Admission::Granted);
+    }
+    // A quiet hour forgets.
+    now = now.plus(Duration::from_secs(3600));
+    for _ in 0..5 {
+        assert_eq!(throttle.admit(guess, now).await.unwrap(), Admission::Granted);
+    }
+}
+
+#[tokio::test]
+async fn a_day_of_guessing_is_some_1400_guesses() {
+    let day = 24 * 3600;
+    let of_account = guesses(&MemoryThrottle::new(), Attempt { account: "ada", address: None }, day).await;
+    assert!((1400..1500).contains(&of_account), "{of_account}");
+
+    // Of many accounts from one address.
+    let throttle = MemoryThrottle::new();
+    let mut of_address = 0;
+    for second in 0..day {
+        for number in 0..3 {
+            let account = format!("user-{second}-{number}");
+            let granted = throttle.admit(attempt(&account, CAFE), at(second)).await.unwrap();
+            of_address += usize::from(granted == Admission::Granted);
+        }
+    }
+    assert!((1400..1500).contains(&of_address), "{of_address}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_guesses_at_once_are_no_way_around_it() {
+    let throttle = Arc::new(MemoryThrottle::new());
+    let tasks: Vec<_> = (0..200)
+        .map(|number| {
+            let throttle = Arc::clone(&throttle);
+            tokio::spawn(async move {
+                let address = format!("10.0.{number}.1");
+                throttle.admit(attempt("ada", &address), at(0)).await.unwrap() == Admission::Granted
+            })
+        })
+        .collect();
+    let mut granted = 0;
+    for task in tasks {
+        granted += usize::from(task.await.unwrap());
+    }
+    assert_eq!(granted, 5);
+}
+
+#[tokio::test]
+async fn a_stranger_keeps_nobody_out_who_was_there_before() {
+    let throttle = MemoryThrottle::new();
+    assert_eq!(throttle.admit(attempt("ada", HOME), at(0)).await.unwrap(), Admission::Granted);
+    throttle.succeeded(attempt("ada", HOME), at(0)).await.unwrap();
+    for second in 0..600 {
+        for number in 0..10 {
+            let _ = throttle.admit(attempt("ada", &format!("10.0.{number}.1")), at(second)).await.unwrap();
+        }
+        if second % 60 == 59 {
+            assert_eq!(throttle.admit(attempt("ada", HOME), at(second)).await.unwrap(), Admission::Granted);
+            throttle.succeeded(attempt("ada", HOME), at(second)).await.unwrap();
+        }
+    }
+    // And that address is no way around the delay for whoever shares it.
+    let of_neighbour = guesses(&throttle, attempt("ada", HOME), 600).await;
+    assert!(of_neighbour < 25, "{of_neighbour}");
+}
+
+#[tokio::test]
+async fn an_own_account_forgives_no_guesses_of_others() {
+    let throttle = MemoryThrottle::new();
+    let mut granted = 0;
+    for second in 0..3600 {
+        for number in 0..30 {
+            let account = format!("victim-{second}-{number}");
+            let outcome = throttle.admit(attempt(&account, CAFE), at(second)).await.unwrap();
+            granted += usize::from(outcome == Admission::Granted);
+            if throttle.admit(attempt("mallory", CAFE), at(second)).await.unwrap() == Admission::Granted {
+                throttle.succeeded(attempt("mallory", CAFE), at(second)).await.unwrap();
+            }
+        }
+    }
+    assert!(granted < 200, "{granted} guesses in an hour");
+}
+
+#[tokio::test]
+async fn a_network_of_ipv6_is_one_address() {
+    let throttle = MemoryThrottle::new();
+    let mut granted = 0;
+    for number in 0..100 {
+        let (account, address) = (format!("user-{number}"), format!("2001:db8::{number:x}"));
+        let outcome = throttle.admit(attempt(&account, &address), at(0)).await.unwrap();
+        granted += usize::from(outcome == Admission::Granted);
+    }
+    assert_eq!(granted, 20);
+    let elsewhere = attempt("user-0", "2001:db8:0:1::1");
+    assert_eq!(throttle.admit(elsewhere, at(0)).await.unwrap(), Admission::Granted);
+}
+
+/// Names that were never seen push out other such names, and hardly who failed often.
+#[tokio::test]
+async fn a_flood_of_names_takes_no_more_room_and_forgets_no_culprit() {
+    let throttle = MemoryThrottle::builder().capacity(1024).build().unwrap();
+    let culprit = Attempt { account: "ada", address: None };
+    for _ in 0..6 {
+        let _ = throttle.admit(culprit, at(0)).await.unwrap();
+    }
+    for number in 0..100_000 {
+        let account = format!("user-{number}");
+        let _ = throttle.admit(Attempt { account: &account, address: None }, at(0)).await.unwrap();
+    }
+    assert_ne!(throttle.admit(culprit, at(0)).await.unwrap(), Admission::Granted);
+}
+
+#[test]
+fn options_are_checked() {
+    let builder = MemoryThrottle::builder;
+    for bad in [
+        builder().capacity(0),
+        builder().capacity(usize::MAX),
+        builder().free_attempts(0),
+        builder().free_attempts_per_address(0),
+        builder().longest_delay(Duration::ZERO),
+        builder().longest_delay(Duration::MAX),
+    ] {
+        assert!(bad.build().is_err());
+    }
+    let shown = format!("{:?} {:?}", builder().build().unwrap(), attempt("hunter2", HOME));
+    assert!(!shown.contains("hunter2"), "{shown}");
+}

@@ -1,0 +1,246 @@
+//! The cookies: what they are called, what attributes they have, and when they are too large (rules C1, C2).
+
+use authcore::Timestamp;
+use axum::http::header::{COOKIE, HOST};
+use axum::http::{HeaderMap, HeaderValue, Uri};
+use cookie::{Cookie, SameSite};
+
+/// The longest cookie, name and value together, in bytes (rule C2).
+const MAX_LEN: usize = 4096;
+/// The longest `Max-Age`: 400 days (rule C2).
+const MAX_AGE_SECS: u64 = 400 * 24 * 60 * 60;
+
+/// Names and attributes of the two cookies.
+#[derive(Debug, Clone)]
+pub(crate) struct Cookies {
+    plain: Names,
+    secure: Names,
+    /// Where the refresh cookie goes: to the routes of authentication and nowhere else.
+    refresh_path: String,
+    plain_on_loopback: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Names {
+    access: String,
+    refresh: String,
+}
+
+/// Which of the two cookies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The session token or the access token.
+    Access,
+    /// The refresh token.
+    Refresh,
+}
+
+/// There are two of a name, or an empty one: nobody knows which one counts.
+#[derive(Debug)]
+pub(crate) struct Unusable;
+
+impl Cookies {
+    pub(crate) fn new(name: &str, refresh_path: &str, plain_on_loopback: bool) -> Self {
+        Self {
+            plain: Names { access: name.to_owned(), refresh: format!("{name}-refresh") },
+            secure: Names { access: format!("__Host-{name}"), refresh: format!("__Secure-{name}-refresh") },
+            refresh_path: refresh_path.to_owned(),
+            plain_on_loopback,
+        }
+    }
+
+    /// The value of a request's cookie.
+    pub(crate) fn read<'h>(
+        &self,
+        kind: Kind,
+        site: Site,
+        headers: &'h HeaderMap,
+    ) -> Result<Option<&'h str>, Unusable> {
+        let name = self.name(kind, site);
+        let mut found = None;
+        for header in headers.get_all(COOKIE) {
+            // A header that is no text has no token in it either.
+            let Ok(text) = header.to_str() else { continue };
+            for pair in text.split(';') {
+                let Some(value) = pair.trim_ascii_start().strip_prefix(name) else { continue };
+                let Some(value) = value.strip_prefix('=') else { continue };
+                let value = value.trim_ascii_end();
+                if found.is_some() || value.is_empty() {
+                    return Err(Unusable);
+                }
+                found = Some(value);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The `Set-Cookie` with this value until then; `None` if it does not fit (rule C2).
+    pub(crate) fn set(
+        &self,
+        kind: Kind,
+        site: Site,
+        value: &str,
+        now: Timestamp,
+        end: Timestamp,
+    ) -> Option<HeaderValue> {
+        // Rounded up: the server decides when it is over.
+        let seconds = end.since(now).as_millis().div_ceil(1000);
+        let seconds = u64::try_from(seconds).unwrap_or(u64::MAX).min(MAX_AGE_SECS);
+        self.build(kind, site, value, seconds)
+    }
+
+    /// The `Set-Cookie` that takes a cookie away.
+    pub(crate) fn clear(&self, kind: Kind, site: Site) -> Option<HeaderValue> {
+        self.build(kind, site, "", 0)
+    }
+
+    fn build(&self, kind: Kind, site: Site, value: &str, seconds: u64) -> Option<HeaderValue> {
+        let name = self.name(kind, site);
+        if name.len() + value.len() > MAX_LEN {
+            return None;
+        }
+        let (same_site, path) = match kind {
+            Kind::Access => (SameSite::Lax, "/"),
+            Kind::Refresh => (SameSite::Strict, &*self.refresh_path),
+        };
+        let cookie = Cookie::build((name, value))
+            .http_only(true)
+            .secure(!self.is_plain(site))
+            .same_site(same_site)
+            .path(path)
+            .max_age(cookie::time::Duration::seconds(i64::try_from(seconds).unwrap_or(0)));
+        HeaderValue::try_from(cookie.to_string()).ok()
+    }
+
+    fn name(&self, kind: Kind, site: Site) -> &str {
+        let names = if self.is_plain(site) { &self.plain } else { &self.secure };
+        match kind {
+            Kind::Access => &names.access,
+            Kind::Refresh => &names.refresh,
+        }
+    }
+
+    const fn is_plain(&self, site: Site) -> bool {
+        self.plain_on_loopback && matches!(site, Site::Loopback)
+    }
+}
+
+/// Where the browser believes to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Site {
+    /// On this very machine: nobody is on the way who could read along.
+    Loopback,
+    Network,
+}
+
+impl Site {
+    /// By the host that the request names.
+    pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Self {
+        let host = uri.host().or_else(|| host(headers.get(HOST)?.to_str().ok()?));
+        if host.is_some_and(is_loopback) { Self::Loopback } else { Self::Network }
+    }
+}
+
+/// The host of a `Host` header, without the port.
+fn host(authority: &str) -> Option<&str> {
+    if let Some(end) = authority.find(']') {
+        return authority.get(..=end);
+    }
+    authority.split(':').next()
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_end_matches('.');
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    address.is_ok_and(|address| address.is_loopback())
+        || host.eq_ignore_ascii_case("localhost")
+        || host.to_ascii_lowercase().ends_with(".localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(cookie: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(COOKIE, HeaderValue::from_static(cookie))])
+    }
+
+    #[test]
+    fn c1_attributes_are_the_strictest_that_work() {
+        let cookies = Cookies::new("session", "/auth", false);
+        let (now, end) = (Timestamp::from_secs(100), Timestamp::from_millis(160_001));
+        let set = |kind, site| cookies.set(kind, site, "x", now, end).unwrap();
+        for site in [Site::Network, Site::Loopback] {
+            assert_eq!(
+                set(Kind::Access, site),
+                "__Host-session=x; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=61"
+            );
+            assert_eq!(
+                set(Kind::Refresh, site),
+                "__Secure-session-refresh=x; HttpOnly; SameSite=Strict; Secure; Path=/auth; Max-Age=61"
+            );
+        }
+        let plain = Cookies::new("session", "/auth", true);
+        let set = |site| plain.set(Kind::Access, site, "x", now, end).unwrap();
+        assert_eq!(set(Site::Loopback), "session=x; HttpOnly; SameSite=Lax; Path=/; Max-Age=61");
+        assert!(set(Site::Network).to_str().unwrap().contains("Secure"), "only on this very machine");
+    }
+
+    #[test]
+    fn c2_cookies_have_a_limit_in_size_and_age() {
+        let cookies = Cookies::new("session", "/auth", false);
+        let set = |len: usize| {
+            cookies.set(Kind::Access, Site::Network, &"x".repeat(len), Timestamp::UNIX_EPOCH, Timestamp::MAX)
+        };
+        let longest = set(4096 - "__Host-session".len()).unwrap();
+        assert!(longest.to_str().unwrap().ends_with("Max-Age=34560000"));
+        assert!(set(4097 - "__Host-session".len()).is_none());
+    }
+
+    #[test]
+    fn c5_two_cookies_of_a_name_are_none() {
+        let cookies = Cookies::new("session", "/auth", false);
+        let read = |header| {
+            cookies.read(Kind::Access, Site::Network, &request(header)).map(|v| v.map(str::to_owned))
+        };
+        assert_eq!(read("a=b; __Host-session=x;c=d").unwrap().as_deref(), Some("x"));
+        assert_eq!(read("__Host-session2=x; session=y; x__Host-session=z").unwrap(), None);
+        assert!(read("__Host-session=x; __Host-session=y").is_err());
+        assert!(read("__Host-session=; a=b").is_err());
+        let mut two = request("__Host-session=x");
+        two.append(COOKIE, HeaderValue::from_static("__Host-session=x"));
+        assert!(cookies.read(Kind::Access, Site::Network, &two).is_err());
+    }
+
+    #[test]
+    fn loopback_is_this_machine_and_nothing_that_looks_like_it() {
+        let site = |host: &str| {
+            Site::of(
+                &Uri::from_static("/"),
+                &HeaderMap::from_iter([(HOST, HeaderValue::try_from(host).unwrap())]),
+            )
+        };
+        for host in [
+            "localhost",
+            "localhost:3000",
+            "127.0.0.1:3000",
+            "127.1.2.3",
+            "[::1]:3000",
+            "a.localhost",
+            "LOCALHOST",
+        ] {
+            assert_eq!(site(host), Site::Loopback, "{host}");
+        }
+        for host in [
+            "example.com",
+            "localhost.example.com",
+            "127.0.0.1.example.com",
+            "10.0.0.1",
+            "[::2]",
+            "",
+            "xlocalhost",
+        ] {
+            assert_eq!(site(host), Site::Network, "{host}");
+        }
+    }
+}

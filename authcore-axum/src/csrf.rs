@@ -1,0 +1,88 @@
+//! Whether a page of another site may have sent a request (rule C4): what tower-http's `csrf` does, and around it what it
+//! leaves out.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
+
+use axum::http::header::{HOST, HeaderName, ORIGIN, UPGRADE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, Request, Response};
+use tower_http::csrf::{Csrf, CsrfLayer, ProtectionError};
+use tower_layer::Layer as _;
+use tower_service::Service;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The judge of requests.
+#[derive(Debug, Clone)]
+pub(crate) struct CrossSite {
+    judge: Csrf<Allowed>,
+    /// Whether who tells neither origin nor site is refused too.
+    strict: bool,
+}
+
+impl CrossSite {
+    /// `layer` has the trusted origins.
+    pub(crate) fn new(layer: &CsrfLayer, strict: bool) -> Self {
+        Self { judge: layer.layer(Allowed), strict }
+    }
+
+    /// Whether this may have been sent by a page of another site.
+    pub(crate) async fn suspects(&self, parts: &Parts) -> bool {
+        let upgrade = parts.headers.contains_key(UPGRADE);
+        if is_safe(&parts.method) && !upgrade {
+            return false;
+        }
+        let Ok(silent) = tells_nothing(&parts.headers) else { return true };
+        if silent {
+            return self.strict;
+        }
+        let mut question = Request::new(());
+        // An upgrade is a GET by its method, and leads to more than reading.
+        *question.method_mut() = if upgrade { Method::POST } else { parts.method.clone() };
+        *question.uri_mut() = parts.uri.clone();
+        for name in [SEC_FETCH_SITE, ORIGIN, HOST] {
+            if let Some(value) = parts.headers.get(&name) {
+                question.headers_mut().insert(name, value.clone());
+            }
+        }
+        let Ok(answer) = self.judge.clone().call(question).await;
+        answer.extensions().get::<ProtectionError>().is_some()
+    }
+}
+
+fn is_safe(method: &Method) -> bool {
+    method.is_safe()
+}
+
+/// There are two of a header that may be there once: nobody knows what that was.
+struct Ambiguous;
+
+/// Whether there is neither of the headers by which browsers tell.
+fn tells_nothing(headers: &HeaderMap) -> Result<bool, Ambiguous> {
+    let count = |name| headers.get_all(name).iter().count();
+    match (count(SEC_FETCH_SITE), count(ORIGIN), count(HOST)) {
+        (0, 0, _) => Ok(true),
+        (0 | 1, 0 | 1, 0 | 1) => Ok(false),
+        _ => Err(Ambiguous),
+    }
+}
+
+/// What stands behind tower-http's judge: whoever comes this far is allowed.
+#[derive(Debug, Clone)]
+struct Allowed;
+
+impl Service<Request<()>> for Allowed {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        ready(Ok(Response::default()))
+    }
+}

@@ -1,0 +1,111 @@
+//! `POST /auth/login`
+
+use std::time::Duration;
+
+use authcore::password::{Admission, Attempt, Password};
+use authcore::{Device, Issued, Login};
+use axum::extract::{Request, State};
+use axum::http::header::USER_AGENT;
+use axum::http::request::Parts;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::body;
+use crate::cookies::Site;
+use crate::guard::{AuthState, Settings};
+use crate::protect::Depends;
+use crate::refusal::{Reason, Refusal, is_navigation, local_path};
+
+#[derive(Deserialize)]
+struct LoginForm {
+    #[serde(alias = "email", alias = "identifier")]
+    username: String,
+    password: String,
+    /// What the list of devices calls this one.
+    #[serde(default)]
+    device: String,
+    /// Where a browser goes from here.
+    #[serde(default)]
+    next: String,
+}
+
+pub(super) async fn login(
+    State(AuthState(settings)): State<AuthState>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let parts = head(&request);
+    let outcome = async {
+        let form: LoginForm = body::read(request).await?;
+        // A page that sent a form wants a page; whatever else asks wants to know what happened.
+        let by_page = body::is_form(&parts.headers) && is_navigation(&parts);
+        let next = by_page.then(|| local_path(&form.next).unwrap_or("/").to_owned());
+        let issued = settings.log_in(&parts, form).await?;
+        settings.hand_over(&issued, Site::of(&parts.uri, &parts.headers), next.as_deref())
+    };
+    outcome.await.map_err(|reason| Refusal::plain(reason, &settings))
+}
+
+/// What a request says beside its body. Its answer will set or depend on a credential.
+pub(super) fn head(request: &Request) -> Parts {
+    let mut parts = Request::new(()).into_parts().0;
+    parts.method.clone_from(request.method());
+    parts.uri.clone_from(request.uri());
+    parts.headers.clone_from(request.headers());
+    parts.extensions.clone_from(request.extensions());
+    if let Some(depends) = parts.extensions.get::<Depends>() {
+        depends.note();
+    }
+    parts
+}
+
+impl Settings {
+    async fn log_in(&self, parts: &Parts, form: LoginForm) -> Result<Issued, Reason> {
+        let passwords = self.passwords.as_ref().ok_or(Reason::Unsupported)?;
+        let address = (self.client_address)(parts);
+        let attempt = Attempt { account: &form.username, address };
+        self.admit(attempt).await?;
+        let mut device = Device::unknown().with_label(&form.device);
+        if let Some(agent) = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()) {
+            device = device.with_user_agent(agent);
+        }
+        if let Some(address) = address {
+            device = device.with_ip(address);
+        }
+        // What the client held before ends with this login (rule A10).
+        let site = Site::of(&parts.uri, &parts.headers);
+        let former =
+            self.presented(site, &parts.headers).ok().flatten().map(|former| former.text().to_owned());
+        let complete = |login: Login| match former {
+            Some(former) => login.device(device).replacing(former),
+            None => login.device(device),
+        };
+        // One that is too long is nobody's password, and need not be hashed to know that.
+        let password =
+            Password::new(form.password).map_err(|_| Reason::Unauthenticated { presented: true })?;
+        let issued = passwords.login(&form.username, password, complete).await;
+        let issued = issued.map_err(|error| Reason::of_password(&error))?;
+        self.succeeded(attempt).await;
+        Ok(issued)
+    }
+
+    /// Whether somebody may say a password now.
+    pub(super) async fn admit(&self, attempt: Attempt<'_>) -> Result<(), Reason> {
+        let Some(throttle) = &self.throttle else { return Ok(()) };
+        match throttle.admit(attempt, self.clock.now()).await {
+            Ok(Admission::Granted) => Ok(()),
+            Ok(Admission::Refused(wait)) => {
+                tracing::info!(address = ?attempt.address, "too many attempts to log in");
+                Err(Reason::TooManyAttempts { wait: wait.max(Duration::from_secs(1)) })
+            }
+            Err(error) => Err(Reason::of(&error.into(), false)),
+        }
+    }
+
+    pub(super) async fn succeeded(&self, attempt: Attempt<'_>) {
+        let Some(throttle) = &self.throttle else { return };
+        if let Err(error) = throttle.succeeded(attempt, self.clock.now()).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "the throttle of logins was not told of a success");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! `POST /auth/logout`, `/auth/logout-others` and `/auth/logout-everywhere`
+
+use authcore::ErrorKind;
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
+
+use super::answer::revoked;
+use super::body;
+use super::login::head;
+use crate::Principal;
+use crate::cookies::{Kind, Site};
+use crate::credentials::{Transport, bearer};
+use crate::guard::{AuthState, Settings};
+use crate::refusal::{Reason, Refusal, is_navigation, see_other};
+
+/// Takes whichever credential the client still has: also an access token that has expired, or only a refresh token.
+pub(super) async fn logout(
+    State(AuthState(settings)): State<AuthState>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let parts = head(&request);
+    let site = Site::of(&parts.uri, &parts.headers);
+    let ended = settings.end_session(&parts.headers, site).await;
+    // A browser is rid of its cookies whatever becomes of the session, and is told the truth about that (rule C7).
+    let told = match (settings.transport, ended) {
+        (_, Ok(told)) => told,
+        (Transport::Bodies, Err(reason)) => return Err(Refusal::plain(reason, &settings)),
+        (Transport::Cookies, Err(Reason::Unauthenticated { .. })) => nothing(),
+        (Transport::Cookies, Err(_)) => unconfirmed(),
+    };
+    let by_page = body::is_form(&parts.headers) && is_navigation(&parts);
+    let mut response = match (by_page, &settings.login_page) {
+        (true, page) => see_other(page.as_deref().unwrap_or("/")),
+        (false, _) => Json(told).into_response(),
+    };
+    settings.clear(site, response.headers_mut());
+    Ok(response)
+}
+
+pub(super) async fn others(
+    State(AuthState(settings)): State<AuthState>,
+    principal: Principal,
+) -> Result<Json<Value>, Refusal> {
+    match settings.auth.logout_others(&principal).await {
+        Ok(done) => Ok(Json(revoked(&done))),
+        Err(error) => Err(Refusal::plain(Reason::of(&error, true), &settings)),
+    }
+}
+
+pub(super) async fn everywhere(
+    State(AuthState(settings)): State<AuthState>,
+    principal: Principal,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let site = Site::of(request.uri(), request.headers());
+    match settings.auth.logout_everywhere(&principal).await {
+        Ok(done) => {
+            let mut response = Json(revoked(&done)).into_response();
+            settings.clear(site, response.headers_mut());
+            Ok(response)
+        }
+        Err(error) => Err(Refusal::plain(Reason::of(&error, true), &settings)),
+    }
+}
+
+impl Settings {
+    async fn end_session(&self, headers: &HeaderMap, site: Site) -> Result<Value, Reason> {
+        let mut last = Reason::Unauthenticated { presented: false };
+        for credential in self.whatever_there_is(headers, site) {
+            match self.auth.logout(credential).await {
+                Ok(done) => return Ok(revoked(&done)),
+                Err(error) => {
+                    last = Reason::of(&error, true);
+                    if error.kind() != ErrorKind::Unauthenticated {
+                        return Err(last);
+                    }
+                }
+            }
+        }
+        Err(last)
+    }
+
+    /// A bearer token alone, or the cookies, the one of every request first.
+    fn whatever_there_is<'h>(&self, headers: &'h HeaderMap, site: Site) -> Vec<&'h str> {
+        match (bearer(headers), self.transport) {
+            (Ok(Some(token)), _) => vec![token],
+            (Err(_), _) | (Ok(None), Transport::Bodies) => Vec::new(),
+            (Ok(None), Transport::Cookies) => {
+                let read = |kind| self.cookies.read(kind, site, headers).ok().flatten();
+                [read(Kind::Access), read(Kind::Refresh)].into_iter().flatten().collect()
+            }
+        }
+    }
+}
+
+fn nothing() -> Value {
+    json!({ "ended_sessions": [], "effective": "now" })
+}
+
+/// Nobody knows whether the session has ended.
+fn unconfirmed() -> Value {
+    json!({
+        "ended_sessions": [],
+        "effective": "unconfirmed",
+        "message": "this browser is logged out, but its session may live on until it expires",
+    })
+}

@@ -1,0 +1,62 @@
+//! `POST /auth/password`
+
+use authcore::password::{Attempt, NewPassword, Password, PasswordChanged};
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::body;
+use super::login::head;
+use crate::Principal;
+use crate::cookies::Site;
+use crate::guard::{AuthState, Settings};
+use crate::refusal::{Reason, Refusal};
+
+#[derive(Deserialize)]
+struct PasswordForm {
+    current: String,
+    new: String,
+}
+
+/// Changes the password, renews the own session and ends the others (rule P5).
+pub(super) async fn change(
+    State(AuthState(settings)): State<AuthState>,
+    principal: Principal,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let parts = head(&request);
+    let outcome = async {
+        let form: PasswordForm = body::read(request).await?;
+        let attempt = Attempt { account: principal.subject(), address: (settings.client_address)(&parts) };
+        // Who stole a session could guess the password here.
+        settings.admit(attempt).await?;
+        let changed = settings.change_password(&principal, form).await?;
+        settings.succeeded(attempt).await;
+        match changed {
+            PasswordChanged::Renewed { issued, .. } => {
+                settings.hand_over(&issued, Site::of(&parts.uri, &parts.headers), None)
+            }
+            PasswordChanged::TokensRemain => {
+                Ok(Json(json!({ "effective": "tokens that were issued before verify until they expire" }))
+                    .into_response())
+            }
+        }
+    };
+    outcome.await.map_err(|reason| Refusal::plain(reason, &settings))
+}
+
+impl Settings {
+    async fn change_password(
+        &self,
+        principal: &Principal,
+        form: PasswordForm,
+    ) -> Result<PasswordChanged, Reason> {
+        let passwords = self.passwords.as_ref().ok_or(Reason::Unsupported)?;
+        let current = Password::new(form.current).map_err(|_| Reason::Unauthenticated { presented: true })?;
+        let new = NewPassword::new(form.new).map_err(|_| Reason::UnacceptablePassword)?;
+        let changed = passwords.change_password(principal, current, new).await;
+        changed.map_err(|error| Reason::of_password(&error))
+    }
+}

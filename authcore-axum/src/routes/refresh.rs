@@ -1,0 +1,58 @@
+//! `POST /auth/refresh`
+
+use authcore::Issued;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::body;
+use super::login::head;
+use crate::cookies::{Kind, Site, Unusable};
+use crate::credentials::Transport;
+use crate::guard::{AuthState, Settings};
+use crate::refusal::{Reason, Refusal};
+
+#[derive(Deserialize)]
+struct RefreshForm {
+    refresh_token: String,
+}
+
+pub(super) async fn refresh(
+    State(AuthState(settings)): State<AuthState>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let parts = head(&request);
+    let site = Site::of(&parts.uri, &parts.headers);
+    let outcome = async {
+        let issued = match settings.transport {
+            Transport::Cookies => settings.refresh_by_cookies(&parts, site).await?,
+            Transport::Bodies => {
+                let RefreshForm { refresh_token } = body::read(request).await?;
+                let refreshed = settings.auth.refresh(&refresh_token).await;
+                refreshed.map_err(|error| Reason::of(&error, true))?
+            }
+        };
+        if let Some(incident) = issued.incident() {
+            tracing::warn!(kind = %incident.kind(), session = %incident.session_id(), "a refresh went on");
+        }
+        settings.hand_over(&issued, site, None)
+    };
+    outcome.await.map_err(|reason| Refusal::plain(reason, &settings))
+}
+
+impl Settings {
+    /// The refresh cookie counts only beside an access cookie of the same session (rule C1). Where there is one cookie only,
+    /// the strategy says whether that can be refreshed.
+    async fn refresh_by_cookies(&self, parts: &Parts, site: Site) -> Result<Issued, Reason> {
+        let read = |kind| self.cookies.read(kind, site, &parts.headers);
+        let unusable = |_: Unusable| Reason::Unauthenticated { presented: true };
+        let access = read(Kind::Access).map_err(unusable)?;
+        let refreshed = match (read(Kind::Refresh).map_err(unusable)?, access) {
+            (Some(refresh), Some(access)) => self.auth.refresh_paired(refresh, access).await,
+            (None, Some(access)) => self.auth.refresh(access).await,
+            (_, None) => return Err(Reason::Unauthenticated { presented: false }),
+        };
+        refreshed.map_err(|error| Reason::of(&error, true))
+    }
+}

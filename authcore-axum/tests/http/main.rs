@@ -1,0 +1,11 @@
+//! Applications as a client sees them, for each strategy.
+
+#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+
+mod bad_input;
+mod cookies;
+mod csrf;
+mod login;
+mod protect;
+mod routes;
+mod world;

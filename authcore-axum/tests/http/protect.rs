@@ -1,0 +1,158 @@
+//! Handlers that ask who sent the request, and those that do not.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header::ACCEPT;
+use axum::http::{Method, StatusCode};
+
+use crate::world::{ALL, Strategy, World, bearer, request};
+
+#[tokio::test]
+async fn a_principal_protects_its_handler_in_every_strategy() {
+    for strategy in ALL {
+        let world = World::new(strategy).await;
+        let mut browser = world.browser();
+        let answer = browser.get("/me").await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{strategy:?}");
+        browser.log_in().await;
+        let answer = browser.get("/me").await;
+        assert_eq!((answer.status, &*answer.text), (StatusCode::OK, "user-42"), "{strategy:?}");
+        let answer = browser.get("/members").await;
+        assert_eq!((answer.status, &*answer.text), (StatusCode::OK, "user-42 is admin"), "{strategy:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_is_verified_once_and_only_where_somebody_wants_to_know() {
+    let world = World::new(Strategy::Sessions).await;
+    let mut browser = world.browser();
+    browser.log_in().await;
+    world.store.calls();
+    for (path, calls) in [("/", 0), ("/me", 1), ("/maybe", 1), ("/members/plain", 1), ("/members", 1)] {
+        assert_eq!(browser.get(path).await.status, StatusCode::OK, "{path}");
+        assert_eq!(world.store.calls(), calls, "{path}");
+    }
+    let world = World::new(Strategy::Hybrid).await;
+    let mut browser = world.browser();
+    browser.log_in().await;
+    world.store.calls();
+    assert_eq!(browser.get("/members").await.status, StatusCode::OK);
+    assert_eq!(world.store.calls(), 0, "an access token needs no store");
+}
+
+#[tokio::test]
+async fn an_optional_principal_is_nobody_without_a_good_credential() {
+    let world = World::new(Strategy::Sessions).await;
+    let mut browser = world.browser();
+    assert_eq!(browser.get("/maybe").await.text, "nobody");
+    browser.cookies.insert("__Host-session".to_owned(), ("acs_nonsense".to_owned(), "/".to_owned()));
+    assert_eq!(browser.get("/maybe").await.text, "nobody");
+    browser.log_in().await;
+    assert_eq!(browser.get("/maybe").await.text, "user-42");
+}
+
+/// Rule A9: when nobody can say who that is, it is not nobody.
+#[tokio::test]
+async fn a9_a_store_that_is_out_makes_nobody_anonymous() {
+    let world = World::new(Strategy::Sessions).await;
+    let mut browser = world.browser();
+    browser.log_in().await;
+    world.store.set_out(true);
+    for path in ["/me", "/maybe", "/members", "/members/plain", "/fresh"] {
+        let answer = browser.get(path).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert!(answer.header("retry-after").is_some(), "{path}");
+        assert!(answer.set_cookies().is_empty(), "C7: a 503 clears nothing");
+    }
+    world.store.set_out(false);
+    assert_eq!(browser.get("/me").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn c3_what_depends_on_who_asks_is_kept_out_of_caches() {
+    let world = World::new(Strategy::Sessions).await;
+    let mut browser = world.browser();
+    let public = browser.get("/").await;
+    assert_eq!((public.header("cache-control"), public.header("vary")), (None, None));
+    let refused = browser.get("/me").await;
+    let login = browser.log_in().await;
+    let (mine, maybe, members) =
+        (browser.get("/me").await, browser.get("/maybe").await, browser.get("/members/plain").await);
+    let logout = browser.post("/auth/logout", serde_json::json!({})).await;
+    for answer in [refused, login, mine, maybe, members, logout] {
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{answer:?}");
+        let vary: Vec<_> = answer.headers.get_all("vary").iter().collect();
+        assert_eq!(vary, ["authorization", "cookie"], "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn c6_a_refusal_says_nothing_about_why() {
+    let world = World::new(Strategy::Sessions).await;
+    let mut browser = world.browser();
+    let nobody = browser.get("/me").await;
+    assert_eq!(nobody.header("www-authenticate"), Some("Cookie"));
+    let issued = world.auth.login(authcore::Login::new("user-42").unwrap()).await.unwrap();
+    let _ = world.auth.logout(issued.credential()).await.unwrap();
+    for bad in ["x", "acs_x", issued.credential(), "eyJhbGciOiJub25lIn0.e30."] {
+        let answer = browser.send(bearer("/me", bad)).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(
+            (&answer.text, answer.header("www-authenticate")),
+            (&nobody.text, Some("Cookie")),
+            "{bad}"
+        );
+    }
+    let world = World::with(Strategy::Tokens, |guard| guard.credentials_in_bodies()).await;
+    let mut client = world.browser();
+    assert_eq!(client.get("/me").await.header("www-authenticate"), Some("Bearer"));
+    let answer = client.send(bearer("/me", "x.y.z")).await;
+    assert_eq!(answer.header("www-authenticate"), Some(r#"Bearer error="invalid_token""#));
+}
+
+#[tokio::test]
+async fn a_browser_that_goes_to_a_page_is_sent_to_the_login_page() {
+    let world = World::with(Strategy::Sessions, |guard| guard.login_page("/login")).await;
+    let mut browser = world.browser();
+    let go =
+        |method, path| request(method, path).header(ACCEPT, "text/html,*/*").body(Body::empty()).unwrap();
+    for path in ["/me?a=b&c=/d", "/members/plain?a=b&c=/d", "/fresh?a=b&c=/d"] {
+        let answer = browser.send(go(Method::GET, path)).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER);
+        let (page, next) = answer.header("location").unwrap().split_once("?next=").unwrap();
+        assert_eq!(page, "/login");
+        assert_eq!(percent_encoding::percent_decode_str(next).decode_utf8().unwrap(), path);
+    }
+    // A script that asks for data, and what is no reading, are told so.
+    assert_eq!(browser.get("/me").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(browser.send(go(Method::POST, "/me")).await.status, StatusCode::UNAUTHORIZED);
+    let script = request(Method::GET, "/me").header(ACCEPT, "text/html").header("sec-fetch-mode", "cors");
+    assert_eq!(browser.send(script.body(Body::empty()).unwrap()).await.status, StatusCode::UNAUTHORIZED);
+    // When the store is out, nobody is told to log in.
+    browser.log_in().await;
+    world.store.set_out(true);
+    assert_eq!(browser.send(go(Method::GET, "/me")).await.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn what_is_sensitive_wants_a_recent_login() {
+    for strategy in [Strategy::Sessions, Strategy::Hybrid] {
+        let world = World::new(strategy).await;
+        let mut browser = world.browser();
+        assert_eq!(browser.get("/fresh").await.status, StatusCode::UNAUTHORIZED);
+        browser.log_in().await;
+        world.clock.advance(Duration::from_secs(300));
+        assert_eq!(browser.get("/fresh").await.status, StatusCode::OK);
+        world.clock.advance(Duration::from_secs(1));
+        let answer = browser.get("/fresh").await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(
+            answer.header("www-authenticate"),
+            Some(r#"Cookie error="insufficient_user_authentication", max_age=300"#)
+        );
+        assert_eq!(browser.get("/me").await.status, StatusCode::OK, "the login holds all the same");
+        browser.log_in().await;
+        assert_eq!(browser.get("/fresh").await.status, StatusCode::OK);
+    }
+}

@@ -1,0 +1,330 @@
+//! An application with a handler of each kind, a store that counts and can be out, and a browser.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use authcore::password::{
+    Account, Accounts, AccountsError, NewPassword, PasswordHash, PasswordHasher, PasswordLogin,
+};
+use authcore::{
+    Algorithm, Auth, Inserted, Jwt, Key, KeyRing, Login, ManualClock, MemoryStore, Purged, Refresh, Replaced,
+    ServerSessions, SessionId, SessionRecord, SessionStore, StoreError, Subject, Timestamp, Version,
+};
+use authcore_axum::{AuthState, Claims, Guard, GuardBuilder, Principal};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::routing::get;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::OnceCell;
+use tower::ServiceExt as _;
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// The three strategies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strategy {
+    Sessions,
+    Tokens,
+    Hybrid,
+}
+
+pub(crate) const ALL: [Strategy; 3] = [Strategy::Sessions, Strategy::Tokens, Strategy::Hybrid];
+
+pub(crate) struct World {
+    pub(crate) app: Router,
+    pub(crate) auth: Auth,
+    pub(crate) store: Arc<Watched>,
+    pub(crate) clock: ManualClock,
+}
+
+impl World {
+    pub(crate) async fn new(strategy: Strategy) -> Self {
+        Self::with(strategy, |guard| guard).await
+    }
+
+    pub(crate) async fn with(
+        strategy: Strategy,
+        configure: impl FnOnce(GuardBuilder) -> GuardBuilder,
+    ) -> Self {
+        let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000));
+        let store = Arc::new(Watched::new(clock.clone()));
+        let jwt = || {
+            let keys = KeyRing::new(Key::generate("k1", Algorithm::HS256).unwrap());
+            Jwt::builder(keys).issuer("https://auth.example.com").audience("api").build().unwrap()
+        };
+        let auth = match strategy {
+            Strategy::Sessions => {
+                Auth::sessions(ServerSessions::builder(Arc::clone(&store)).build().unwrap())
+            }
+            Strategy::Tokens => Auth::tokens(jwt()),
+            Strategy::Hybrid => {
+                Auth::hybrid(jwt(), Refresh::builder(Arc::clone(&store)).build().unwrap()).unwrap()
+            }
+        };
+        let auth = auth.with_clock(clock.clone());
+        let (hasher, people) = people().await;
+        let passwords = PasswordLogin::new(auth.clone(), hasher, people);
+        let builder = Guard::builder(auth.clone()).passwords(passwords).clock(clock.clone());
+        let guard = configure(builder).build().unwrap();
+        Self { app: guard.protect(router(&guard)), auth, store, clock }
+    }
+
+    pub(crate) fn browser(&self) -> Browser {
+        Browser { app: self.app.clone(), cookies: BTreeMap::new() }
+    }
+}
+
+fn router(guard: &Guard) -> Router<AuthState> {
+    let fresh =
+        Router::new().route("/fresh", get(me)).route_layer(guard.require_fresh(Duration::from_secs(300)));
+    let members = Router::new()
+        .route("/members", get(role).post(role))
+        .route("/members/plain", get(|| async { "hello, member" }))
+        .route_layer(guard.require_login());
+    Router::new()
+        .route("/", get(|| async { "hello" }).post(|| async { "done" }))
+        .route("/me", get(me).post(me))
+        .route("/maybe", get(maybe))
+        .merge(fresh)
+        .merge(members)
+}
+
+async fn me(principal: Principal) -> String {
+    principal.subject().to_owned()
+}
+
+#[derive(Deserialize)]
+struct Role {
+    role: String,
+}
+
+async fn role(Claims(Role { role }): Claims<Role>, principal: Principal) -> String {
+    format!("{} is {role}", principal.subject())
+}
+
+async fn maybe(principal: Option<Principal>) -> String {
+    principal.map_or("nobody".to_owned(), |principal| principal.subject().to_owned())
+}
+
+/// What a client got.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn set_cookies(&self) -> Vec<&str> {
+        self.headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect()
+    }
+}
+
+/// A client that keeps cookies, as far as they are for the path.
+#[derive(Clone)]
+pub(crate) struct Browser {
+    app: Router,
+    pub(crate) cookies: BTreeMap<String, (String, String)>,
+}
+
+impl Browser {
+    pub(crate) async fn send(&mut self, request: Request<Body>) -> Answer {
+        let (mut parts, body) = request.into_parts();
+        let path = parts.uri.path().to_owned();
+        let cookies: Vec<_> = self
+            .cookies
+            .iter()
+            .filter(|(_, (_, of))| path.starts_with(&**of))
+            .map(|(name, (value, _))| format!("{name}={value}"))
+            .collect();
+        if !cookies.is_empty() && !parts.headers.contains_key(COOKIE) {
+            parts.headers.insert(COOKIE, cookies.join("; ").parse().unwrap());
+        }
+        parts.headers.entry(HOST).or_insert("app.example.com".parse().unwrap());
+        let response = self.app.clone().oneshot(Request::from_parts(parts, body)).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let text = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap();
+        let answer = Answer { status: parts.status, headers: parts.headers, text };
+        for cookie in answer.set_cookies() {
+            self.keep(cookie);
+        }
+        answer
+    }
+
+    fn keep(&mut self, cookie: &str) {
+        let mut parts = cookie.split("; ");
+        let (name, value) = parts.next().unwrap().split_once('=').unwrap();
+        let path = parts.find_map(|part| part.strip_prefix("Path=")).unwrap();
+        if cookie.contains("Max-Age=0") {
+            self.cookies.remove(name);
+        } else {
+            self.cookies.insert(name.to_owned(), (value.to_owned(), path.to_owned()));
+        }
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+        self.send(request(Method::GET, path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn post(&mut self, path: &str, json: Value) -> Answer {
+        self.send(post(path, &json)).await
+    }
+
+    pub(crate) async fn log_in(&mut self) -> Answer {
+        let answer = self.post("/auth/login", credentials("ada")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer
+    }
+
+    pub(crate) fn cookie(&self, name: &str) -> &str {
+        &self.cookies.get(name).unwrap_or_else(|| panic!("no {name} in {:?}", self.cookies)).0
+    }
+}
+
+pub(crate) fn request(method: Method, path: &str) -> axum::http::request::Builder {
+    Request::builder().method(method).uri(path)
+}
+
+pub(crate) fn post(path: &str, json: &Value) -> Request<Body> {
+    let request = request(Method::POST, path).header(CONTENT_TYPE, "application/json");
+    request.body(json.to_string().into()).unwrap()
+}
+
+pub(crate) fn bearer(path: &str, token: &str) -> Request<Body> {
+    request(Method::GET, path).header(AUTHORIZATION, format!("Bearer {token}")).body(Body::empty()).unwrap()
+}
+
+pub(crate) fn credentials(who: &str) -> Value {
+    serde_json::json!({ "username": who, "password": PASSWORD, "device": "a test" })
+}
+
+/// One account, made once: to hash a password takes its time.
+async fn people() -> (PasswordHasher, People) {
+    static MADE: OnceCell<(PasswordHasher, PasswordHash)> = OnceCell::const_new();
+    let make = async || {
+        let hasher = PasswordHasher::builder().build().unwrap();
+        let hash = hasher.hash(NewPassword::new(PASSWORD).unwrap()).await.unwrap();
+        (hasher, hash)
+    };
+    let (hasher, hash) = MADE.get_or_init(make).await;
+    (hasher.clone(), People(std::sync::Mutex::new(hash.clone())))
+}
+
+#[derive(Debug)]
+struct People(std::sync::Mutex<PasswordHash>);
+
+#[async_trait]
+impl Accounts for People {
+    async fn find(&self, identifier: &str) -> Result<Option<Account>, AccountsError> {
+        if identifier != "ada" {
+            return Ok(None);
+        }
+        let login = Login::new("user-42")?.claims(&serde_json::json!({ "role": "admin" }))?;
+        Ok(Some(Account::new(login).password_hash(self.0.lock().unwrap().clone())))
+    }
+
+    async fn password_hash(&self, _: &Subject) -> Result<Option<PasswordHash>, AccountsError> {
+        Ok(Some(self.0.lock().unwrap().clone()))
+    }
+
+    async fn replace_hash(
+        &self,
+        _: &Subject,
+        expected: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<Replaced, AccountsError> {
+        let mut stored = self.0.lock().unwrap();
+        if stored.expose() != expected.expose() {
+            return Ok(Replaced::Stale);
+        }
+        *stored = new.clone();
+        Ok(Replaced::Done)
+    }
+}
+
+/// A store that counts its calls, and is out when it is told so.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    store: MemoryStore,
+    calls: AtomicUsize,
+    out: AtomicBool,
+}
+
+impl Watched {
+    fn new(clock: ManualClock) -> Self {
+        Self {
+            store: MemoryStore::with_clock(clock),
+            calls: AtomicUsize::new(0),
+            out: AtomicBool::new(false),
+        }
+    }
+
+    /// How many calls there were since it was asked last.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.swap(0, Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_out(&self, out: bool) {
+        self.out.store(out, Ordering::Relaxed);
+    }
+
+    fn call(&self) -> Result<(), StoreError> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        if self.out.load(Ordering::Relaxed) { Err(StoreError::unavailable("out")) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl SessionStore for Watched {
+    async fn insert(&self, record: &SessionRecord) -> Result<Inserted, StoreError> {
+        self.call()?;
+        self.store.insert(record).await
+    }
+
+    async fn load(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        self.call()?;
+        self.store.load(id).await
+    }
+
+    async fn replace(&self, record: &SessionRecord, expected: Version) -> Result<Replaced, StoreError> {
+        self.call()?;
+        self.store.replace(record, expected).await
+    }
+
+    async fn remove(&self, id: SessionId) -> Result<bool, StoreError> {
+        self.call()?;
+        self.store.remove(id).await
+    }
+
+    async fn list(&self, subject: &Subject) -> Result<Vec<SessionRecord>, StoreError> {
+        self.call()?;
+        self.store.list(subject).await
+    }
+
+    async fn remove_all(
+        &self,
+        subject: &Subject,
+        keep: Option<SessionId>,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        self.call()?;
+        self.store.remove_all(subject, keep).await
+    }
+
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+        self.store.purge_expired(now, limit).await
+    }
+}

@@ -9,4 +9,5 @@ pub mod redis;
 mod remote;
 pub mod report;
 pub mod sessions;
+pub mod sql;
 pub mod tokens;

@@ -21,9 +21,10 @@ pub(crate) fn runtime() -> Arc<Runtime> {
     Arc::new(must(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()))
 }
 
-type Call = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+/// One call of a side.
+pub(crate) type Call = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
-/// One call of a side, boxed for all sides alike.
+/// The call of the first task, boxed for all sides alike.
 pub(crate) fn single<F>(call: impl Fn(usize) -> F + Send + Sync + 'static) -> Call
 where
     F: Future<Output = ()> + Send + 'static,

@@ -6,6 +6,30 @@ use serde_json::{Map, Value, json};
 
 use crate::measure::{Figures, Measured};
 
+/// What was found out beside the rows: figures by name.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The name in the report.
+    pub name: &'static str,
+    /// Each with its name, which ends with the unit if it has one.
+    pub figures: Vec<(&'static str, f64)>,
+}
+
+impl Finding {
+    /// Without figures.
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, figures: Vec::new() }
+    }
+
+    /// Adds a figure.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, figure: f64) -> Self {
+        self.figures.push((name, figure));
+        self
+    }
+}
+
 /// The machine, as far as it tells.
 pub fn machine() -> String {
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -16,8 +40,18 @@ pub fn machine() -> String {
 }
 
 /// One JSON object; a member that was not measured is left out.
-pub fn json(rows: &[Measured]) -> Value {
-    json!({ "machine": machine(), "rows": rows.iter().map(json_row).collect::<Vec<_>>() })
+pub fn json(rows: &[Measured], findings: &[Finding]) -> Value {
+    let rows: Vec<_> = rows.iter().map(json_row).chain(findings.iter().map(json_finding)).collect();
+    json!({ "machine": machine(), "rows": rows })
+}
+
+fn json_finding(finding: &Finding) -> Value {
+    let mut object = Map::new();
+    object.insert("name".into(), json!(finding.name));
+    for (name, figure) in &finding.figures {
+        object.insert((*name).into(), json!((figure * 100.0).round() / 100.0));
+    }
+    Value::Object(object)
 }
 
 fn json_row(row: &Measured) -> Value {
@@ -56,10 +90,23 @@ fn tenth(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
-/// One aligned table.
-pub fn table(rows: &[Measured]) -> String {
-    let mut out = format!("{}\n\n", machine());
-    let _ = writeln!(out, "{:<30} {:>9} {:>7} {:>8}  beside", "path", "ns", "allocs", "x floor");
+/// Aligned tables: one of the rows, and one of what was found out beside them.
+pub fn table(rows: &[Measured], findings: &[Finding]) -> String {
+    let mut out = format!("{}\n", machine());
+    if !rows.is_empty() {
+        put_rows(&mut out, rows);
+    }
+    for finding in findings {
+        let _ = writeln!(out, "\n{}", finding.name);
+        for (name, figure) in &finding.figures {
+            let _ = writeln!(out, "  {name:<28} {figure:>17.2}");
+        }
+    }
+    out
+}
+
+fn put_rows(out: &mut String, rows: &[Measured]) {
+    let _ = writeln!(out, "\n{:<30} {:>9} {:>7} {:>8}  beside", "path", "ns", "allocs", "x floor");
     for row in rows {
         let floor =
             row.floor.as_ref().map_or("-".to_owned(), |floor| format!("{:.2}", row.ours.ns / floor.ns));
@@ -81,7 +128,6 @@ pub fn table(rows: &[Measured]) -> String {
             let _ = writeln!(out, "{:<30} {bytes:>17.0}", "  bytes a session");
         }
     }
-    out
 }
 
 fn versus(ours: &Figures, peer: &Figures) -> String {

@@ -5,15 +5,19 @@
 use std::process::ExitCode;
 
 use authcore_benches::alloc::CountingAllocator;
-use authcore_benches::{redis, report, sessions, tokens};
+use authcore_benches::measure::Measured;
+use authcore_benches::report::Finding;
+use authcore_benches::{redis, report, sessions, sql, tokens};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator::new();
 
 const USAGE: &str = "report [--json] [--growth] [PREFIX ...]\n\n\
     Measures the rows whose name begins with one of the prefixes, or all: token.hs256.*, token.reject.*,\n\
-    session.memory, session.memory.login, session.memory.1m, session.redis, session.redis_cluster. With --growth also how verification grows with the\n\
-    length of a token and the numbers of keys, sessions and tasks.";
+    session.memory, session.memory.login, session.memory.1m, session.redis, session.redis_cluster, session.postgres,\n\
+    session.mysql, session.sqlite; and what is not a row: session.postgres.list (of one subject among many sessions) and\n\
+    session.postgres.purge (of a million sessions, while others log in). With --growth also how verification grows with\n\
+    the length of a token and the numbers of keys, sessions and tasks.";
 
 fn main() -> ExitCode {
     let (mut as_json, mut growth, mut prefixes) = (false, false, Vec::new());
@@ -35,38 +39,49 @@ fn main() -> ExitCode {
     let wanted =
         |name: &str| prefixes.is_empty() || prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
 
-    let (mut measured, mut skipped) = (Vec::new(), false);
+    let (measured, findings, missing) = measure(&wanted);
+    for missing in &missing {
+        eprintln!("{missing}");
+    }
+    if measured.is_empty() && findings.is_empty() {
+        if missing.is_empty() {
+            eprintln!("no row begins with {}\n\n{USAGE}", prefixes.join(" or "));
+        }
+        return ExitCode::FAILURE;
+    }
+    if as_json {
+        println!("{}", report::json(&measured, &findings));
+    } else {
+        print!("{}", report::table(&measured, &findings));
+    }
+    if growth {
+        print_growth();
+    }
+    ExitCode::SUCCESS
+}
+
+/// All that is wanted, and why something was not measured.
+fn measure(wanted: &dyn Fn(&str) -> bool) -> (Vec<Measured>, Vec<Finding>, Vec<String>) {
+    let (mut measured, mut findings, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     for row in tokens::rows().into_iter().filter(|row| wanted(row.name)) {
         measured.push(row.measure());
     }
     for (_, make) in sessions::makers().into_iter().filter(|(name, _)| wanted(name)) {
         measured.push(make().measure());
     }
-    for (name, make) in redis::makers().into_iter().filter(|(name, _)| wanted(name)) {
+    for (name, make) in redis::makers().into_iter().chain(sql::makers()).filter(|(name, _)| wanted(name)) {
         match make() {
             Ok(row) => measured.push(row.measure()),
-            Err(missing) => {
-                eprintln!("{name}: not measured: {missing}");
-                skipped = true;
-            }
+            Err(reason) => missing.push(format!("{name}: not measured: {reason}")),
         }
     }
-    if measured.is_empty() && skipped {
-        return ExitCode::FAILURE;
+    for (name, find) in sql::finders().into_iter().filter(|(name, _)| wanted(name)) {
+        match find() {
+            Ok(finding) => findings.push(finding),
+            Err(reason) => missing.push(format!("{name}: not measured: {reason}")),
+        }
     }
-    if measured.is_empty() {
-        eprintln!("no row begins with {}\n\n{USAGE}", prefixes.join(" or "));
-        return ExitCode::FAILURE;
-    }
-    if as_json {
-        println!("{}", report::json(&measured));
-    } else {
-        print!("{}", report::table(&measured));
-    }
-    if growth {
-        print_growth();
-    }
-    ExitCode::SUCCESS
+    (measured, findings, missing)
 }
 
 /// To standard error, so that `--json` stays one object.

@@ -49,6 +49,7 @@ pub(crate) trait Driver: sqlx::Database {
     /// Runs a file of statements.
     fn script<'c>(connection: &'c mut Self::Connection, sql: &Sql) -> Answer<'c, ()>;
 
+    // Without asking for a column's type each time: the tables have types, and were looked at when the store was built.
     fn int(row: &Self::Row, column: usize) -> Result<Option<i64>, sqlx::Error>;
     fn bytes(row: &Self::Row, column: usize) -> Result<Option<&[u8]>, sqlx::Error>;
     fn text(row: &Self::Row, column: usize) -> Result<Option<&str>, sqlx::Error>;
@@ -67,8 +68,7 @@ macro_rules! driver {
         one writer: $one_writer:literal,
         judge: $judge:path,
         arguments: $arguments:ty,
-        text as: $as_text:path,
-        read by: $get:ident
+        text as: $as_text:path
     ) => {
         #[cfg(feature = $feature)]
         const _: () = {
@@ -119,15 +119,15 @@ macro_rules! driver {
                 }
 
                 fn int(row: &Self::Row, column: usize) -> Result<Option<i64>, sqlx::Error> {
-                    row.$get(column)
+                    row.try_get_unchecked(column)
                 }
 
                 fn bytes(row: &Self::Row, column: usize) -> Result<Option<&[u8]>, sqlx::Error> {
-                    row.$get(column)
+                    row.try_get_unchecked(column)
                 }
 
                 fn text(row: &Self::Row, column: usize) -> Result<Option<&str>, sqlx::Error> {
-                    row.$get(column)
+                    row.try_get_unchecked(column)
                 }
 
                 fn judge(error: &dyn DatabaseError) -> Fault {
@@ -146,12 +146,10 @@ driver!(
     one writer: false,
     judge: crate::error::judge_postgres,
     arguments: sqlx::postgres::PgArguments,
-    text as: std::convert::identity,
-    read by: try_get
+    text as: std::convert::identity
 );
 
-// Texts are sent as the bytes that they are, so that no character set of a connection changes them; and read without
-// asking for the column's type, since that of the subject is not a text.
+// Texts are sent as the bytes that they are, so that no character set of a connection changes them.
 driver!(
     sqlx::MySql,
     "mysql",
@@ -160,8 +158,7 @@ driver!(
     one writer: false,
     judge: crate::error::judge_mysql,
     arguments: sqlx::mysql::MySqlArguments,
-    text as: str::as_bytes,
-    read by: try_get_unchecked
+    text as: str::as_bytes
 );
 
 driver!(
@@ -172,6 +169,5 @@ driver!(
     one writer: true,
     judge: crate::error::judge_sqlite,
     arguments: sqlx::sqlite::SqliteArguments,
-    text as: std::convert::identity,
-    read by: try_get
+    text as: std::convert::identity
 );

@@ -13,11 +13,14 @@ pub(crate) const DIALECT: Dialect = Dialect {
                     SELECT id, {least}(idle_expires_at, expires_at) AS ends_at FROM {table}
                     WHERE purge_at <= ? ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED) AS due
                 WHERE ends_at <= ?))",
+    // Locks none but those that it puts off: as a rule there are few or none.
     postpone: "UPDATE {table} SET purge_at = {least}(idle_expires_at, expires_at) WHERE id = ANY (ARRAY(
-                SELECT id FROM (
-                    SELECT id, {least}(idle_expires_at, expires_at) AS ends_at FROM {table}
-                    WHERE purge_at <= ? ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED) AS due
-                WHERE ends_at > ?))",
+                SELECT id FROM {table} WHERE id = ANY (ARRAY(
+                    SELECT id FROM (
+                        SELECT id, {least}(idle_expires_at, expires_at) AS ends_at FROM {table}
+                        WHERE purge_at <= ? ORDER BY purge_at LIMIT ?) AS due
+                    WHERE ends_at > ?))
+                FOR UPDATE SKIP LOCKED))",
     before_bulk: None,
     requirements: &[
         (

@@ -9,6 +9,7 @@
 //! | [`accounts`] | the people who may log in |
 //! | [`answer`] | what is answered when something is refused |
 //! | [`server`] | the command line, the port, the start and the end |
+//! | [`playground`] | the page on which the three strategies can be tried with a browser |
 //! | [`clock`] | a clock that can be moved on, for the tour |
 
 #![forbid(unsafe_code)]
@@ -19,6 +20,7 @@ pub mod answer;
 pub mod app;
 pub mod clock;
 pub mod credentials;
+pub mod playground;
 pub mod server;
 pub mod stores;
 pub mod strategies;

@@ -189,15 +189,19 @@ impl Options {
                 }
             }
         }
-        let port = match (port, std::env::var("AUTHCORE_PORT")) {
-            (Some(port), _) => port,
-            (None, Ok(text)) => parse_port("AUTHCORE_PORT", &text)?,
-            (None, Err(_)) => 3000,
-        };
-        Ok(Some(Self { port, transport, store }))
+        Ok(Some(Self { port: port_or_default(port)?, transport, store }))
     }
 }
 
-fn parse_port(name: &str, text: &str) -> Result<u16, String> {
+/// What the command line says, or else the environment, or else 3000.
+pub(crate) fn port_or_default(port: Option<u16>) -> Result<u16, String> {
+    match (port, std::env::var("AUTHCORE_PORT")) {
+        (Some(port), _) => Ok(port),
+        (None, Ok(text)) => parse_port("AUTHCORE_PORT", &text),
+        (None, Err(_)) => Ok(3000),
+    }
+}
+
+pub(crate) fn parse_port(name: &str, text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| format!("{name} wants a number from 0 to 65535"))
 }

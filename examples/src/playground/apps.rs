@@ -1,0 +1,93 @@
+//! The three applications: the same route, the same accounts, another strategy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use authcore::password::{PasswordHasher, PasswordLogin};
+use authcore::{Algorithm, Auth, Jwt, Key, KeyRing, Refresh, ServerSessions, SessionStore};
+use authcore_axum::{AuthState, Claims, Guard, Principal};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::counted::Counted;
+use super::{Failure, lab};
+use crate::accounts::DemoAccounts;
+
+/// Short, so that whoever watches the countdown sees its end.
+const ACCESS_LIFETIME: Duration = Duration::from_secs(60);
+/// Short, so that a replay is late after a moment. The default is 30 seconds.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Which of the three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strategy {
+    Sessions,
+    Tokens,
+    Hybrid,
+}
+
+impl Strategy {
+    pub(super) const ALL: [Self; 3] = [Self::Sessions, Self::Tokens, Self::Hybrid];
+
+    /// Its part of paths and of cookies' names.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Sessions => "sessions",
+            Self::Tokens => "tokens",
+            Self::Hybrid => "hybrid",
+        }
+    }
+
+    /// Where its routes of authentication are.
+    pub(super) fn routes(self) -> String {
+        format!("/{}/auth", self.name())
+    }
+}
+
+/// The application of a strategy, and the playground's routes beside it.
+pub(super) async fn app(
+    strategy: Strategy,
+    store: Arc<dyn SessionStore>,
+    hasher: PasswordHasher,
+) -> Result<Router, Failure> {
+    let auth = auth(strategy, Counted(store))?;
+    let accounts = DemoAccounts::new(&hasher).await?;
+    let guard = Guard::builder(auth.clone())
+        .passwords(PasswordLogin::new(auth, hasher, accounts))
+        .cookie_name(strategy.name())
+        .routes_at(&strategy.routes())
+        .plain_cookies_on_loopback()
+        .build()?;
+    let simulated = guard.protect(api(strategy));
+    Ok(guard.protect(api(strategy).merge(lab::routes(strategy, simulated))))
+}
+
+fn auth(strategy: Strategy, store: impl SessionStore) -> Result<Auth, Failure> {
+    Ok(match strategy {
+        Strategy::Sessions => Auth::sessions(ServerSessions::builder(store).build()?),
+        Strategy::Tokens => Auth::tokens(jwt()?),
+        Strategy::Hybrid => Auth::hybrid(jwt()?, Refresh::builder(store).grace_window(GRACE).build()?)?,
+    })
+}
+
+fn jwt() -> Result<Jwt, Failure> {
+    let keys = KeyRing::new(Key::generate("playground-1", Algorithm::HS256)?);
+    let jwt = Jwt::builder(keys).issuer("https://auth.example.com").audience("playground");
+    // No leeway: one machine has one clock, and the countdown on the page shall be the truth.
+    Ok(jwt.lifetime(ACCESS_LIFETIME).leeway(Duration::ZERO).build()?)
+}
+
+fn api(strategy: Strategy) -> Router<AuthState> {
+    Router::new().route(&format!("/{}/me", strategy.name()), get(me))
+}
+
+#[derive(Deserialize)]
+struct Role {
+    role: String,
+}
+
+async fn me(principal: Principal, Claims(Role { role }): Claims<Role>) -> Json<Value> {
+    Json(json!({ "subject": principal.subject(), "role": role }))
+}

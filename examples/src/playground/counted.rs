@@ -1,0 +1,56 @@
+//! A store that notes its calls in the request that made them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use authcore::{
+    Inserted, Purged, Replaced, SessionId, SessionRecord, SessionStore, StoreError, Subject, Timestamp,
+    Version,
+};
+
+use super::envelope::{note_read, note_write};
+
+/// Any store, watched. What runs outside a request, as the removal of expired sessions does, is not noted.
+#[derive(Debug)]
+pub(super) struct Counted(pub(super) Arc<dyn SessionStore>);
+
+#[async_trait]
+impl SessionStore for Counted {
+    async fn insert(&self, record: &SessionRecord) -> Result<Inserted, StoreError> {
+        note_write("insert");
+        self.0.insert(record).await
+    }
+
+    async fn load(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        note_read("load");
+        self.0.load(id).await
+    }
+
+    async fn replace(&self, record: &SessionRecord, expected: Version) -> Result<Replaced, StoreError> {
+        note_write("replace");
+        self.0.replace(record, expected).await
+    }
+
+    async fn remove(&self, id: SessionId) -> Result<bool, StoreError> {
+        note_write("remove");
+        self.0.remove(id).await
+    }
+
+    async fn list(&self, subject: &Subject) -> Result<Vec<SessionRecord>, StoreError> {
+        note_read("list");
+        self.0.list(subject).await
+    }
+
+    async fn remove_all(
+        &self,
+        subject: &Subject,
+        keep: Option<SessionId>,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        note_write("remove_all");
+        self.0.remove_all(subject, keep).await
+    }
+
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+        self.0.purge_expired(now, limit).await
+    }
+}

@@ -1,0 +1,136 @@
+// What each button does: the requests, and the words for what came of them.
+
+import { held, send, simulate } from "./server.js";
+import { explain } from "./words.js";
+
+/** A little longer than the grace window of the server, in milliseconds. */
+const AFTER_GRACE = 2200;
+
+const pause = (time) => new Promise((done) => setTimeout(done, time));
+
+const account = () => ({
+  email: document.querySelector("#email").value,
+  password: document.querySelector("#password").value,
+});
+
+/** What a panel shows of one answer. */
+const outcome = (panel, action, answer, more = {}) => ({
+  answer,
+  ...explain(panel.strategy.name, action, answer, panel),
+  ...more,
+});
+
+const idle = (headline, why) => ({ headline, why, tone: "note" });
+
+export const actions = {
+  login: async (panel) => {
+    const { email, password } = account();
+    const body = { username: email, password, device: "This browser" };
+    const answer = await send("POST", `${panel.base}/auth/login`, body);
+    if (answer.status === 200) await steal(panel);
+    return outcome(panel, "login", answer);
+  },
+
+  me: async (panel) => outcome(panel, "me", await send("GET", `${panel.base}/me`)),
+
+  refresh: async (panel) => {
+    const answer = await refresh(panel);
+    if (answer.status === 200) await steal(panel);
+    return outcome(panel, "refresh", answer);
+  },
+
+  tabs: async (panel) => {
+    const answers = await Promise.all([refresh(panel), refresh(panel)]);
+    const steps = answers.map((answer, i) => `Tab ${i + 1}: ${answer.status} ${answer.reason}`);
+    const worse = answers.find((answer) => answer.status !== 200) ?? answers[1];
+    const rotated = answers.some((answer) => answer.writes > 0);
+    return outcome(panel, rotated ? "tabs" : "tabs-early", worse, { steps });
+  },
+
+  logout: async (panel) => outcome(panel, "logout", await send("POST", `${panel.base}/auth/logout`)),
+
+  second: async (panel) => {
+    const { client, answer } = await simulate(`${panel.base}/auth/lab/devices`, account());
+    panel.second = client ?? panel.second;
+    return outcome(panel, "second", answer);
+  },
+
+  "second-me": (panel) => bySecond(panel, "me"),
+  "second-refresh": (panel) => bySecond(panel, "refresh"),
+
+  list: async (panel) => {
+    const answer = await send("GET", `${panel.base}/auth/sessions`);
+    const devices = answer.status === 200 ? answer.body : undefined;
+    return outcome(panel, "list", answer, { devices });
+  },
+
+  others: async (panel) => {
+    const answer = await send("POST", `${panel.base}/auth/logout-others`);
+    return outcome(panel, "others", answer, { ended: answer.body?.ended_sessions });
+  },
+
+  everywhere: async (panel) => {
+    const answer = await send("POST", `${panel.base}/auth/logout-everywhere`);
+    return outcome(panel, "everywhere", answer, { ended: answer.body?.ended_sessions });
+  },
+
+  tamper: async (panel) => {
+    if (!panel.held?.cookies.length) return nothingHeld();
+    const { answer } = await simulate(`${panel.base}/auth/lab/tamper`);
+    return outcome(panel, "tamper", answer);
+  },
+
+  copy: async (panel) => {
+    if (panel.copy === null) await steal(panel);
+    if (panel.copy === null) return nothingHeld();
+    const { answer } = await simulate(`${panel.base}/auth/lab/clients/${panel.copy}/me`);
+    return outcome(panel, "copy", answer);
+  },
+
+  replay: async (panel) => {
+    const stolen = await copyOf(panel);
+    if (!(await holdsRefreshToken(panel)) || stolen === null) return nothingHeld();
+    const steps = ["The thief copies the cookies."];
+    // A token that was made a moment ago is given again and not replaced.
+    await pause(AFTER_GRACE);
+    const first = await refresh(panel);
+    steps.push(`This browser refreshes: ${first.status} ${first.reason}.`);
+    if (first.status !== 200) return outcome(panel, "refresh", first, { steps });
+    await pause(AFTER_GRACE);
+    const { answer } = await simulate(`${panel.base}/auth/lab/clients/${stolen}/refresh`);
+    steps.push(`2 seconds later the thief shows the old token: ${answer.status} ${answer.reason}.`);
+    const last = await refresh(panel);
+    steps.push(`This browser refreshes once more: ${last.status} ${last.reason}.`);
+    return outcome(panel, "replay", answer, { steps });
+  },
+};
+
+/** Logs one of the listed devices out. */
+export async function revoke(panel, session) {
+  const answer = await send("DELETE", `${panel.base}/auth/sessions/${session}`);
+  return outcome(panel, "revoke", answer, { ended: answer.body?.ended_sessions });
+}
+
+const refresh = (panel) => send("POST", `${panel.base}/auth/refresh`);
+
+/** Lets the simulated thief copy what this browser holds now. */
+async function steal(panel) {
+  panel.copy = (await copyOf(panel)) ?? panel.copy;
+}
+
+async function copyOf(panel) {
+  return (await simulate(`${panel.base}/auth/lab/copies`)).client;
+}
+
+async function holdsRefreshToken(panel) {
+  const now = await held(panel.base);
+  return now?.cookies.some((cookie) => cookie.generation !== null) ?? false;
+}
+
+async function bySecond(panel, what) {
+  if (panel.second === null) return idle("There is no second device yet", "Open one first.");
+  const { answer } = await simulate(`${panel.base}/auth/lab/clients/${panel.second}/${what}`);
+  return outcome(panel, `second-${what}`, answer);
+}
+
+const nothingHeld = () => idle("This browser holds nothing to try that with", "Log in first.");

@@ -1,0 +1,62 @@
+// Builds the three panels, and lets the buttons act.
+
+import { actions, revoke } from "./actions.js";
+import { held } from "./server.js";
+import * as view from "./view.js";
+import { strategies } from "./words.js";
+
+const panels = strategies.map((strategy) => {
+  const panel = {
+    strategy,
+    base: `/${strategy.name}`,
+    element: view.panel(strategy),
+    held: null,
+    copy: null,
+    second: null,
+    busy: false,
+  };
+  panel.element.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button?.dataset.action) {
+      act(panel, actions[button.dataset.action]);
+    } else if (button?.dataset.session) {
+      act(panel, () => revoke(panel, button.dataset.session));
+    }
+  });
+  return panel;
+});
+
+/** Does one thing at a time: what a second click would show is not known yet. */
+async function act(panel, action) {
+  if (panel.busy) return;
+  panel.busy = true;
+  panel.element.ariaBusy = "true";
+  try {
+    const outcome = await action(panel);
+    view.happened(panel.element, outcome);
+    await look(panel);
+  } finally {
+    panel.busy = false;
+    panel.element.ariaBusy = "false";
+  }
+}
+
+/** Shows what the browser holds now. */
+async function look(panel) {
+  panel.held = await held(panel.base);
+  view.held(panel.element, panel.held, panel.strategy);
+}
+
+const lookAll = () => Promise.all(panels.map(look));
+
+document.querySelector("#panels").append(...panels.map((panel) => panel.element));
+lookAll();
+setInterval(() => panels.forEach((panel) => view.tick(panel.element, panel.held)), 250);
+
+// Another tab may have logged in or out meanwhile, and a page that the browser kept as it was is out of date.
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && lookAll());
+window.addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
+  panels.forEach((panel) => view.forget(panel.element));
+  lookAll();
+});

@@ -1,0 +1,37 @@
+// Requests to the server, and its answers in their envelopes.
+
+/** Sends a request; gives the answer and what the server did for it. */
+export async function send(method, path, body) {
+  const headers = { "playground-envelope": "1" };
+  const options = { method, headers, cache: "no-store" };
+  if (body !== undefined) {
+    headers["content-type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  try {
+    const response = await fetch(path, options);
+    return await response.json();
+  } catch {
+    return unreachable(method, path);
+  }
+}
+
+/** Sends a request that makes a simulated client send one: gives that one's answer, and the client's number. */
+export async function simulate(path, body) {
+  const outer = await send("POST", path, body);
+  const { client = null, answer = outer } = outer.body ?? {};
+  return { client, answer };
+}
+
+/** What the browser's requests to the routes of authentication carry. */
+export async function held(base) {
+  const { body } = await send("GET", `${base}/auth/lab/held`);
+  return body?.cookies ? { ...body, read_at: performance.now() } : null;
+}
+
+function unreachable(method, path) {
+  return {
+    request: `${method} ${path}`, status: 0, reason: "no answer", headers: {}, set_cookies: [], body: "",
+    reads: 0, writes: 0, calls: [], micros: 0, log: [],
+  };
+}

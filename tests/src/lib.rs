@@ -10,6 +10,7 @@
     reason = "a server that does not start fails its test"
 )]
 
+pub mod browser;
 mod certificate;
 pub mod load;
 pub mod mysql;

@@ -113,7 +113,7 @@ impl Program {
     }
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     // A new file is its maker's; this needs no call to the system that std does not have.
     let file = tempfile::NamedTempFile::new().expect("a file can be made");
     file.as_file().metadata().expect("it is there").uid() == 0

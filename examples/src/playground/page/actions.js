@@ -101,7 +101,7 @@ export const actions = {
     steps.push(`2 seconds later the thief shows the old token: ${answer.status} ${answer.reason}.`);
     const last = await refresh(panel);
     steps.push(`This browser refreshes once more: ${last.status} ${last.reason}.`);
-    return outcome(panel, "replay", answer, { steps });
+    return outcome(panel, "replay", answer, { steps, devices: [] });
   },
 };
 

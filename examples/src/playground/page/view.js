@@ -124,12 +124,23 @@ function device(session) {
 /** Shows what the browser holds. */
 export function held(element, now, strategy) {
   const cookies = now?.cookies ?? [];
+  const key = JSON.stringify(cookies);
+  // What is as before stays: the focus may be in it.
+  if (element.dataset.held !== key) {
+    element.dataset.held = key;
+    showCookies(element, cookies, strategy);
+  }
+  tick(element, now);
+}
+
+function showCookies(element, cookies, strategy) {
+  const folded = element.querySelector(".jwt:not([open])") !== null;
   const shown = cookies.map((cookie) => oneCookie(cookie, strategy));
   element.querySelector(".cookies").replaceChildren(
     ...(shown.length > 0 ? shown : [make("p.small", "No cookie of this application.")]),
   );
+  for (const jwt of element.querySelectorAll(".jwt")) jwt.open = !folded;
   if (cookies.length === 0) element.querySelector(".devices").hidden = true;
-  tick(element, now);
 }
 
 function oneCookie(cookie, strategy) {
@@ -185,6 +196,7 @@ export function forget(element) {
   for (const part of [".cookies", ".result", ".details", ".devices ul", ".earlier ol"]) {
     element.querySelector(part).replaceChildren();
   }
+  element.removeAttribute("data-held");
   element.querySelector(".result").removeAttribute("data-headline");
   element.querySelector(".devices").hidden = true;
   element.querySelector(".earlier").hidden = true;

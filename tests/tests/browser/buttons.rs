@@ -181,5 +181,13 @@ async fn a_countdown_runs() {
     tokio::time::sleep(AFTER_GRACE).await;
     let after = world.browser.script(left).await.as_i64().unwrap();
     assert!((before - 4..before).contains(&after), "{before}, then {after}");
+    // A minute later, as the page sees it.
+    world
+        .browser
+        .script("const now = performance.now.bind(performance); performance.now = () => now() + 60000;")
+        .await;
+    world
+        .wait("its end", "return document.querySelector('#tokens .left').innerText.startsWith('Expired')")
+        .await;
     world.close().await;
 }

@@ -1,5 +1,11 @@
 //! The cookies as a browser keeps and sends them (rule C1).
 
+use authcore::password::{PasswordHasher, PasswordLogin};
+use authcore::{Auth, MemoryStore, ServerSessions};
+use authcore_axum::{Guard, Principal};
+use authcore_examples::accounts::{DEMO_EMAIL, DEMO_PASSWORD, DemoAccounts};
+use axum::Router;
+use axum::routing::get;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -80,4 +86,39 @@ async fn a_logout_takes_all_of_them() {
     world.press("hybrid", "logout").await;
     assert_eq!(world.cookies().await, Vec::<Value>::new());
     world.close().await;
+}
+
+/// An application with nothing but defaults, and a page that is nobody's.
+async fn by_default() -> Router {
+    let auth = Auth::sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap());
+    let hasher = PasswordHasher::builder().build().unwrap();
+    let accounts = DemoAccounts::new(&hasher).await.unwrap();
+    let passwords = PasswordLogin::new(auth.clone(), hasher, accounts);
+    let guard = Guard::builder(auth).passwords(passwords).build().unwrap();
+    let me = get(async |principal: Principal| principal.subject().to_owned());
+    guard.protect(Router::new().route("/", get(async || "hello")).route("/me", me))
+}
+
+/// `__Host-` and `Secure` without HTTPS: Chromium trusts this very machine, so that development needs no option.
+#[tokio::test]
+async fn c1_the_strictest_cookie_is_kept_from_loopback() {
+    let world = World::of(by_default().await).await;
+    for host in ["localhost", "127.0.0.1"] {
+        world.browser.open(&format!("http://{host}:{}/", world.port)).await;
+        let body = json!({ "username": DEMO_EMAIL, "password": DEMO_PASSWORD });
+        let log_in = format!(
+            "return fetch('/auth/login', {{ method: 'POST', body: JSON.stringify({body}),
+            headers: {{ 'content-type': 'application/json' }} }}).then((answer) => answer.status)"
+        );
+        assert_eq!(world.browser.script(&log_in).await, 200, "{host}");
+        let me = "return fetch('/me').then((answer) => answer.text())";
+        assert_eq!(world.browser.script(me).await, "user-1", "{host}");
+        assert!(world.sent_to("/me").starts_with("__Host-session=acs_"), "{host}");
+    }
+    let cookies = world.cookies().await;
+    assert!(
+        cookies.iter().all(|cookie| cookie["secure"] == true && cookie["httpOnly"] == true),
+        "{cookies:#?}"
+    );
+    world.browser.close().await;
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use authcore_examples::playground;
 use authcore_examples::stores::StoreChoice;
 use authcore_tests::browser::Driver;
+use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::COOKIE;
 use axum::middleware::{self, Next};
@@ -49,15 +50,19 @@ pub(crate) struct Shown {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        let world = Self::of(playground::router(&StoreChoice::Memory).await.unwrap()).await;
+        world.open("/").await;
+        world
+    }
+
+    /// Another application, and a browser that shows nothing yet.
+    pub(crate) async fn of(app: Router) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Requests::default();
-        let app = playground::router(&StoreChoice::Memory).await.unwrap();
         let app = app.layer(middleware::from_fn_with_state(Arc::clone(&requests), note));
         let server = tokio::spawn(async move { playground::serve(listener, app).await.unwrap() });
-        let world = Self { browser: browser().await, port, requests, server };
-        world.open("/").await;
-        world
+        Self { browser: browser().await, port, requests, server }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -149,9 +149,11 @@ const refusals = {
   "tabs-early": (...about) => refusals.refresh(...about),
 
   second: () => refused("The second device is not logged in", "Wrong address or password."),
-  "second-me": (strategy) => refused("The second device is logged out", strategy === "sessions"
-    ? "Its session is no longer in the store, and that counts from the next request on."
-    : "Its access token has expired."),
+  "second-me": (strategy) => ({
+    sessions: refused("The second device is logged out", "Its session is no longer in the store, and that counts from the next request on."),
+    tokens: refused("The second device is logged out", "Its token has expired."),
+    hybrid: refused("The second device's access token has expired", "It gets a fresh one by a refresh, unless its session has ended."),
+  }[strategy]),
   "second-refresh": () => refused("The second device gets no fresh tokens", "Its session has ended. At most until its access token expires it can still call the API."),
 
   tamper: (strategy) => refused("The forgery was refused", strategy === "sessions"

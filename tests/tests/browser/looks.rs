@@ -70,6 +70,7 @@ async fn it_fits_a_desktop_and_a_phone() {
         if screen == DESKTOP {
             size(&world, HIGH).await;
             world.browser.script("scrollTo({ top: 0 })").await;
+            world.browser.script("document.querySelector('#tokens .jwt').open = true").await;
             picture(&world, "desktop-high").await;
         }
         for panel in ["sessions", "tokens", "hybrid"] {

@@ -23,6 +23,7 @@ impl Driver {
         let (port, folder) = (free_port(), Folder::new());
         let log = folder.path().join("log");
         let driver = Program::new("chromedriver", "chromium-driver", Vec::new());
+        let driver = driver.with_temporary_files_in(&folder);
         let process = Process::start(&driver, &[format!("--port={port}")], &log);
         let told = || std::fs::read_to_string(&log).unwrap_or_default();
         wait_for("the driver to listen", told, || TcpStream::connect(("127.0.0.1", port)).is_ok());

@@ -49,6 +49,7 @@ pub(crate) struct Program {
     package: &'static str,
     path: Option<PathBuf>,
     user: Option<&'static str>,
+    temporary: Option<PathBuf>,
 }
 
 impl Program {
@@ -59,12 +60,18 @@ impl Program {
         let search = std::env::var_os("PATH").unwrap_or_default();
         let folders = folders.into_iter().chain(std::env::split_paths(&search));
         let path = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
-        Self { name, package, path, user: None }
+        Self { name, package, path, user: None, temporary: None }
     }
 
     /// Runs it as a user that its package makes, where this process is root's: as root it refuses to run.
     pub(crate) fn unless_root(mut self, user: &'static str) -> Self {
         self.user = is_root().then_some(user);
+        self
+    }
+
+    /// Lets it put its temporary files there: some leave them behind when they are killed.
+    pub(crate) fn with_temporary_files_in(mut self, folder: &Folder) -> Self {
+        self.temporary = Some(folder.path().to_owned());
         self
     }
 
@@ -97,7 +104,7 @@ impl Program {
 
     /// The words of its command line, without arguments.
     fn words(&self) -> Vec<OsString> {
-        let Self { name, package, path, user } = self;
+        let Self { name, package, path, user, temporary } = self;
         let path = path.as_ref().unwrap_or_else(|| {
             panic!(
                 "{name} was not found: install it with `apt-get install {package}`, or run ./scripts/setup"
@@ -107,6 +114,9 @@ impl Program {
         if let Some(user) = user {
             words.extend(["setpriv".into(), format!("--reuid={user}").into()]);
             words.extend([format!("--regid={user}").into(), "--clear-groups".into()]);
+        }
+        if let Some(folder) = temporary {
+            words.extend(["env".into(), format!("TMPDIR={}", folder.display()).into()]);
         }
         words.push(path.into());
         words

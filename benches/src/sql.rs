@@ -7,7 +7,7 @@
 //! The floor decodes nothing of what it is answered.
 //!
 //! tower-sessions' store is on an older sqlx, whose pools are of another type: it has one of its own on the same database,
-//! of the same size and with the same options. It compares the expiry in the statement.
+//! of the same size and with the same options, and as many sessions to look past. It compares the expiry in the statement.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -46,15 +46,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Among how many sessions one is looked for: so many that a database uses its index.
 const CROWD: usize = 100_000;
 
-/// The statement of the floor: every column that authcore's store reads.
+/// The statement of the floor: what authcore's store reads.
 macro_rules! select {
     ($id:literal) => {
-        concat!(
-            "SELECT id, version, epoch, subject, kind, secret_digest, mac_key, generation, rotated_at, created_at, \
-             authenticated_at, last_seen_at, idle_expires_at, expires_at, device_label, device_user_agent, device_ip, \
-             claims FROM authcore_sessions WHERE id = ",
-            $id
-        )
+        concat!("SELECT record FROM authcore_sessions WHERE id = ", $id)
     };
 }
 
@@ -228,9 +223,12 @@ fn postgres_row() -> Row {
         let ours = Ours::new(store).await;
         let bytes = crowd::fill_postgres(&pool, "authcore_sessions", CROWD, crowd::Life::Alive).await;
         let older = older_pool_options::<older::Postgres>(CONNECTIONS).connect(&server.url()).await;
-        let store = TowerPostgres::new(must(older));
+        let older = must(older);
+        let store = TowerPostgres::new(older.clone());
         must(store.migrate().await);
-        (ours, pool, bytes, tower(store).await)
+        let tower = tower(store).await;
+        crowd::fill_tower_postgres(&older, CROWD).await;
+        (ours, pool, bytes, tower)
     });
     let floor = floor!(pool, select!("$1"), ours.ids);
     Contest::new("session.postgres", runtime, ours.call(), floor, server).peer(tower).row(bytes)
@@ -273,9 +271,12 @@ fn sqlite_row() -> Row {
             .journal_mode(older::sqlite::SqliteJournalMode::Wal)
             .synchronous(older::sqlite::SqliteSynchronous::Full);
         let older = older_pool_options::<older::Sqlite>(CONNECTIONS_TO_FILE).connect_with(options).await;
-        let store = TowerSqlite::new(must(older));
+        let older = must(older);
+        let store = TowerSqlite::new(older.clone());
         must(store.migrate().await);
-        (ours, pool, bytes, tower(store).await)
+        let tower = tower(store).await;
+        crowd::fill_tower_sqlite(&older, CROWD).await;
+        (ours, pool, bytes, tower)
     });
     let floor = floor!(pool, select!("?"), ours.ids);
     Contest::new("session.sqlite", runtime, ours.call(), floor, folder).peer(tower).row(bytes)

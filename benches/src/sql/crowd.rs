@@ -3,6 +3,7 @@
 //! They are there to be looked past, purged and counted. No store loads them: their ids are not those of their subjects.
 
 use sqlx::{AssertSqlSafe, MySqlPool, PgPool, SqlitePool};
+use tower_sessions_sqlx_store::sqlx as older;
 
 use crate::tokens::must;
 
@@ -69,4 +70,30 @@ pub(crate) async fn fill_sqlite(pool: &SqlitePool, count: usize) -> i64 {
     must(sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(pool).await);
     let bytes = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
     must(sqlx::query_scalar(bytes).fetch_one(pool).await)
+}
+
+/// As many for tower-sessions' store in PostgreSQL, so that it has no smaller table to look in.
+pub(crate) async fn fill_tower_postgres(pool: &older::PgPool, count: usize) {
+    let table = "tower_sessions.session";
+    let insert = format!(
+        "INSERT INTO {table} (id, data, expiry_date)
+         SELECT left(md5(n::text), 22), data, expiry_date
+         FROM (SELECT * FROM {table} LIMIT 1) AS template, generate_series(1, {count}) AS n"
+    );
+    must(older::query(&insert).execute(pool).await);
+    must(older::query(&format!("VACUUM (ANALYZE) {table}")).execute(pool).await);
+}
+
+/// As [`fill_tower_postgres`], in SQLite.
+pub(crate) async fn fill_tower_sqlite(pool: &older::SqlitePool, count: usize) {
+    let insert = format!(
+        "INSERT INTO tower_sessions (id, data, expiry_date)
+         SELECT substr(hex(randomblob(11)), 1, 22), data, expiry_date
+         FROM (SELECT * FROM tower_sessions LIMIT 1) AS template,
+              (WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {count})
+               SELECT n FROM number)"
+    );
+    must(older::query(&insert).execute(pool).await);
+    must(older::query("ANALYZE").execute(pool).await);
+    must(older::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(pool).await);
 }

@@ -89,7 +89,7 @@ pub(crate) struct Statements {
     pub(crate) before_bulk: Option<Sql>,
 }
 
-/// Every column that a record is read from, in the order in which it is read.
+/// Every column that a record is written to, in the order in which it is written.
 const COLUMNS: &str = "id, version, epoch, subject, kind, secret_digest, mac_key, generation, rotated_at, created_at, \
                        authenticated_at, last_seen_at, idle_expires_at, expires_at, device_label, device_user_agent, \
                        device_ip, claims";
@@ -110,11 +110,11 @@ impl Dialect {
                 "INSERT INTO {{table}} ({COLUMNS}, purge_at) VALUES ({}?)",
                 "?, ".repeat(COLUMNS.split(',').count())
             )),
-            load: sql(&format!("SELECT {COLUMNS} FROM {{table}} WHERE id = ?")),
+            load: sql("SELECT record FROM {table} WHERE id = ?"),
             replace: sql(REPLACE),
             exists: sql("SELECT version FROM {table} WHERE id = ?"),
             remove: sql("DELETE FROM {table} WHERE id = ?"),
-            list: sql(&format!("SELECT {COLUMNS} FROM {{table}} WHERE subject = ?")),
+            list: sql("SELECT record, id FROM {table} WHERE subject = ?"),
             remove_all: match self.remove_all {
                 RemoveAll::AtOnce(delete) => RemoveAll::AtOnce(sql(delete)),
                 RemoveAll::InTwoSteps(select, delete) => RemoveAll::InTwoSteps(sql(select), sql(delete)),

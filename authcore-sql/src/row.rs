@@ -114,84 +114,124 @@ const fn time(time: Timestamp) -> Value<'static> {
     number(time.as_millis())
 }
 
-/// The record that a row holds.
-pub(crate) fn record<D: Driver>(row: &D::Row) -> Result<SessionRecord, StoreError> {
-    let row = Reader::<D>(row);
-    let secret_digest = SecretBytes::from(row.array(5)?);
-    let credential = match row.text(4)? {
-        SESSION => StoredCredential::Session { secret_digest },
-        REFRESH => StoredCredential::Refresh {
-            secret_digest,
-            mac_key: SecretBytes::from(row.array(6)?),
-            generation: row.int(7)?.cast_unsigned(),
-            rotated_at: row.time(8)?,
-        },
-        _ => return Err(NONSENSE),
-    };
-    let parts = RecordParts {
-        id: SessionId::from_bytes(row.array(0)?),
-        version: Version::from_number(row.int(1)?.cast_unsigned()),
-        epoch: row.int(2)?.try_into().map_err(|_| NONSENSE)?,
-        subject: row.text(3)?.parse().map_err(|_| NONSENSE)?,
-        credential,
-        created_at: row.time(9)?,
-        authenticated_at: row.time(10)?,
-        last_seen_at: row.time(11)?,
-        idle_expires_at: row.time(12)?,
-        expires_at: row.time(13)?,
-        device: row.device()?,
-        claims: row.text(17)?.into(),
-    };
+/// The record of this id that a row holds, in its first column.
+pub(crate) fn record<D: Driver>(row: &D::Row, id: SessionId) -> Result<SessionRecord, StoreError> {
+    let text = read::<D, _>(D::text(row, 0))?.ok_or(NONSENSE)?;
+    let parts = parts(text, id).ok_or(NONSENSE)?;
     // What was written was not too large.
     SessionRecord::from_parts(&parts).map_err(|_| NONSENSE)
 }
 
-/// The id that a row of nothing else holds.
-pub(crate) fn id<D: Driver>(row: &D::Row) -> Result<SessionId, StoreError> {
-    Reader::<D>(row).array(0).map(SessionId::from_bytes)
+/// The id in a column of a row.
+pub(crate) fn id<D: Driver>(row: &D::Row, column: usize) -> Result<SessionId, StoreError> {
+    let bytes = read::<D, _>(D::bytes(row, column))?.ok_or(NONSENSE)?;
+    bytes.try_into().map(SessionId::from_bytes).map_err(|_| NONSENSE)
 }
 
 const NONSENSE: StoreError = StoreError::corrupt("a column of a session holds something else");
 
-struct Reader<'r, D: Driver>(&'r D::Row);
+fn read<D: Driver, T>(value: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+    value.map_err(|error| Fault::of(&error, D::judge).into_error(error, Words::Withheld))
+}
 
-impl<'r, D: Driver> Reader<'r, D> {
-    fn int(&self, column: usize) -> Result<i64, StoreError> {
-        read::<D, _>(D::int(self.0, column))?.ok_or(NONSENSE)
+/// Reads the column `record`, in the order in which the migrations write it.
+fn parts(text: &str, id: SessionId) -> Option<RecordParts> {
+    let mut fields = Fields(text);
+    let version = Version::from_number(fields.int()?.cast_unsigned());
+    let epoch = fields.int()?.try_into().ok()?;
+    let kind = fields.next()?;
+    let secret_digest = SecretBytes::from(hex(fields.next()?)?);
+    let [mac_key, generation, rotated_at] = [fields.optional()?, fields.optional()?, fields.optional()?];
+    let credential = match kind {
+        SESSION => StoredCredential::Session { secret_digest },
+        REFRESH => StoredCredential::Refresh {
+            secret_digest,
+            mac_key: SecretBytes::from(hex(mac_key?)?),
+            generation: int(generation?)?.cast_unsigned(),
+            rotated_at: timestamp(rotated_at?)?,
+        },
+        _ => return None,
+    };
+    let [created_at, authenticated_at, last_seen_at, idle_expires_at, expires_at] =
+        [fields.time()?, fields.time()?, fields.time()?, fields.time()?, fields.time()?];
+    let [label, user_agent, ip] = [fields.optional()?, fields.optional()?, fields.optional()?];
+    let claims = fields.next()?;
+    let mut device = Device::unknown();
+    if let Some(len) = label {
+        device = device.with_label(fields.text(len)?);
+    }
+    if let Some(len) = user_agent {
+        device = device.with_user_agent(fields.text(len)?);
+    }
+    if let Some(len) = ip {
+        device = device.with_ip(fields.text(len)?.parse().ok()?);
+    }
+    let claims = fields.text(claims)?.into();
+    let subject = fields.0.parse().ok()?;
+    Some(RecordParts {
+        id,
+        version,
+        epoch,
+        subject,
+        credential,
+        created_at,
+        authenticated_at,
+        last_seen_at,
+        idle_expires_at,
+        expires_at,
+        device,
+        claims,
+    })
+}
+
+/// What is left to read. Every field but a text has a space behind it.
+struct Fields<'t>(&'t str);
+
+impl<'t> Fields<'t> {
+    fn next(&mut self) -> Option<&'t str> {
+        let (field, rest) = self.0.split_once(' ')?;
+        self.0 = rest;
+        Some(field)
     }
 
-    fn time(&self, column: usize) -> Result<Timestamp, StoreError> {
-        self.int(column)?.try_into().map(Timestamp::from_millis).map_err(|_| NONSENSE)
+    /// Nothing within, where the column is null.
+    fn optional(&mut self) -> Option<Option<&'t str>> {
+        Some(Some(self.next()?).filter(|field| *field != "-"))
     }
 
-    fn array<const N: usize>(&self, column: usize) -> Result<[u8; N], StoreError> {
-        let bytes = read::<D, _>(D::bytes(self.0, column))?.ok_or(NONSENSE)?;
-        bytes.try_into().map_err(|_| NONSENSE)
+    fn int(&mut self) -> Option<i64> {
+        int(self.next()?)
     }
 
-    fn text(&self, column: usize) -> Result<&'r str, StoreError> {
-        self.optional_text(column)?.ok_or(NONSENSE)
+    fn time(&mut self) -> Option<Timestamp> {
+        timestamp(self.next()?)
     }
 
-    fn optional_text(&self, column: usize) -> Result<Option<&'r str>, StoreError> {
-        read::<D, _>(D::text(self.0, column))
-    }
-
-    fn device(&self) -> Result<Device, StoreError> {
-        let mut device = Device::unknown();
-        if let Some(label) = self.optional_text(14)? {
-            device = device.with_label(label);
-        }
-        if let Some(user_agent) = self.optional_text(15)? {
-            device = device.with_user_agent(user_agent);
-        }
-        if let Some(ip) = self.optional_text(16)? {
-            device = device.with_ip(ip.parse().map_err(|_| NONSENSE)?);
-        }
-        Ok(device)
+    /// A text of so many bytes.
+    fn text(&mut self, len: &str) -> Option<&'t str> {
+        let (text, rest) = self.0.split_at_checked(len.parse().ok()?)?;
+        self.0 = rest;
+        Some(text)
     }
 }
 
-fn read<D: Driver, T>(value: Result<T, sqlx::Error>) -> Result<T, StoreError> {
-    value.map_err(|error| Fault::of(&error, D::judge).into_error(error, Words::Withheld))
+fn int(field: &str) -> Option<i64> {
+    field.parse().ok()
+}
+
+fn timestamp(field: &str) -> Option<Timestamp> {
+    field.parse().map(Timestamp::from_millis).ok()
+}
+
+fn hex<const N: usize>(field: &str) -> Option<[u8; N]> {
+    let (pairs, rest) = field.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let mut bytes = [0; N];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = (digit(*high)? << 4 | digit(*low)?) as u8;
+    }
+    Some(bytes)
 }

@@ -60,7 +60,7 @@ impl<D: Driver> Store<D> {
     pub(crate) async fn load(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
         let values = [Value::Bytes(id.as_bytes())];
         let found = self.one_row(self.deadline(), &self.0.statements.load, &values).await?;
-        found.as_ref().map(row::record::<D>).transpose()
+        found.map(|row| row::record::<D>(&row, id)).transpose()
     }
 
     pub(crate) async fn replace(
@@ -85,7 +85,7 @@ impl<D: Driver> Store<D> {
     pub(crate) async fn list(&self, subject: &Subject) -> Result<Vec<SessionRecord>, StoreError> {
         let values = [Value::Text(subject.as_str())];
         let rows = self.all_rows(&self.0.statements.list, &values, Effect::Reads).await?;
-        rows.iter().map(row::record::<D>).collect()
+        rows.iter().map(|row| row::record::<D>(row, row::id::<D>(row, 1)?)).collect()
     }
 
     pub(crate) async fn remove_all(
@@ -104,7 +104,7 @@ impl<D: Driver> Store<D> {
                 self.0.connections.call(self.deadline(), Effect::Writes, &removal).await?
             }
         };
-        rows.iter().map(row::id::<D>).collect()
+        rows.iter().map(|row| row::id::<D>(row, 0)).collect()
     }
 
     /// Looks at as many of the rows that are due as it may remove, and at no more: so it is short, however many there are.
@@ -112,9 +112,13 @@ impl<D: Driver> Store<D> {
         let (limit, deadline) = (limit.min(MOST_AT_ONCE), self.deadline());
         let now = Value::Int(now.as_millis().cast_signed());
         let values = [now, Value::Int(limit as i64), now];
-        // Those that were used since come first: they make room for those that were not.
-        let postponed = self.in_bulk(deadline, &self.0.statements.postpone, &values).await?;
         let removed = self.in_bulk(deadline, &self.0.statements.purge, &values).await?;
+        // If not all of those that it looked at went, some were used since: put off, they make room for the next.
+        let postponed = if removed < limit as u64 {
+            self.in_bulk(deadline, &self.0.statements.postpone, &values).await?
+        } else {
+            0
+        };
         // What others have locked they are looking at themselves: to try that again and again would help nobody.
         let more = removed + postponed > 0
             && self.one_row(deadline, &self.0.statements.due, &[now]).await?.is_some();

@@ -1,4 +1,6 @@
 -- Sessions of authcore. Times are milliseconds since 1970-01-01 UTC.
+-- The database writes the other columns of a session into `record`, from which authcore reads it: one value is sent
+-- faster than eighteen. Its numbers end with the lengths in bytes of the texts that follow, of which `-` is none.
 -- Every statement can be run again, since MySQL commits after each.
 CREATE TABLE IF NOT EXISTS `authcore_sessions__migrations` (
     number BIGINT PRIMARY KEY,
@@ -8,6 +10,16 @@ CREATE TABLE IF NOT EXISTS `authcore_sessions__migrations` (
 -- A subject is bytes, since collations ignore case, accents or trailing spaces.
 CREATE TABLE IF NOT EXISTS `authcore_sessions` (
     id BINARY(16) PRIMARY KEY,
+    record BLOB GENERATED ALWAYS AS (CONCAT(
+        CONCAT_WS(
+            ' ', version, epoch, kind, HEX(secret_digest), COALESCE(HEX(mac_key), '-'),
+            COALESCE(generation, '-'), COALESCE(rotated_at, '-'),
+            created_at, authenticated_at, last_seen_at, idle_expires_at, expires_at,
+            COALESCE(OCTET_LENGTH(device_label), '-'), COALESCE(OCTET_LENGTH(device_user_agent), '-'),
+            COALESCE(OCTET_LENGTH(device_ip), '-'), OCTET_LENGTH(claims), ''
+        ),
+        COALESCE(device_label, ''), COALESCE(device_user_agent, ''), COALESCE(device_ip, ''), claims, subject
+    )) STORED,
     version BIGINT NOT NULL,
     epoch BIGINT NOT NULL,
     subject VARBINARY(255) NOT NULL,

@@ -1,4 +1,6 @@
 -- Sessions of authcore. Times are milliseconds since 1970-01-01 UTC.
+-- The database writes the other columns of a session into `record`, from which authcore reads it: one value is sent
+-- faster than eighteen. Its numbers end with the lengths in bytes of the texts that follow, of which `-` is none.
 CREATE TABLE "authcore_sessions__migrations" (
     number BIGINT PRIMARY KEY,
     applied_at BIGINT NOT NULL
@@ -6,6 +8,18 @@ CREATE TABLE "authcore_sessions__migrations" (
 
 CREATE TABLE "authcore_sessions" (
     id BYTEA PRIMARY KEY,
+    record TEXT NOT NULL GENERATED ALWAYS AS (
+        version::text || ' ' || epoch::text || ' ' || kind
+        || ' ' || encode(secret_digest, 'hex') || ' ' || COALESCE(encode(mac_key, 'hex'), '-')
+        || ' ' || COALESCE(generation::text, '-') || ' ' || COALESCE(rotated_at::text, '-')
+        || ' ' || created_at::text || ' ' || authenticated_at::text || ' ' || last_seen_at::text
+        || ' ' || idle_expires_at::text || ' ' || expires_at::text
+        || ' ' || COALESCE(octet_length(device_label)::text, '-')
+        || ' ' || COALESCE(octet_length(device_user_agent)::text, '-')
+        || ' ' || COALESCE(octet_length(device_ip)::text, '-') || ' ' || octet_length(claims)::text
+        || ' ' || COALESCE(device_label, '') || COALESCE(device_user_agent, '') || COALESCE(device_ip, '')
+        || claims || subject
+    ) STORED,
     version BIGINT NOT NULL,
     epoch BIGINT NOT NULL,
     subject TEXT COLLATE "C" NOT NULL,

@@ -1,4 +1,6 @@
 -- Sessions of authcore. Times are milliseconds since 1970-01-01 UTC.
+-- The database writes the other columns of a session into `record`, from which authcore reads it: one value is sent
+-- faster than eighteen. Its numbers end with the lengths in bytes of the texts that follow, of which `-` is none.
 CREATE TABLE "authcore_sessions__migrations" (
     number INTEGER PRIMARY KEY,
     applied_at INTEGER NOT NULL
@@ -6,6 +8,18 @@ CREATE TABLE "authcore_sessions__migrations" (
 
 CREATE TABLE "authcore_sessions" (
     id BLOB PRIMARY KEY NOT NULL,
+    record TEXT NOT NULL GENERATED ALWAYS AS (
+        version || ' ' || epoch || ' ' || kind
+        || ' ' || hex(secret_digest) || ' ' || IIF(mac_key IS NULL, '-', hex(mac_key))
+        || ' ' || COALESCE(generation, '-') || ' ' || COALESCE(rotated_at, '-')
+        || ' ' || created_at || ' ' || authenticated_at || ' ' || last_seen_at
+        || ' ' || idle_expires_at || ' ' || expires_at
+        || ' ' || COALESCE(length(CAST(device_label AS BLOB)), '-')
+        || ' ' || COALESCE(length(CAST(device_user_agent AS BLOB)), '-')
+        || ' ' || COALESCE(length(CAST(device_ip AS BLOB)), '-') || ' ' || length(CAST(claims AS BLOB))
+        || ' ' || COALESCE(device_label, '') || COALESCE(device_user_agent, '') || COALESCE(device_ip, '')
+        || claims || subject
+    ) STORED,
     version INTEGER NOT NULL,
     epoch INTEGER NOT NULL,
     subject TEXT NOT NULL,

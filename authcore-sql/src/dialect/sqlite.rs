@@ -18,10 +18,13 @@ pub(crate) const DIALECT: Dialect = Dialect {
                     WHERE purge_at <= ? ORDER BY purge_at LIMIT ?)
                 WHERE ends_at > ?)",
     before_bulk: None,
-    requirements: &[(
-        "SELECT query_only = 0 FROM pragma_query_only",
-        "this SQLite connection is for queries only",
-    )],
+    requirements: &[
+        ("SELECT query_only = 0 FROM pragma_query_only", "this SQLite connection is for queries only"),
+        (
+            "SELECT encoding = 'UTF-8' FROM pragma_encoding",
+            "this SQLite database does not keep text as UTF-8",
+        ),
+    ],
     is_there: [
         "SELECT count(*) FROM sqlite_master WHERE name = '{bare_table}' COLLATE NOCASE",
         "SELECT count(*) FROM sqlite_master WHERE name = '{bare_history}' COLLATE NOCASE",

@@ -151,6 +151,14 @@ async fn s7_a_database_or_connection_that_cannot_keep_all_texts_is_misconfigured
     let pool = sqlx::MySqlPool::connect_with(options.charset("latin1")).await.unwrap();
     let outcome = MySqlStoreBuilder::from(pool).connect_unmigrated().await;
     refuses(outcome, StoreErrorKind::Misconfigured, "character set");
+
+    let (_folder, url) = sqlite_file();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(url.trim_start_matches("sqlite:"));
+    let options = options.create_if_missing(true).pragma("encoding", "'UTF-16le'");
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    sqlx::query("CREATE TABLE x (n INTEGER)").execute(&pool).await.unwrap();
+    let outcome = SqliteStoreBuilder::from(pool).connect_unmigrated().await;
+    refuses(outcome, StoreErrorKind::Misconfigured, "UTF-8");
 }
 
 #[tokio::test]

@@ -149,9 +149,9 @@ async fn a_newer_release_and_the_tables_of_others_are_refused() {
     refuses(store.migrate().await, StoreErrorKind::Misconfigured, "not authcore's");
     server.execute("DROP TABLE authcore_sessions");
     store.migrate().await.unwrap();
-    server.execute("ALTER TABLE authcore_sessions DROP COLUMN claims");
+    server.execute("ALTER TABLE authcore_sessions DROP COLUMN claims CASCADE");
     refuses(connect().await, StoreErrorKind::Misconfigured, "not as `migrate` makes it");
-    server.execute("ALTER TABLE authcore_sessions ADD COLUMN claims INTEGER");
+    server.execute("ALTER TABLE authcore_sessions ADD COLUMN claims INTEGER, ADD COLUMN record TEXT");
     server.execute(newer);
     refuses(connect().await, StoreErrorKind::Misconfigured, "newer release");
     refuses(PostgresStore::connect(&server.url()).await, StoreErrorKind::Misconfigured, "newer release");
@@ -165,7 +165,7 @@ async fn a_newer_release_and_the_tables_of_others_are_refused() {
     refuses(store.migrate().await, StoreErrorKind::Misconfigured, "not authcore's");
     server.execute("USE authcore; DROP TABLE authcore_sessions");
     store.migrate().await.unwrap();
-    server.execute("USE authcore; ALTER TABLE authcore_sessions DROP COLUMN claims");
+    server.execute("USE authcore; ALTER TABLE authcore_sessions DROP COLUMN record, DROP COLUMN claims");
     refuses(connect().await, StoreErrorKind::Misconfigured, "not as `migrate` makes it");
     server.execute(&format!("USE authcore; {newer}"));
     refuses(connect().await, StoreErrorKind::Misconfigured, "newer release");
@@ -185,6 +185,7 @@ async fn a_newer_release_and_the_tables_of_others_are_refused() {
     refuses(store.migrate().await, StoreErrorKind::Misconfigured, "not authcore's");
     run("DROP TABLE authcore_sessions").await;
     store.migrate().await.unwrap();
+    run("ALTER TABLE authcore_sessions DROP COLUMN record").await;
     run("ALTER TABLE authcore_sessions DROP COLUMN claims").await;
     refuses(connect().await, StoreErrorKind::Misconfigured, "not as `migrate` makes it");
     run(newer).await;

@@ -14,6 +14,7 @@ use crate::call::{Connections, Doubt, part_of};
 use crate::driver::Driver;
 use crate::error::{Fault, Words};
 use crate::names::{DEFAULT_TABLE, Names};
+use crate::relay::Relay;
 use crate::store::Store;
 
 /// Longer ones are mistakes, and overflow what they are added to.
@@ -92,6 +93,7 @@ impl<D: Driver> Settings<D> {
         let connections = Connections {
             pool,
             timeout: self.timeout,
+            relay: Relay::new(),
             doubt,
             words: Words::Withheld,
             writers: Arc::new(Semaphore::new(1)),

@@ -7,12 +7,12 @@ use std::time::Duration;
 use authcore::{StoreError, StoreErrorKind};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
-use sqlx::pool::PoolConnection;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::driver::Driver;
 use crate::error::{Fault, REFUSED_AS_TAKEN, Words};
+use crate::relay::Relay;
 
 /// How often a call is tried, the first time included.
 const ATTEMPTS: u32 = 8;
@@ -59,6 +59,7 @@ impl From<Failure> for StoreError {
 pub(crate) struct Connections<D: Driver> {
     pub(crate) pool: sqlx::Pool<D>,
     pub(crate) timeout: Duration,
+    pub(crate) relay: Arc<Relay<D>>,
     pub(crate) doubt: Arc<Doubt>,
     pub(crate) words: Words,
     /// The turn of the writer, where there can be only one.
@@ -117,7 +118,8 @@ impl<D: Driver> Connections<D> {
     }
 
     async fn attempt<O: Operation<D>>(&self, operation: &O) -> Result<O::Output, (Fault, sqlx::Error)> {
-        let acquired = self.pool.acquire().await.map_err(|error| {
+        let taken = self.relay.take(&self.pool, self.timeout).await;
+        let mut lease = taken.map_err(|error| {
             // Nothing was sent yet.
             let fault = match Fault::of(&error, D::judge) {
                 Fault::Lost(context) => Fault::NotHere(context),
@@ -125,13 +127,13 @@ impl<D: Driver> Connections<D> {
             };
             (fault, error)
         })?;
-        let mut lease = Lease { connection: acquired, finished: false, patience: self.timeout };
         let outcome = operation.run(&mut lease.connection).await;
         let outcome = outcome.map_err(|error| (Fault::of(&error, D::judge), error));
         lease.finished = match &outcome {
             Ok(_) => true,
             Err((fault, _)) => !fault.breaks_connection() && !operation.leaves_traces(),
         };
+        self.relay.pass_on(lease);
         outcome
     }
 }
@@ -146,28 +148,6 @@ pub(crate) fn part_of(time: Duration) -> Duration {
     // Without random bytes all of it.
     let share = SysRng.try_next_u32().unwrap_or(u32::MAX);
     time.mul_f64(f64::from(share) / f64::from(u32::MAX))
-}
-
-/// A connection that goes back to the pool only if what was done over it came to its end.
-struct Lease<D: Driver> {
-    connection: PoolConnection<D>,
-    finished: bool,
-    patience: Duration,
-}
-
-impl<D: Driver> Drop for Lease<D> {
-    fn drop(&mut self) {
-        if !D::CLOSES_UNFINISHED {
-            return;
-        }
-        if !self.finished {
-            self.connection.close_on_drop();
-        } else if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            // A connection that is given back is asked by sqlx whether it still works, without an end: one that the network
-            // has forgotten would keep its place in the pool until the system gives it up, a quarter of an hour later.
-            runtime.spawn(tokio::time::timeout(self.patience, self.connection.return_to_pool()));
-        }
-    }
 }
 
 /// Since when connections that have been idle are to be asked whether they still work, because one did not.

@@ -18,6 +18,7 @@ mod error;
 mod migrate;
 mod names;
 mod purge;
+mod relay;
 mod row;
 mod store;
 mod stores;

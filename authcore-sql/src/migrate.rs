@@ -91,10 +91,11 @@ impl<D: Driver> Store<D> {
 
     /// The same connections, for what no session is in: so that errors say all that is known.
     fn candid(&self, patience: Duration) -> Connections<D> {
-        let Connections { pool, timeout, doubt, writers, .. } = &self.inner().connections;
+        let Connections { pool, timeout, relay, doubt, writers, .. } = &self.inner().connections;
         Connections {
             pool: pool.clone(),
             timeout: patience.max(*timeout),
+            relay: relay.clone(),
             doubt: doubt.clone(),
             words: Words::Quoted,
             writers: writers.clone(),

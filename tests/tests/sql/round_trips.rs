@@ -71,3 +71,39 @@ async fn round_trips_to_mysql_are_few() {
     store.migrate().await.unwrap();
     round_trips_are_few(store, &way).await;
 }
+
+/// While others wait, a connection is not asked whether it still works: that would be a second round trip.
+async fn a_connection_is_handed_on(store: impl SessionStore + Clone, way: &SlowWay) {
+    let auth = Auth::sessions(ServerSessions::builder(store.clone()).build().unwrap());
+    let issued = auth.login(Login::new("user-42").unwrap()).await.unwrap();
+    let id = issued.principal().session_id().unwrap();
+    assert!(store.load(id).await.unwrap().is_some());
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    way.delay_by(DELAY);
+    let start = Instant::now();
+    for found in join_all((0..10).map(|_| store.load(id))).await {
+        assert!(found.unwrap().is_some());
+    }
+    let trips = start.elapsed().as_millis() / DELAY.as_millis();
+    assert!((10..15).contains(&trips), "{trips} round trips for 10 calls");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_to_postgres_is_handed_on() {
+    let server = postgres::Server::start(&[]);
+    let way = SlowWay::to(server.port());
+    let url = server.url().replace(&server.port().to_string(), &way.port().to_string());
+    let store = PostgresStore::builder(&url).max_connections(1).connect_unmigrated().await.unwrap();
+    store.migrate().await.unwrap();
+    a_connection_is_handed_on(store, &way).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_to_mysql_is_handed_on() {
+    let server = mysql::Server::start(&[]);
+    let way = SlowWay::to(server.port());
+    let url = server.url().replace(&server.port().to_string(), &way.port().to_string());
+    let store = MySqlStore::builder(&url).max_connections(1).connect_unmigrated().await.unwrap();
+    store.migrate().await.unwrap();
+    a_connection_is_handed_on(store, &way).await;
+}

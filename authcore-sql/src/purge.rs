@@ -75,8 +75,8 @@ impl Purger {
                     return;
                 }
             }
-            // So that some of the time is for others, also where the database has one processor.
-            tokio::time::sleep(start.elapsed() / 4).await;
+            // So that a third of the time is for others, also where the database has one processor.
+            tokio::time::sleep(start.elapsed() / 2).await;
         }
     }
 }

@@ -7,12 +7,14 @@ pub(crate) const DIALECT: Dialect = Dialect {
     placeholders: Placeholders::Numbered,
     least: "LEAST",
     remove_all: REMOVE_ALL,
-    // An array, so that the rows are looked for once only: with `IN` the planner may look again for every row.
-    purge: "DELETE FROM {table} WHERE id = ANY (ARRAY(
-                SELECT id FROM (
-                    SELECT id, {least}(idle_expires_at, expires_at) AS ends_at FROM {table}
+    // An array, so that the rows are looked for once only: with `IN` the planner may look again for every row. By their places,
+    // which is twice as fast as by their ids; a table that a host has partitioned has each place several times, so the end
+    // is looked at there too.
+    purge: "DELETE FROM {table} WHERE ctid = ANY (ARRAY(
+                SELECT place FROM (
+                    SELECT ctid AS place, {least}(idle_expires_at, expires_at) AS ends_at FROM {table}
                     WHERE purge_at <= ? ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED) AS due
-                WHERE ends_at <= ?))",
+                WHERE ends_at <= ?)) AND {least}(idle_expires_at, expires_at) <= $1",
     // Locks none but those that it puts off: as a rule there are few or none.
     postpone: "UPDATE {table} SET purge_at = {least}(idle_expires_at, expires_at) WHERE id = ANY (ARRAY(
                 SELECT id FROM {table} WHERE id = ANY (ARRAY(

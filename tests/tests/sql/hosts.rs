@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use authcore::{
-    Auth, Device, Error, Inserted, Login, MemoryStore, ServerSessions, SessionRecord, SessionStore,
-    StoreErrorKind, Timestamp,
+    Auth, Device, Error, Inserted, Login, MemoryStore, ServerSessions, SessionId, SessionRecord,
+    SessionStore, StoreErrorKind, Timestamp,
 };
-use authcore_sql::{MySqlStore, MySqlStoreBuilder, PostgresStore, SqliteStore};
-use authcore_tests::{mysql, postgres};
+use authcore_sql::{MySqlStore, MySqlStoreBuilder, PostgresStore, PostgresStoreBuilder, SqliteStore};
+use authcore_tests::{fresh_table, mysql, postgres};
+use tokio::task::JoinSet;
 
-use super::{refuses, sqlite_file, sqlite_store};
+use super::{postgres_url, refuses, sqlite_file, sqlite_store};
 
 const SHIBBOLETH: &str = "shibboleth";
 
@@ -260,4 +261,96 @@ async fn gets_through(store: &impl SessionStore, now: Timestamp, crowd: usize) {
     assert_eq!(removed, 1);
     assert!(calls <= crowd / 5000 + 2, "{calls} calls");
     assert!(longest < Duration::from_secs(3), "a purge took {longest:?}");
+}
+
+/// A store on a pool of the host's with one connection only, a session in it, and tasks that load it all the time.
+struct Busy {
+    pool: sqlx::PgPool,
+    store: PostgresStore,
+    id: SessionId,
+    tasks: JoinSet<()>,
+}
+
+async fn busy(table: &str, tasks: usize) -> Busy {
+    let pool =
+        sqlx::postgres::PgPoolOptions::new().max_connections(1).connect(&postgres_url()).await.unwrap();
+    let store = PostgresStoreBuilder::from(pool.clone()).table(table).connect_unmigrated().await.unwrap();
+    store.migrate().await.unwrap();
+    let session = record("ada").await;
+    assert_eq!(store.insert(&session).await.unwrap(), Inserted::Done);
+    let mut busy = Busy { pool, store, id: session.id(), tasks: JoinSet::new() };
+    for _ in 0..tasks {
+        let (store, id) = (busy.store.clone(), busy.id);
+        busy.tasks.spawn(async move { while store.load(id).await.is_ok() {} });
+    }
+    busy
+}
+
+/// However many calls hand a connection on: whoever else waits for one gets it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hosts_own_queries_get_their_turn() {
+    let busy = busy(&fresh_table(), 16).await;
+    for _ in 0..20 {
+        let query = sqlx::query("SELECT 1").execute(&busy.pool);
+        tokio::time::timeout(Duration::from_secs(2), query).await.expect("the host starved").unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_that_is_closed_keeps_nobody_waiting() {
+    let mut busy = busy(&fresh_table(), 16).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    tokio::time::timeout(Duration::from_secs(2), busy.pool.close()).await.expect("the pool does not close");
+    let ended = async { while busy.tasks.join_next().await.is_some() {} };
+    tokio::time::timeout(Duration::from_secs(2), ended).await.expect("they wait for a closed pool");
+    refuses(busy.store.load(busy.id).await, StoreErrorKind::Unavailable, "");
+}
+
+/// Those who give up while a connection is on its way to them lose none.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_gives_up_takes_no_connection_along() {
+    let busy = busy(&fresh_table(), 4).await;
+    let mut tasks = JoinSet::new();
+    for number in 0..64 {
+        let (store, id) = (busy.store.clone(), busy.id);
+        tasks.spawn(async move {
+            let mut given_up = 0;
+            for turn in 0..40_u64 {
+                let patience = Duration::from_micros(50 * ((number + 7 * turn) % 40));
+                given_up += u32::from(tokio::time::timeout(patience, store.load(id)).await.is_err());
+            }
+            given_up
+        });
+    }
+    let given_up: u32 = tasks.join_all().await.into_iter().sum();
+    assert!(given_up > 100, "{given_up} gave up");
+    for _ in 0..20 {
+        let load = tokio::time::timeout(Duration::from_secs(2), busy.store.load(busy.id));
+        assert!(load.await.expect("no connection is left").unwrap().is_some());
+    }
+    assert_eq!(busy.pool.size(), 1);
+}
+
+/// Rule S11, on a table that the host has partitioned: two rows can have the same place then.
+#[tokio::test]
+async fn s11_a_purge_of_a_partitioned_table_takes_only_what_is_over() {
+    let server = postgres::Server::start(&[]);
+    let store = PostgresStore::builder(&server.url()).connect_unmigrated().await.unwrap();
+    store.migrate().await.unwrap();
+    server.execute(
+        "ALTER TABLE authcore_sessions RENAME TO whole;
+         CREATE TABLE authcore_sessions (LIKE whole INCLUDING ALL) PARTITION BY HASH (id);
+         CREATE TABLE part_0 PARTITION OF authcore_sessions FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+         CREATE TABLE part_1 PARTITION OF authcore_sessions FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+         GRANT ALL ON authcore_sessions TO PUBLIC",
+    );
+    let auth = Auth::sessions(ServerSessions::builder(store.clone()).build().unwrap());
+    for number in 0..100 {
+        auth.login(Login::new(format!("user-{number}")).unwrap()).await.unwrap();
+    }
+    server.execute("UPDATE authcore_sessions SET idle_expires_at = 1, purge_at = 1 WHERE subject LIKE '%0'");
+    let purged = store.purge_expired(Timestamp::from_millis(2), 1000).await.unwrap();
+    assert_eq!((purged.removed, purged.more), (10, false));
+    let left = server.ask("SELECT count(*), count(DISTINCT tableoid) FROM authcore_sessions");
+    assert_eq!(left, [[Some("90".to_owned()), Some("2".to_owned())]]);
 }

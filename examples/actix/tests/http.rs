@@ -1,0 +1,128 @@
+//! The example as a user starts it: log in, show the cookie, log out, and what is refused.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+struct Server(Child, String);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Server {
+    fn start() -> Self {
+        // A port that was free a moment ago.
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_authcore-example-actix"));
+        let server = Self(command.arg(&address).stderr(Stdio::null()).spawn().unwrap(), address);
+        let start = Instant::now();
+        while TcpStream::connect(&server.1).is_err() {
+            assert!(start.elapsed() < Duration::from_secs(20), "the example does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        server
+    }
+
+    /// The answer's head and body.
+    fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(&self.1).unwrap();
+        let (host, length) = (&self.1, body.len());
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\
+             {headers}\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn log_in(&self, headers: &str, password: &str) -> String {
+        let body = format!(r#"{{"username":"ada","password":"{password}"}}"#);
+        self.ask("POST", "/login", &format!("content-type: application/json\r\n{headers}"), &body)
+    }
+
+    fn me(&self, cookie: &str) -> String {
+        self.ask("GET", "/me", &format!("cookie: {cookie}\r\n"), "")
+    }
+}
+
+fn status(answer: &str) -> u16 {
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+fn set_cookie(answer: &str) -> String {
+    let line = answer.lines().find(|line| line.to_ascii_lowercase().starts_with("set-cookie: ")).unwrap();
+    line[12..].to_owned()
+}
+
+fn cookie(answer: &str) -> String {
+    set_cookie(answer).split(';').next().unwrap().to_owned()
+}
+
+const PASSWORD: &str = "demo-only-not-secret";
+
+#[test]
+fn c1_c3_c6_a_login_holds_until_the_logout() {
+    let server = Server::start();
+    let refused = server.ask("GET", "/me", "", "");
+    assert_eq!(status(&refused), 401);
+    assert!(refused.to_lowercase().contains("www-authenticate: cookie"), "{refused}");
+    let wrong = server.log_in("", "wrong");
+    assert_eq!(status(&wrong), 401);
+
+    let login = server.log_in("", PASSWORD);
+    let attributes = set_cookie(&login);
+    for attribute in ["__Host-session=acs_", "HttpOnly", "Secure", "SameSite=Lax", "Path=/", "Max-Age="] {
+        assert!(attributes.contains(attribute), "{attribute}: {attributes}");
+    }
+    assert!(login.to_lowercase().contains("cache-control: no-store"), "{login}");
+    let first = cookie(&login);
+    let me = server.me(&first);
+    assert!(status(&me) == 200 && me.ends_with("You are ada."), "{me}");
+
+    // A10: the next login in the same browser ends it.
+    let second = cookie(&server.log_in(&format!("cookie: {first}\r\n"), PASSWORD));
+    assert_eq!(status(&server.me(&first)), 401);
+    // C5: two of them are none.
+    assert_eq!(status(&server.me(&format!("{second}; {second}"))), 401);
+    assert_eq!(status(&server.me(&second)), 200);
+
+    let logout = server.ask("POST", "/logout", &format!("cookie: {second}\r\n"), "");
+    assert_eq!(status(&logout), 204);
+    assert!(set_cookie(&logout).contains("Max-Age=0"), "{logout}");
+    assert_eq!(status(&server.me(&second)), 401);
+}
+
+#[test]
+fn c4_other_sites_change_nothing() {
+    let server = Server::start();
+    let own = format!("origin: http://{}\r\n", server.1);
+    for (headers, allowed) in [
+        ("sec-fetch-site: cross-site\r\n", false),
+        ("sec-fetch-site: same-site\r\n", false),
+        ("origin: https://evil.example\r\n", false),
+        ("origin: null\r\n", false),
+        ("sec-fetch-site: same-origin\r\n", true),
+        (&own, true),
+        ("", true),
+    ] {
+        let answer = server.log_in(headers, PASSWORD);
+        assert_eq!(status(&answer) == 200, allowed, "{headers}: {answer}");
+    }
+}
+
+#[test]
+fn guesses_are_slowed_down() {
+    let server = Server::start();
+    let statuses: Vec<_> = (0..7).map(|_| status(&server.log_in("", "wrong"))).collect();
+    assert_eq!(statuses[..5], [401; 5], "{statuses:?}");
+    assert!(statuses.contains(&429), "{statuses:?}");
+}

@@ -15,3 +15,8 @@ pub use extract::{Claims, Principal};
 pub use guard::{AuthState, ConfigError, Guard, GuardBuilder};
 pub use refusal::Refusal;
 pub use require::{Require, Required};
+
+/// The examples of the README, to be compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -50,8 +50,3 @@ pub mod guide {
     #[doc = include_str!("docs/threat-model.md")]
     pub mod threat_model {}
 }
-
-/// The examples of the README, to be compiled and run as tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

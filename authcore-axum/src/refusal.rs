@@ -216,7 +216,8 @@ pub(crate) fn local_path(next: &str) -> Option<&str> {
 
 fn log_failure(reason: Reason, error: &(dyn std::error::Error + 'static)) {
     match reason {
-        Reason::Unsupported => tracing::warn!(%error, "a route that this strategy does not support"),
+        // Every client can ask for it, as often as it likes.
+        Reason::Unsupported => tracing::debug!(%error, "a route that this strategy does not support"),
         _ => tracing::error!(error, "a request failed"),
     }
 }

@@ -29,6 +29,30 @@ async fn c1_attributes_are_the_strictest_that_work() {
     }
 }
 
+/// Browsers drop a cookie of more than 4,096 bytes without a word: that is an error where it is issued.
+#[tokio::test]
+async fn c2_claims_that_fit_into_no_cookie_are_an_error_of_the_login() {
+    for strategy in ALL {
+        let world = World::new(strategy).await;
+        let mut browser = world.browser();
+        let answer = browser.post("/auth/login", credentials("grace")).await;
+        if strategy == Strategy::Sessions {
+            // They stay in the store, and the cookie is as short as ever.
+            assert_eq!(answer.status, StatusCode::OK);
+            assert!(browser.get("/members").await.text.ends_with("rrr"));
+            continue;
+        }
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{strategy:?}");
+        assert!(answer.set_cookies().is_empty(), "{strategy:?}");
+        assert_eq!(answer.json(), json!({ "error": "internal error" }));
+        // No session is left behind that nobody holds.
+        browser.log_in().await;
+        if strategy == Strategy::Hybrid {
+            assert_eq!(browser.get("/auth/sessions").await.json().as_array().unwrap().len(), 1);
+        }
+    }
+}
+
 /// A sibling domain can plant a `__Secure-` cookie, and not a `__Host-` one.
 #[tokio::test]
 async fn c1_a_refresh_cookie_counts_beside_its_access_cookie_only() {

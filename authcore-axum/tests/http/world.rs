@@ -230,10 +230,13 @@ struct People(std::sync::Mutex<PasswordHash>);
 #[async_trait]
 impl Accounts for People {
     async fn find(&self, identifier: &str) -> Result<Option<Account>, AccountsError> {
-        if identifier != "ada" {
-            return Ok(None);
-        }
-        let login = Login::new("user-42")?.claims(&serde_json::json!({ "role": "admin" }))?;
+        let claims = match identifier {
+            "ada" => serde_json::json!({ "role": "admin" }),
+            // More than a token in a cookie has room for.
+            "grace" => serde_json::json!({ "role": "r".repeat(3000) }),
+            _ => return Ok(None),
+        };
+        let login = Login::new("user-42")?.claims(&claims)?;
         Ok(Some(Account::new(login).password_hash(self.0.lock().unwrap().clone())))
     }
 

@@ -9,19 +9,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use tokio::sync::oneshot;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::driver::Driver;
 
 /// How often a connection is handed on before it goes through the pool, where the rest of the application waits too.
 const MOST_HANDED_ON: u32 = 15;
 
-/// Those who wait for a connection, the longest first.
-pub(crate) struct Relay<D: Driver>(Mutex<VecDeque<oneshot::Sender<Lease<D>>>>);
+/// Those who wait for a connection.
+pub(crate) struct Relay<D: Driver> {
+    /// To be handed one, the longest first.
+    waiting: Mutex<VecDeque<oneshot::Sender<Lease<D>>>>,
+    /// One of them waits at the pool, where connections come that others gave back or that are made anew. No more than one:
+    /// whoever is handed a connection would drop the one that is just being made for it, and a pool that has lost some would
+    /// never be full again.
+    at_pool: Semaphore,
+}
 
 impl<D: Driver> Relay<D> {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::default()))
+        Arc::new(Self { waiting: Mutex::default(), at_pool: Semaphore::new(1) })
     }
 
     /// A connection of the pool or of a call that ended, whichever is first.
@@ -30,31 +38,28 @@ impl<D: Driver> Relay<D> {
         pool: &sqlx::Pool<D>,
         patience: Duration,
     ) -> Result<Lease<D>, sqlx::Error> {
-        let mut acquire = std::pin::pin!(pool.acquire());
-        let lease = |connection| Lease { connection, finished: false, handed_on: 0, patience };
-        // As a rule one is free, and nobody has to queue.
+        let runtime = Handle::try_current().ok();
+        let lease = |connection| Lease { connection, finished: false, handed_on: 0, patience, runtime };
+        if pool.size() < pool.options().get_max_connections() || pool.num_idle() > 0 {
+            return pool.acquire().await.map(lease);
+        }
+        let mut handed = self.queue();
         tokio::select! {
             biased;
-            acquired = &mut acquire => return acquired.map(lease),
-            () = std::future::ready(()) => {}
-        }
-        if pool.size() < pool.options().get_max_connections() {
-            // A new connection is being made: it would be dropped if another was handed over first, and the pool never be full.
-            return acquire.await.map(lease);
-        }
-        let handed = self.queue();
-        tokio::select! {
-            Ok(mut lease) = handed => {
+            Ok(mut lease) = &mut handed => {
                 lease.finished = false;
                 Ok(lease)
             }
-            acquired = &mut acquire => acquired.map(lease),
+            _turn = self.at_pool.acquire() => {
+                drop(handed);
+                pool.acquire().await.map(lease)
+            }
         }
     }
 
     fn queue(&self) -> oneshot::Receiver<Lease<D>> {
         let (sender, receiver) = oneshot::channel();
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         // Those who were served otherwise, or gave up: they came first, so that the queue is never longer than it must be.
         while waiting.front().is_some_and(oneshot::Sender::is_closed) {
             waiting.pop_front();
@@ -70,7 +75,7 @@ impl<D: Driver> Relay<D> {
         }
         lease.handed_on += 1;
         loop {
-            let next = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let next = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             let Some(next) = next else { return };
             match next.send(lease) {
                 Ok(()) => return,
@@ -87,19 +92,23 @@ pub(crate) struct Lease<D: Driver> {
     pub(crate) finished: bool,
     handed_on: u32,
     patience: Duration,
+    /// A call that waits may be dropped anywhere, with a connection that was handed to it a moment ago.
+    runtime: Option<Handle>,
 }
 
 impl<D: Driver> Drop for Lease<D> {
     fn drop(&mut self) {
-        if !D::CLOSES_UNFINISHED {
-            return;
-        }
-        if !self.finished {
+        if let (true, Some(runtime)) = (self.finished, &self.runtime) {
+            let returned = self.connection.return_to_pool();
+            if D::CLOSES_UNFINISHED {
+                // A connection that is given back is asked by sqlx whether it still works, without an end: one that the network
+                // has forgotten would keep its place in the pool until the system gives it up, a quarter of an hour later.
+                runtime.spawn(tokio::time::timeout(self.patience, returned));
+            } else {
+                runtime.spawn(returned);
+            }
+        } else if D::CLOSES_UNFINISHED {
             self.connection.close_on_drop();
-        } else if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            // A connection that is given back is asked by sqlx whether it still works, without an end: one that the network
-            // has forgotten would keep its place in the pool until the system gives it up, a quarter of an hour later.
-            runtime.spawn(tokio::time::timeout(self.patience, self.connection.return_to_pool()));
         }
     }
 }
@@ -111,7 +120,7 @@ mod tests {
     #[test]
     fn who_gave_up_is_forgotten() {
         let relay = Relay::<sqlx::Sqlite>::new();
-        let length = || relay.0.lock().unwrap().len();
+        let length = || relay.waiting.lock().unwrap().len();
         let patient = relay.queue();
         drop(patient);
         for _ in 0..100 {

@@ -132,7 +132,9 @@ async fn s14_connections_in_use_are_forgotten_by_the_network() {
             .map(|_| {
                 let (auth, token) = (auth.clone(), issued.credential().to_owned());
                 tokio::spawn(async move {
-                    for _ in 0..40 {
+                    let start = std::time::Instant::now();
+                    // Still at it when the connections are lost.
+                    while start.elapsed().as_millis() < 150 {
                         let _ = auth.authenticate(&token).await;
                     }
                 })
@@ -150,6 +152,46 @@ async fn s14_connections_in_use_are_forgotten_by_the_network() {
     }
     let all = futures_util::future::join_all((0..4).map(|_| pool.acquire())).await;
     assert!(all.iter().all(Result::is_ok), "places in the pool were lost");
+}
+
+/// While calls hand the connections on that are left, new ones are made all the same, over a way on which that takes long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s14_a_pool_that_lost_connections_is_full_again() {
+    let _alone = alone().await;
+    let server = Server::start(&[]);
+    drop(store(&server).await);
+    let way = SlowWay::to(server.port());
+    way.delay_by(std::time::Duration::from_millis(20));
+    let auth = sessions(PostgresStore::builder(&by_way(&server, &way)).connect().await.unwrap());
+    let issued = auth.login(login("ada")).await.unwrap();
+    let mut load = tokio::task::JoinSet::new();
+    for _ in 0..64 {
+        let (auth, token) = (auth.clone(), issued.credential().to_owned());
+        load.spawn(async move {
+            loop {
+                let _ = auth.authenticate(&token).await;
+            }
+        });
+    }
+    let connections = || {
+        let query = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'authcore' AND query LIKE 'SELECT record%'";
+        server.ask(query)[0][0].as_deref().unwrap().parse::<u32>().unwrap()
+    };
+    let full = async |when: &str| {
+        let start = std::time::Instant::now();
+        while connections() < 10 {
+            assert!(start.elapsed().as_secs() < 5, "{when}: {} connections of 10", connections());
+            sleep_ms(50).await;
+        }
+    };
+    full("at first").await;
+    for round in 1..=3 {
+        server.ask(
+            "SELECT pg_terminate_backend(pid) FROM
+             (SELECT pid FROM pg_stat_activity WHERE usename = 'authcore' LIMIT 8) AS lost",
+        );
+        full(&format!("after {round} losses")).await;
+    }
 }
 
 /// However many statements a call has, it ends in its time.

@@ -36,6 +36,10 @@ pub(crate) const DIALECT: Dialect = Dialect {
             "SELECT CAST(@@global.read_only AS CHAR) IN ('0', 'OFF')",
             "this MySQL is read-only, as replicas are",
         ),
+        (
+            "SELECT @@sql_mode NOT LIKE '%EMPTY_STRING_IS_NULL%'",
+            "the connections take empty texts for null: the mode EMPTY_STRING_IS_NULL is on",
+        ),
         ("SELECT @@autocommit = 1", "the connections do not commit by themselves: `autocommit` is off"),
         (
             "SELECT @@character_set_client = 'utf8mb4' AND @@character_set_results = 'utf8mb4'",

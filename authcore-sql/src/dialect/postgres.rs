@@ -42,9 +42,10 @@ pub(crate) const DIALECT: Dialect = Dialect {
             "the table of sessions is partitioned, or inherited from",
         ),
     ],
+    // By a statement that locks a relation: `to_regclass` alone would not notice what others committed during this transaction.
     is_there: [
-        "SELECT (to_regclass('{table}') IS NOT NULL)::int::int8",
-        "SELECT (to_regclass('{history}') IS NOT NULL)::int::int8",
+        "SELECT count(*) FROM pg_class WHERE oid = to_regclass('{table}')",
+        "SELECT count(*) FROM pg_class WHERE oid = to_regclass('{history}')",
     ],
     // Whether it may be made is asked only if it must be.
     create_schema: Some(

@@ -18,6 +18,8 @@ struct State {
     millis: AtomicU64,
     /// How often connections were forgotten.
     forgotten: AtomicU64,
+    /// How many connections were begun.
+    taken: AtomicU64,
 }
 
 impl SlowWay {
@@ -30,6 +32,7 @@ impl SlowWay {
         // Ends with the process.
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
+                of_connections.taken.fetch_add(1, Ordering::Relaxed);
                 let Ok(server) = TcpStream::connect(("127.0.0.1", server_port)) else { continue };
                 let copies = client.try_clone().and_then(|client| Ok((client, server.try_clone()?)));
                 let Ok((client_too, server_too)) = copies else { continue };
@@ -44,6 +47,11 @@ impl SlowWay {
     /// Where it begins, on loopback.
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// How many connections were begun over it.
+    pub fn connections(&self) -> u64 {
+        self.state.taken.load(Ordering::Relaxed)
     }
 
     /// Makes every request so much later from now on.

@@ -57,9 +57,11 @@ impl Reason {
     /// Logs what happened, and gives what to do about it.
     pub(crate) fn of(error: &Error, presented: bool) -> Self {
         if let Some(incident) = error.incident() {
+            let device = incident.device();
             tracing::warn!(
                 kind = %incident.kind(),
                 subject = %incident.subject(),
+                device = device.label().or(device.user_agent()),
                 session = %incident.session_id(),
                 "a stolen credential may have been used; its session was ended",
             );

@@ -1,6 +1,6 @@
 //! `POST /auth/logout`, `/auth/logout-others` and `/auth/logout-everywhere`
 
-use authcore::ErrorKind;
+use authcore::{Effective, ErrorKind};
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
@@ -28,6 +28,12 @@ pub(super) async fn logout(
     let told = match (settings.transport, ended) {
         (_, Ok(told)) => told,
         (Transport::Bodies, Err(reason)) => return Err(Refusal::plain(reason, &settings)),
+        (Transport::Cookies, Err(Reason::Unauthenticated { .. }))
+            if settings.has_unread_credential(&parts.headers, site) =>
+        {
+            tracing::debug!("a logout is unconfirmed: not one credential, but two, or what cannot be one");
+            unconfirmed()
+        }
         (Transport::Cookies, Err(Reason::Unauthenticated { .. })) => nothing(),
         (Transport::Cookies, Err(_)) => unconfirmed(),
     };
@@ -69,9 +75,18 @@ pub(super) async fn everywhere(
 impl Settings {
     async fn end_session(&self, headers: &HeaderMap, site: Site) -> Result<Value, Reason> {
         let mut last = Reason::Unauthenticated { presented: false };
-        for credential in self.whatever_there_is(headers, site) {
+        let credentials = self.whatever_there_is(headers, site);
+        if credentials.is_empty() {
+            tracing::debug!("a logout without a usable credential");
+        }
+        for credential in credentials {
             match self.auth.logout(credential).await {
-                Ok(done) => return Ok(revoked(&done)),
+                Ok(done) => {
+                    if done.sessions.is_empty() && done.effective == Effective::Now {
+                        tracing::debug!("a logout of a session that had ended");
+                    }
+                    return Ok(revoked(&done));
+                }
                 Err(error) => {
                     last = Reason::of(&error, true);
                     if error.kind() != ErrorKind::Unauthenticated {
@@ -92,6 +107,16 @@ impl Settings {
                 let read = |kind| self.cookies.read(kind, site, headers).ok().flatten();
                 [read(Kind::Access), read(Kind::Refresh)].into_iter().flatten().collect()
             }
+        }
+    }
+
+    /// Whether there is a credential that did not count (rule C5), beside another or twice: its session may live on.
+    fn has_unread_credential(&self, headers: &HeaderMap, site: Site) -> bool {
+        let cookies = [Kind::Access, Kind::Refresh].map(|kind| self.cookies.read(kind, site, headers));
+        match bearer(headers) {
+            Ok(None) => cookies.iter().any(Result::is_err),
+            Ok(Some(_)) => cookies.iter().any(|cookie| !matches!(cookie, Ok(None))),
+            Err(_) => true,
         }
     }
 }

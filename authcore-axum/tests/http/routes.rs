@@ -105,6 +105,33 @@ async fn c7_a_logout_while_the_store_is_out_is_unconfirmed() {
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "a program can try again");
 }
 
+/// Which of two counts, nobody knows (rule C5). The browser is rid of its cookies, and is told the truth (rule C7).
+#[tokio::test]
+async fn c5_c7_a_logout_with_two_credentials_ends_neither_and_says_so() {
+    let world = World::new(Strategy::Sessions).await;
+    let mut browser = world.browser();
+    browser.log_in().await;
+    let token = browser.cookie("__Host-session").to_owned();
+    let (cookie, bearer) = (format!("__Host-session={token}"), format!("Bearer {token}"));
+    let twice = format!("{cookie}; {cookie}");
+    for headers in [
+        [("cookie", &*cookie), ("authorization", "Bearer x")],
+        [("cookie", &cookie), ("authorization", "Bearer")],
+        [("cookie", &twice), ("accept", "*/*")],
+        [("authorization", &bearer), ("authorization", &bearer)],
+    ] {
+        let mut copy = browser.clone();
+        let mut logout = crate::world::post("/auth/logout", &json!({}));
+        for (name, value) in headers {
+            logout.headers_mut().append(name, value.parse().unwrap());
+        }
+        let answer = copy.send(logout).await;
+        assert_eq!((answer.status, &answer.json()["effective"]), (StatusCode::OK, &json!("unconfirmed")));
+        assert!(copy.cookies.is_empty());
+        assert_eq!(browser.get("/me").await.status, StatusCode::OK, "{headers:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_refresh_rotates_and_sees_a_replay() {
     let world = World::new(Strategy::Hybrid).await;

@@ -159,6 +159,8 @@ fn is_loopback(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn request(cookie: &'static str) -> HeaderMap {
@@ -241,6 +243,34 @@ mod tests {
             "xlocalhost",
         ] {
             assert_eq!(site(host), Site::Network, "{host}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_read_without_panic(bytes: Vec<u8>, tail in "\\PC{0,40}") {
+            let cookies = Cookies::new("session", "/auth", false);
+            let own = format!("__Host-session={tail}").into_bytes();
+            for text in [bytes, tail.into_bytes(), own] {
+                let value = HeaderValue::from_bytes(&text);
+                let headers: HeaderMap = value.into_iter().map(|value| (COOKIE, value)).collect();
+                let _ = cookies.read(Kind::Access, Site::Network, &headers);
+            }
+        }
+
+        #[test]
+        fn a_credential_comes_back_exactly(
+            value in "[A-Za-z0-9._~+/=-]{1,200}",
+            others in "([a-z]{1,5}=[a-z]{0,5}; )?",
+        ) {
+            let cookies = Cookies::new("session", "/auth", false);
+            for kind in [Kind::Access, Kind::Refresh] {
+                let set = cookies.set(kind, Site::Network, &value, Timestamp::UNIX_EPOCH, Timestamp::MAX).unwrap();
+                let pair = set.to_str().unwrap().split(';').next().unwrap();
+                let sent = HeaderValue::try_from(format!("{others}{pair}")).unwrap();
+                let headers = HeaderMap::from_iter([(COOKIE, sent)]);
+                prop_assert_eq!(cookies.read(kind, Site::Network, &headers).unwrap(), Some(&*value));
+            }
         }
     }
 }

@@ -69,3 +69,52 @@ fn is_b64token(token: &[u8]) -> bool {
     let end = token.iter().rposition(|c| *c != b'=').map_or(0, |last| last + 1);
     end > 0 && token[..end].iter().all(|c| c.is_ascii_alphanumeric() || b"-._~+/".contains(c))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The token of these headers; `Err` if they cannot be used.
+    fn read(values: &[&[u8]]) -> Result<Option<String>, String> {
+        let values = values.iter().filter_map(|value| HeaderValue::from_bytes(value).ok());
+        let headers: HeaderMap = values.map(|value| (AUTHORIZATION, value)).collect();
+        bearer(&headers).map(|token| token.map(str::to_owned)).map_err(|error| format!("{error:?}"))
+    }
+
+    #[test]
+    fn c5_one_bearer_token_and_no_other_scheme() {
+        for (value, token) in [
+            ("Bearer abc.DEF-_~+/==", Some("abc.DEF-_~+/==")),
+            ("bEARER abc", Some("abc")),
+            ("Bearer  abc ", Some("abc")),
+            ("Basic YTpi", None),
+            ("Bearerabc", None),
+        ] {
+            assert_eq!(read(&[value.as_bytes()]), Ok(token.map(str::to_owned)), "{value}");
+        }
+        for bad in
+            ["Bearer", "Bearer ", "Bearer a b", "Bearer a, Bearer b", "Bearer =", "Bearer a=b", "Bearer ü"]
+        {
+            assert!(read(&[bad.as_bytes()]).is_err(), "{bad}");
+        }
+        assert!(read(&[b"Bearer a", b"Bearer a"]).is_err());
+        assert_eq!(read(&[b"Basic YTpi", b"Bearer a"]), Ok(Some("a".to_owned())));
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_read_without_panic(bytes: Vec<u8>, tail in "\\PC{0,40}") {
+            let _ = read(&[&bytes]);
+            let _ = read(&[tail.as_bytes()]);
+            let _ = read(&[format!("Bearer {tail}").as_bytes()]);
+        }
+
+        #[test]
+        fn a_bearer_token_comes_back_exactly(token in "[A-Za-z0-9._~+/-]{1,200}={0,2}") {
+            prop_assert_eq!(read(&[format!("Bearer {token}").as_bytes()]), Ok(Some(token)));
+        }
+    }
+}

@@ -5,7 +5,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
 
-use crate::world::{ALL, Strategy, World, bearer, request};
+use crate::world::{ALL, PASSWORD, Strategy, World, bearer, credentials, post, request};
 
 #[tokio::test]
 async fn bodies_that_are_none() {
@@ -24,10 +24,25 @@ async fn bodies_that_are_none() {
         ),
         (Some("application/x-www-form-urlencoded"), "username=a", StatusCode::BAD_REQUEST),
         (Some("application/x-www-form-urlencoded"), "%%%", StatusCode::BAD_REQUEST),
+        (Some("application/x-www-form-urlencoded"), "", StatusCode::BAD_REQUEST),
+        (Some("application/json"), "username=a&password=b", StatusCode::BAD_REQUEST),
+        (
+            Some("application/x-www-form-urlencoded2"),
+            "username=a&password=b",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ),
+        (
+            Some("application/json-seq"),
+            r#"{"username":"a","password":"x"}"#,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ),
+        (Some(""), "username=a&password=b", StatusCode::UNSUPPORTED_MEDIA_TYPE),
         (Some("text/plain"), r#"{"username":"ada","password":"x"}"#, StatusCode::UNSUPPORTED_MEDIA_TYPE),
         (Some("multipart/form-data; boundary=x"), "--x--", StatusCode::UNSUPPORTED_MEDIA_TYPE),
         (None, "username=a&password=b", StatusCode::UNSUPPORTED_MEDIA_TYPE),
-        (Some("application/json"), &*large, StatusCode::PAYLOAD_TOO_LARGE),
+        (Some("text/plain"), &*large, StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        (Some("application/json"), &large, StatusCode::PAYLOAD_TOO_LARGE),
+        (Some("application/x-www-form-urlencoded"), &large, StatusCode::PAYLOAD_TOO_LARGE),
     ] {
         let mut sent = request(Method::POST, "/auth/login").body(Body::from(body.to_owned())).unwrap();
         if let Some(kind) = kind {
@@ -38,7 +53,25 @@ async fn bodies_that_are_none() {
         assert!(answer.json()["error"].is_string() && answer.text.len() < 100, "{answer:?}");
         assert!(answer.set_cookies().is_empty());
     }
+    let mut twice = post("/auth/login", &credentials("ada"));
+    twice.headers_mut().append(CONTENT_TYPE, "application/json".parse().unwrap());
+    assert_eq!(world.browser().send(twice).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert_eq!(world.store.calls(), 0);
+}
+
+#[tokio::test]
+async fn media_types_are_read_in_any_case_and_with_parameters() {
+    let world = World::new(Strategy::Sessions).await;
+    let (json, form) =
+        (credentials("ada").to_string(), format!("email=ada&password={}", PASSWORD.replace(' ', "+")));
+    for (kind, body) in [
+        ("Application/X-WWW-Form-URLencoded ; charset=UTF-8", form),
+        ("APPLICATION/JSON;charset=utf-8", json),
+    ] {
+        let sent =
+            request(Method::POST, "/auth/login").header(CONTENT_TYPE, kind).body(Body::from(body)).unwrap();
+        assert_eq!(world.browser().send(sent).await.status, StatusCode::OK, "{kind}");
+    }
 }
 
 #[tokio::test]

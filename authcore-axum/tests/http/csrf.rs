@@ -40,6 +40,10 @@ async fn c4_pages_of_other_sites_change_nothing() {
             &[("origin", "null")],
             &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
             &[("origin", OWN), ("origin", EVIL)],
+            // Twice, each of which would do alone.
+            &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "same-origin")],
+            &[("origin", OWN), ("origin", OWN)],
+            &[("sec-fetch-site", "same-origin"), ("origin", OWN), ("origin", EVIL)],
             &[("sec-fetch-site", "nonsense")],
         ] {
             let mut browser = world.browser();

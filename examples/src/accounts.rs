@@ -17,9 +17,9 @@ pub const DEMO_PASSWORD: &str = "demo-only-not-secret";
 /// The application's claims: what a credential says about its subject, beside who it is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "an example of an application's own type")]
-pub struct Role<'r> {
+pub struct Role {
     /// What the subject may do.
-    pub role: &'r str,
+    pub role: String,
 }
 
 /// What a database would hold: a row for each account, with an index on the address.
@@ -61,7 +61,7 @@ impl Accounts for DemoAccounts {
     async fn find(&self, identifier: &str) -> Result<Option<Account>, AccountsError> {
         let rows = self.rows();
         let Some(row) = rows.iter().find(|row| row.email == identifier) else { return Ok(None) };
-        let login = Login::of(row.subject.clone()).claims(&Role { role: row.role })?;
+        let login = Login::of(row.subject.clone()).claims(&Role { role: row.role.to_owned() })?;
         Ok(Some(Account::new(login).password_hash(row.hash.clone())))
     }
 

@@ -1,14 +1,14 @@
-//! What the example servers share: everything but the one line that builds [`authcore::Auth`].
+//! What the example servers share: everything but the lines that build [`authcore::Auth`] and the guard.
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | [`strategies`] | the construction of `Auth`: the only place where the three servers differ |
+//! | [`strategies`] | the construction of `Auth` and of the guard: the only place where the three servers differ |
 //! | [`stores`] | where sessions live: in memory, or in the server or file that `--store` names |
-//! | [`app`] | the routes and their handlers, the same for all strategies |
-//! | [`credentials`] | how credentials travel: in a cookie, or as a bearer token |
+//! | [`app`] | the application, the same for all strategies: what `authcore-axum` does not bring |
 //! | [`accounts`] | the people who may log in |
-//! | [`answer`] | what is answered when something is refused |
-//! | [`server`] | the command line, the port, the start and the end |
+//! | [`server`] | the start and the end of a server |
+//! | `options` | the command line |
+//! | [`log`] | what `authcore-axum` logs, as lines |
 //! | [`playground`] | the page on which the three strategies can be tried with a browser |
 //! | [`clock`] | a clock that can be moved on, for the tour |
 
@@ -16,10 +16,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "that is how a test fails"))]
 
 pub mod accounts;
-pub mod answer;
 pub mod app;
 pub mod clock;
-pub mod credentials;
+pub mod log;
+mod options;
 pub mod playground;
 pub mod server;
 pub mod stores;

@@ -3,13 +3,51 @@
 use std::error::Error;
 
 use authcore::{Algorithm, Auth, Jwt, Key, KeyRing, Refresh, ServerSessions, SessionStore};
+use authcore_axum::{Guard, GuardBuilder};
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Which of the three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is no fourth")]
+pub enum Strategy {
+    /// [`sessions`]
+    Sessions,
+    /// [`tokens`]
+    Tokens,
+    /// [`hybrid`]
+    Hybrid,
+}
+
+impl Strategy {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Sessions, Self::Tokens, Self::Hybrid];
+
+    /// Its name in commands, paths and cookies.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sessions => "sessions",
+            Self::Tokens => "tokens",
+            Self::Hybrid => "hybrid",
+        }
+    }
+
+    /// What protects its server. That of the sessions is for browsers, which keep cookies; the others are for programs, which
+    /// keep tokens. The playground has all three in cookies.
+    pub fn guard(self, auth: Auth) -> GuardBuilder {
+        match self {
+            Self::Sessions => Guard::builder(auth),
+            Self::Tokens | Self::Hybrid => Guard::builder(auth).credentials_in_bodies(),
+        }
+    }
+}
 
 /// Every request reads the session from `store`.
 ///
 /// # Errors
 ///
 /// If the policy cannot be met.
-pub fn sessions(store: impl SessionStore) -> Result<Auth, Box<dyn Error + Send + Sync>> {
+pub fn sessions(store: impl SessionStore) -> Result<Auth, Failure> {
     Ok(Auth::sessions(ServerSessions::builder(store).build()?))
 }
 
@@ -18,7 +56,7 @@ pub fn sessions(store: impl SessionStore) -> Result<Auth, Box<dyn Error + Send +
 /// # Errors
 ///
 /// If the operating system gives no random bytes for the key.
-pub fn tokens() -> Result<Auth, Box<dyn Error + Send + Sync>> {
+pub fn tokens() -> Result<Auth, Failure> {
     Ok(Auth::tokens(jwt()?))
 }
 
@@ -27,7 +65,7 @@ pub fn tokens() -> Result<Auth, Box<dyn Error + Send + Sync>> {
 /// # Errors
 ///
 /// As [`tokens`], or if the policy cannot be met.
-pub fn hybrid(store: impl SessionStore) -> Result<Auth, Box<dyn Error + Send + Sync>> {
+pub fn hybrid(store: impl SessionStore) -> Result<Auth, Failure> {
     Ok(Auth::hybrid(jwt()?, Refresh::builder(store).build()?)?)
 }
 
@@ -35,7 +73,7 @@ pub fn hybrid(store: impl SessionStore) -> Result<Auth, Box<dyn Error + Send + S
 ///
 /// A real application loads its key from a secret manager, so that tokens survive a restart and every node
 /// verifies the same ones.
-fn jwt() -> Result<Jwt, Box<dyn Error + Send + Sync>> {
+fn jwt() -> Result<Jwt, Failure> {
     let keys = KeyRing::new(Key::generate("demo-1", Algorithm::HS256)?);
     Ok(Jwt::builder(keys).issuer("https://auth.example.com").audience("authcore-examples").build()?)
 }

@@ -1,4 +1,4 @@
-//! A login in one process survives into the next, where the store does.
+//! The servers as processes: a login in one survives into the next, where the store does.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -19,9 +19,10 @@ struct Server {
 }
 
 impl Server {
-    fn start(program: &str, store: &str) -> Self {
+    fn start(program: &str, options: &[&str]) -> Self {
         let mut process = Command::new(program)
-            .args(["--port", "0", "--store", store])
+            .args(["--port", "0"])
+            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -35,7 +36,7 @@ impl Server {
 
     async fn log_in(&self) -> Response {
         let form = [("email", DEMO_EMAIL), ("password", DEMO_PASSWORD)];
-        let response = self.http.post(format!("{}/login", self.url)).form(&form).send().await.unwrap();
+        let response = self.http.post(format!("{}/auth/login", self.url)).form(&form).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         response
     }
@@ -47,12 +48,12 @@ impl Server {
 
     async fn refresh(&self, token: &Value) -> (StatusCode, Value) {
         let request =
-            self.http.post(format!("{}/refresh", self.url)).json(&json!({ "refresh_token": token }));
+            self.http.post(format!("{}/auth/refresh", self.url)).json(&json!({ "refresh_token": token }));
         answer(request.send().await.unwrap()).await
     }
 
     async fn log_out(&self, cookie: &str) {
-        let request = self.http.post(format!("{}/logout", self.url)).header(COOKIE, cookie);
+        let request = self.http.post(format!("{}/auth/logout", self.url)).header(COOKIE, cookie);
         let (status, body) = answer(request.send().await.unwrap()).await;
         assert_eq!((status, &body["effective"]), (StatusCode::OK, &json!("now")));
     }
@@ -70,26 +71,30 @@ async fn answer(response: Response) -> (StatusCode, Value) {
     (response.status(), response.json().await.unwrap())
 }
 
+fn set_cookie(response: &Response) -> &str {
+    response.headers()[SET_COOKIE].to_str().unwrap()
+}
+
 async fn a_session_survives_restarts_on(store: &str) {
-    let start = || Server::start(env!("CARGO_BIN_EXE_sessions"), store);
+    let start = || Server::start(env!("CARGO_BIN_EXE_sessions"), &["--store", store]);
     let server = start();
     let response = server.log_in().await;
-    let cookie = response.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
-    let (status, before) = server.me(&cookie).await;
+    let cookie = set_cookie(&response).split(';').next().unwrap();
+    let (status, before) = server.me(cookie).await;
     assert_eq!(status, StatusCode::OK);
     drop(server);
 
     let server = start();
-    assert_eq!(server.me(&cookie).await, (StatusCode::OK, before));
-    server.log_out(&cookie).await;
+    assert_eq!(server.me(cookie).await, (StatusCode::OK, before));
+    server.log_out(cookie).await;
     drop(server);
 
     // And so does a logout.
-    assert_eq!(start().me(&cookie).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(start().me(cookie).await.0, StatusCode::UNAUTHORIZED);
 }
 
 async fn a_refresh_token_survives_restarts_on(store: &str) {
-    let start = || Server::start(env!("CARGO_BIN_EXE_hybrid"), store);
+    let start = || Server::start(env!("CARGO_BIN_EXE_hybrid"), &["--store", store]);
     let server = start();
     let (_, login) = answer(server.log_in().await).await;
     drop(server);
@@ -126,4 +131,19 @@ async fn logins_survive_restarts_on_redis() {
     let server = redis::Server::start(&[]);
     a_session_survives_restarts_on(&server.url()).await;
     a_refresh_token_survives_restarts_on(&server.url()).await;
+}
+
+#[tokio::test]
+async fn the_cookie_is_as_strict_as_can_be_unless_it_is_told_otherwise() {
+    for (options, name, secure) in
+        [(&[] as &[&str], "__Host-session", true), (&["--insecure-loopback-cookie"], "session", false)]
+    {
+        let server = Server::start(env!("CARGO_BIN_EXE_sessions"), options);
+        let response = server.log_in().await;
+        let set_cookie = set_cookie(&response);
+        assert!(set_cookie.starts_with(&format!("{name}=acs_")), "{set_cookie}");
+        assert_eq!(set_cookie.contains("; Secure"), secure, "{set_cookie}");
+        let cookie = set_cookie.split(';').next().unwrap();
+        assert_eq!(server.me(cookie).await.0, StatusCode::OK);
+    }
 }

@@ -1,25 +1,62 @@
-//! The page that says how to use the server.
+//! How to use a server: the page that it shows, and the commands that it prints when it starts.
 
-use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use crate::accounts::{DEMO_EMAIL, DEMO_PASSWORD};
+use crate::strategies::Strategy;
 
-use super::App;
-use crate::server;
-
-pub(super) async fn index(State(app): State<App>) -> Response {
-    let text = format!(
+pub(super) fn text(strategy: Strategy, url: &str) -> String {
+    format!(
         "An example server of authcore.\n\n\
-         POST   /login               email, password, device (optional); a form or JSON\n\
-         GET    /me                  protected: who you are\n\
-         GET    /sessions            your devices\n\
-         DELETE /sessions/{{id}}       log one of them out\n\
-         POST   /logout-others       log all others out\n\
-         POST   /logout              log this one out\n\
-         POST   /logout-everywhere   log all of them out\n\
-         POST   /refresh             a new access token for a refresh token (hybrid only)\n\n\
+         GET    /me                       protected: who you are\n\
+         POST   /auth/login               email, password, device (optional); a form or JSON\n\
+         GET    /auth/sessions            your devices\n\
+         DELETE /auth/sessions/{{id}}       log one of them out\n\
+         POST   /auth/password            current, new: change the password\n\
+         POST   /auth/logout-others       log all others out\n\
+         POST   /auth/logout              log this one out\n\
+         POST   /auth/logout-everywhere   log all of them out\n\
+         POST   /auth/refresh             a new access token for a refresh token (hybrid only)\n\n\
          {}",
-        server::try_it(&app)
-    );
-    ([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+        try_it(strategy, url)
+    )
+}
+
+/// Commands that work when pasted into a shell, one after the other.
+pub(crate) fn try_it(strategy: Strategy, url: &str) -> String {
+    let login = format!("-d email={DEMO_EMAIL} -d password={DEMO_PASSWORD} -d device=curl {url}/auth/login");
+    // The answers end without a new line.
+    let curl = r"curl -w '\n'";
+    let commands = match strategy {
+        Strategy::Sessions => vec![
+            format!("{curl} -c cookies.txt {login}"),
+            format!("{curl} -b cookies.txt {url}/me"),
+            format!("{curl} -b cookies.txt {url}/auth/sessions"),
+            format!("{curl} -b cookies.txt -c cookies.txt -X POST {url}/auth/logout"),
+        ],
+        Strategy::Tokens | Strategy::Hybrid => {
+            let member =
+                |name: &str| format!(r#"$(echo "$LOGIN" | sed -n 's/.*"{name}":"\([^"]*\).*/\1/p')"#);
+            let bearer = r#"-H "Authorization: Bearer $TOKEN""#;
+            let mut commands =
+                vec![format!("LOGIN=$(curl -s {login})"), format!("TOKEN={}", member("access_token"))];
+            if strategy == Strategy::Hybrid {
+                commands.push(format!("REFRESH={}", member("refresh_token")));
+            }
+            commands.push(format!("{curl} {bearer} {url}/me"));
+            commands.push(format!("{curl} {bearer} {url}/auth/sessions"));
+            if strategy == Strategy::Hybrid {
+                commands.push(format!(r#"{curl} -d "refresh_token=$REFRESH" {url}/auth/refresh"#));
+            }
+            commands.push(format!("{curl} {bearer} -X POST {url}/auth/logout"));
+            commands
+        }
+    };
+    let note = if strategy == Strategy::Hybrid {
+        "\nA refresh replaces the refresh token, unless that is younger than 30 seconds: then the same one comes again.\n"
+    } else {
+        ""
+    };
+    format!(
+        "Log in as {DEMO_EMAIL} with the password {DEMO_PASSWORD}:\n\n  {}\n{note}",
+        commands.join("\n  ")
+    )
 }

@@ -2,12 +2,10 @@
 
 use std::process::ExitCode;
 
-use authcore_examples::credentials::Transport;
-use authcore_examples::server::{self, Build};
-use authcore_examples::strategies;
+use authcore_examples::server;
+use authcore_examples::strategies::Strategy;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let transport = Transport::Bearer { refreshable: true };
-    server::main("hybrid", transport, Build::OnStore(strategies::hybrid)).await
+    server::main(Strategy::Hybrid).await
 }

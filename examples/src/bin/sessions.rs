@@ -2,12 +2,10 @@
 
 use std::process::ExitCode;
 
-use authcore_examples::credentials::{SessionCookie, Transport};
-use authcore_examples::server::{self, Build};
-use authcore_examples::strategies;
+use authcore_examples::server;
+use authcore_examples::strategies::Strategy;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let transport = Transport::Cookie(SessionCookie::default());
-    server::main("sessions", transport, Build::OnStore(strategies::sessions)).await
+    server::main(Strategy::Sessions).await
 }

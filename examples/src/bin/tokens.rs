@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use authcore_examples::credentials::Transport;
-use authcore_examples::server::{self, Build};
-use authcore_examples::strategies;
+use authcore_examples::server;
+use authcore_examples::strategies::Strategy;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    server::main("tokens", Transport::Bearer { refreshable: false }, Build::Alone(strategies::tokens)).await
+    server::main(Strategy::Tokens).await
 }

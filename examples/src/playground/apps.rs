@@ -8,38 +8,19 @@ use authcore::{Algorithm, Auth, Jwt, Key, KeyRing, Refresh, ServerSessions, Sess
 use authcore_axum::{AuthState, Claims, Guard, Principal};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::counted::Counted;
 use super::{Failure, lab};
-use crate::accounts::DemoAccounts;
+use crate::accounts::{DemoAccounts, Role};
+use crate::strategies::Strategy;
 
 /// Short, so that whoever watches the countdown sees its end.
 const ACCESS_LIFETIME: Duration = Duration::from_secs(60);
 /// Short, so that a replay is late after a moment. The default is 30 seconds.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Which of the three.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Strategy {
-    Sessions,
-    Tokens,
-    Hybrid,
-}
-
 impl Strategy {
-    pub(super) const ALL: [Self; 3] = [Self::Sessions, Self::Tokens, Self::Hybrid];
-
-    /// Its part of paths and of cookies' names.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Sessions => "sessions",
-            Self::Tokens => "tokens",
-            Self::Hybrid => "hybrid",
-        }
-    }
-
     /// Where its routes of authentication are.
     pub(super) fn routes(self) -> String {
         format!("/{}/auth", self.name())
@@ -81,11 +62,6 @@ fn jwt() -> Result<Jwt, Failure> {
 
 fn api(strategy: Strategy) -> Router<AuthState> {
     Router::new().route(&format!("/{}/me", strategy.name()), get(me))
-}
-
-#[derive(Deserialize)]
-struct Role {
-    role: String,
 }
 
 async fn me(principal: Principal, Claims(Role { role }): Claims<Role>) -> Json<Value> {

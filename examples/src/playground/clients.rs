@@ -13,9 +13,9 @@ use cookie::Cookie;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::apps::Strategy;
 use super::envelope::{envelope, observe, request_line};
 use super::held::{Held, Kind, kind};
+use crate::strategies::Strategy;
 
 /// How many are kept; beyond that the oldest is forgotten.
 const MAX_CLIENTS: usize = 64;

@@ -20,7 +20,7 @@ use tracing::Dispatch;
 use tracing::instrument::WithSubscriber as _;
 
 use super::held::shortened_cookie;
-use super::log::Recorder;
+use crate::log;
 
 const ENVELOPE: HeaderName = HeaderName::from_static("playground-envelope");
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
@@ -31,7 +31,7 @@ tokio::task_local! {
     static SEEN: Arc<Mutex<Seen>>;
 }
 
-static RECORDER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Recorder));
+static RECORDER: LazyLock<Dispatch> = LazyLock::new(|| log::lines(note_line));
 
 /// What was seen while a request was answered.
 #[derive(Debug, Default)]
@@ -60,7 +60,7 @@ pub(super) fn note_write(call: &'static str) {
 }
 
 /// Notes a line of the log.
-pub(super) fn note_line(line: String) {
+fn note_line(line: String) {
     note(|seen| seen.log.push(line));
 }
 

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::apps::Strategy;
+use crate::strategies::Strategy;
 
 /// A cookie of a strategy.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,9 +12,9 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::apps::Strategy;
 use super::clients::{Client, Clients};
 use super::held::{self, Kind};
+use crate::strategies::Strategy;
 
 /// What the routes share.
 #[derive(Debug, Clone)]

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use authcore_examples::playground;
 use authcore_examples::stores::StoreChoice;
+use authcore_examples::{playground, server};
 use authcore_tests::browser::Driver;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -61,7 +61,7 @@ impl World {
         let port = listener.local_addr().unwrap().port();
         let requests = Requests::default();
         let app = app.layer(middleware::from_fn_with_state(Arc::clone(&requests), note));
-        let server = tokio::spawn(async move { playground::serve(listener, app).await.unwrap() });
+        let server = tokio::spawn(async move { server::serve(listener, app).await.unwrap() });
         Self { browser: browser().await, port, requests, server }
     }
 

@@ -1,14 +1,16 @@
 //! The session that one run of the tour leaves to the next, on a store that outlives the process.
 
 use authcore::{Clock as _, SystemClock};
-use authcore_examples::credentials::{SessionCookie, Transport};
-use authcore_examples::strategies;
+use authcore_examples::strategies::{self, Strategy};
 
 use crate::client::{Answer, Call, Client};
 use crate::guide::{Failure, Guide};
 use crate::screen::human;
 use crate::steps::need;
 use crate::token_file::TokenFile;
+
+/// What stands before the token in the browser's header.
+const COOKIE: &str = "__Host-session=";
 
 /// Ada's browser, of which each run is one start.
 pub(crate) struct Browser {
@@ -26,8 +28,8 @@ impl Browser {
         let auth = strategies::sessions(guide.lasting_store("between_runs").await?)?;
         let text = "This store outlives the process, so a login does too. The last step of a run logs Ada in, and her\n\
             browser keeps the token on its disk; the first step of the next run shows it to a new server.";
-        let transport = Transport::Cookie(SessionCookie::default());
-        let url = guide.chapter("Before chapter 1: what the last run left", text, auth, transport).await?;
+        let title = "Before chapter 1: what the last run left";
+        let url = guide.chapter(title, text, Strategy::Sessions, auth, SystemClock).await?;
         let mut browser = Self { client: Client::new("laptop", &url)?, token: file.read()?, file };
         browser.look_back(guide).await?;
         Ok(Some(browser))
@@ -57,7 +59,7 @@ impl Browser {
         guide.section("After chapter 3: what this run leaves");
         guide.step("Ada logs in on her laptop", self.with_token(self.client.login()), 200).await?;
         let cookie = need(self.client.cookie(), "cookie")?;
-        let token = need(cookie.strip_prefix(&format!("{}=", SessionCookie::default().name())), "token")?;
+        let token = need(cookie.strip_prefix(COOKIE), "token")?;
         self.file.write(token)?;
         guide.note(&format!(
             "And does not log out. Her token is in {}, for\nthe next run on this store; delete the file to forget it.",
@@ -69,7 +71,7 @@ impl Browser {
     /// The call with the cookie of the run before; a login replaces that session.
     fn with_token(&self, call: Call) -> Call {
         match &self.token {
-            Some(token) => call.with_cookie(&format!("{}={token}", SessionCookie::default().name())),
+            Some(token) => call.with_cookie(&format!("{COOKIE}{token}")),
             None => call,
         }
     }

@@ -70,13 +70,13 @@ impl Client {
     }
 
     pub(crate) fn login_as(&self, email: &str, password: &str) -> Call {
-        self.post("/login").form(&[("email", email), ("password", password), ("device", self.name)])
+        self.post("/auth/login").form(&[("email", email), ("password", password), ("device", self.name)])
     }
 
     /// A refresh with this refresh token.
     pub(crate) fn refresh_with(&self, token: &str) -> Call {
         // Only the refresh token counts, so the access token stays at home.
-        let bare = Call { credential: None, ..self.bare(Method::POST, "/refresh") };
+        let bare = Call { credential: None, ..self.bare(Method::POST, "/auth/refresh") };
         bare.json("refresh_token", token)
     }
 

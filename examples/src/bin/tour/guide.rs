@@ -4,13 +4,12 @@ use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use authcore::{Auth, Clock as _, SessionStore, Subject, SystemClock};
+use authcore::{Auth, Clock, SessionStore, Subject, SystemClock};
 use authcore_examples::accounts::DEMO_SUBJECT;
-use authcore_examples::app::{Log, router};
 use authcore_examples::clock::ShiftedClock;
-use authcore_examples::credentials::Transport;
-use authcore_examples::server;
 use authcore_examples::stores::StoreChoice;
+use authcore_examples::strategies::Strategy;
+use authcore_examples::{app, log, server};
 use reqwest::StatusCode;
 use reqwest::header::SET_COOKIE;
 use serde_json::Value;
@@ -69,25 +68,25 @@ impl Guide {
         self.clock.clone()
     }
 
-    /// Opens a chapter: starts the server of a strategy and gives its address.
+    /// Opens a chapter: starts the server of a strategy, by this clock, and gives its address.
     pub(crate) async fn chapter(
         &self,
         title: &str,
         text: &str,
+        strategy: Strategy,
         auth: Auth,
-        transport: Transport,
+        clock: impl Clock + Clone,
     ) -> Result<String, Failure> {
         let lines = Arc::clone(&self.log);
-        let log: Log = Arc::new(move |line: &str| {
-            lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
-        });
+        let log = log::lines(move |line| lines.lock().unwrap_or_else(PoisonError::into_inner).push(line));
         let listener = server::listen(0).await?;
-        let app = server::app(auth, transport, log, &listener).await?;
+        let url = server::url(&listener)?;
+        let auth = auth.with_clock(clock.clone());
+        let router = app::router(strategy, auth, &url, |guard| guard.clock(clock)).await?;
         self.section(title);
         self.screen.text(text);
-        self.screen.text(&format!("The server listens on {}.", app.url));
-        let url = app.url.clone();
-        tokio::spawn(async move { axum::serve(listener, router(app)).await });
+        self.screen.text(&format!("The server listens on {url}."));
+        tokio::spawn(server::serve(listener, log::logging(router, log)));
         Ok(url)
     }
 
@@ -206,7 +205,7 @@ mod tests {
     async fn an_unexpected_answer_says_which_step_expected_what() {
         let mut guide = Guide::new(StoreChoice::Memory);
         let auth = strategies::tokens().unwrap();
-        let url = guide.chapter("test", "", auth, Transport::Bearer { refreshable: false }).await.unwrap();
+        let url = guide.chapter("test", "", Strategy::Tokens, auth, guide.clock()).await.unwrap();
         let client = Client::new("laptop", &url).unwrap();
         assert!(guide.step("closed", client.get("/me"), 401).await.is_ok());
         let failure = guide.step("open", client.get("/me"), 200).await.err().unwrap().to_string();

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use authcore_examples::credentials::Transport;
-use authcore_examples::strategies;
+use authcore_examples::strategies::{self, Strategy};
 
 use crate::client::Client;
 use crate::guide::{Failure, Guide};
@@ -13,13 +12,11 @@ use crate::tokens::forgeries;
 const MINUTE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn tour(guide: &mut Guide) -> Result<(), Failure> {
-    let clock = guide.clock();
-    let store = guide.store("hybrid").await?;
-    let auth = strategies::hybrid(store)?.with_clock(clock);
+    let auth = strategies::hybrid(guide.store("hybrid").await?)?;
     let text = "A signed access token for 15 minutes, verified without a store, and a refresh token whose session\n\
         is in a store. A refresh replaces the refresh token, so that a stolen one is noticed; only one that is\n\
         younger than 30 seconds is given again.";
-    let url = guide.chapter("Chapter 3: hybrid", text, auth, Transport::Bearer { refreshable: true }).await?;
+    let url = guide.chapter("Chapter 3: hybrid", text, Strategy::Hybrid, auth, guide.clock()).await?;
     let (mut laptop, mut phone) = (Client::new("laptop", &url)?, Client::new("phone", &url)?);
 
     closed_doors(guide, &laptop).await?;
@@ -37,8 +34,8 @@ async fn revocation(guide: &mut Guide, laptop: &mut Client, phone: &mut Client) 
     log_in(guide, "Ada logs in on her phone", phone).await?;
     let me = guide.step("The phone's protected page", phone.get("/me"), 200).await?;
     let phone_id = need(me.text("session_id"), "session id")?;
-    guide.step("Her devices", laptop.get("/sessions"), 200).await?;
-    let call = laptop.delete(&format!("/sessions/{phone_id}"));
+    guide.step("Her devices", laptop.get("/auth/sessions"), 200).await?;
+    let call = laptop.delete(&format!("/auth/sessions/{phone_id}"));
     let answer = guide.step("The laptop logs the phone out", call, 200).await?;
     guide.check(
         "the server says until when an access token may still be used",
@@ -69,7 +66,8 @@ async fn replay(guide: &mut Guide, laptop: &mut Client) -> Result<(), Failure> {
     guide.later(MINUTE);
     let call = laptop.refresh_with(&old);
     let answer = guide.step("Somebody uses the old refresh token again", call, 401).await?;
-    let told = answer.log.iter().any(|line| line.starts_with("ALERT, replayed late: user-1 on 'laptop'"));
+    let alert = r#"its session was ended, kind: replayed late, subject: user-1, device: "laptop""#;
+    let told = answer.log.iter().any(|line| line.starts_with("WARN ") && line.contains(alert));
     guide.check("the operator is told what happened, to whom, on which device", told)?;
     guide
         .note("A thief, or a client that lost the successor: nobody can tell, so the session ends for both.");
@@ -82,14 +80,15 @@ async fn replay(guide: &mut Guide, laptop: &mut Client) -> Result<(), Failure> {
 async fn endings(guide: &mut Guide, laptop: &mut Client, phone: &mut Client) -> Result<(), Failure> {
     log_in(guide, "Ada logs in on her laptop again", laptop).await?;
     log_in(guide, "Ada logs in on her phone again", phone).await?;
-    let answer = guide.step("The phone logs out", phone.post("/logout"), 200).await?;
+    let answer = guide.step("The phone logs out", phone.post("/auth/logout"), 200).await?;
     guide.check(
         "its session ended",
         answer.body["ended_sessions"].as_array().is_some_and(|all| all.len() == 1),
     )?;
     let call = phone.refresh_with(&need(phone.refresh.clone(), "refresh token")?);
     guide.step("Its refresh token is refused at once", call, 401).await?;
-    let answer = guide.step("The laptop logs out everywhere", laptop.post("/logout-everywhere"), 200).await?;
+    let answer =
+        guide.step("The laptop logs out everywhere", laptop.post("/auth/logout-everywhere"), 200).await?;
     guide.check("effective when the access tokens have expired", answer.body["effective"] == "later")?;
     guide.later(16 * MINUTE);
     guide.step("The laptop's access token", laptop.get("/me"), 401).await?;

@@ -84,8 +84,7 @@ async fn tour(guide: &mut Guide) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use authcore_examples::credentials::Transport;
-    use authcore_examples::strategies;
+    use authcore_examples::strategies::{self, Strategy};
 
     use super::*;
     use crate::client::Client;
@@ -94,8 +93,8 @@ mod tests {
     async fn the_exit_status_is_1_as_soon_as_a_step_fails() {
         let mut guide = Guide::new(StoreChoice::Memory);
         assert_eq!(conclude(&guide, Ok(())), ExitCode::SUCCESS);
-        let transport = Transport::Bearer { refreshable: false };
-        let url = guide.chapter("test", "", strategies::tokens().unwrap(), transport).await.unwrap();
+        let auth = strategies::tokens().unwrap();
+        let url = guide.chapter("test", "", Strategy::Tokens, auth, guide.clock()).await.unwrap();
         let client = Client::new("laptop", &url).unwrap();
         let outcome = guide.step("open", client.get("/me"), 200).await.map(|_| ());
         assert_eq!(conclude(&guide, outcome), ExitCode::FAILURE);

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use authcore_examples::credentials::{SessionCookie, Transport};
-use authcore_examples::strategies;
+use authcore_examples::strategies::{self, Strategy};
 
 use crate::client::Client;
 use crate::guide::{Failure, Guide};
@@ -12,13 +11,10 @@ use crate::steps::{closed_doors, need};
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(crate) async fn tour(guide: &mut Guide) -> Result<(), Failure> {
-    let clock = guide.clock();
-    let store = guide.store("sessions").await?;
-    let auth = strategies::sessions(store)?.with_clock(clock);
+    let auth = strategies::sessions(guide.store("sessions").await?)?;
     let text = "An opaque random token in a cookie, and a session in a store that every request reads.\n\
         Revoked at once; one read of the store for each request.";
-    let transport = Transport::Cookie(SessionCookie::default());
-    let url = guide.chapter("Chapter 1: sessions", text, auth, transport).await?;
+    let url = guide.chapter("Chapter 1: sessions", text, Strategy::Sessions, auth, guide.clock()).await?;
     let (laptop, phone) = (Client::new("laptop", &url)?, Client::new("phone", &url)?);
 
     closed_doors(guide, &laptop).await?;
@@ -34,8 +30,8 @@ async fn devices(guide: &mut Guide, laptop: &Client, phone: &Client) -> Result<(
     guide.step("The protected page", laptop.get("/me"), 200).await?;
     let answer = guide.step("Ada logs in on her phone", phone.login(), 200).await?;
     let phone_id = need(answer.text("session_id"), "session id")?;
-    guide.step("Her devices", laptop.get("/sessions"), 200).await?;
-    let call = laptop.delete(&format!("/sessions/{phone_id}"));
+    guide.step("Her devices", laptop.get("/auth/sessions"), 200).await?;
+    let call = laptop.delete(&format!("/auth/sessions/{phone_id}"));
     let answer = guide.step("The laptop logs the phone out", call, 200).await?;
     guide.check("revoked, and effective now", answer.body["effective"] == "now")?;
     guide.step("The phone's very next request", phone.get("/me"), 401).await?;
@@ -48,9 +44,11 @@ async fn attacks(guide: &mut Guide, laptop: &Client) -> Result<(), Failure> {
     let last = if cookie.ends_with('A') { 'Q' } else { 'A' };
     let forged = format!("{}{last}", &cookie[..cookie.len() - 1]);
     guide.step("A token with one character changed", laptop.get("/me").with_cookie(&forged), 401).await?;
-    let call = laptop.post("/logout").header("sec-fetch-site", "cross-site");
+    let call = laptop.post("/auth/logout").header("sec-fetch-site", "cross-site");
     guide.step("Another site's page tries to log Ada out", call, 403).await?;
-    guide.step("There is nothing to refresh, and the server says so", laptop.post("/refresh"), 501).await?;
+    guide
+        .step("There is nothing to refresh, and the server says so", laptop.post("/auth/refresh"), 501)
+        .await?;
     guide.step("Ada logs in once more in the same browser", laptop.login(), 200).await?;
     guide.check("a login always makes a new token", laptop.cookie().as_ref() != Some(&cookie))?;
     let call = laptop.get("/me").with_cookie(&cookie);
@@ -66,7 +64,8 @@ async fn endings(guide: &mut Guide, laptop: &Client, phone: &Client) -> Result<(
 
     guide.step("Ada logs in on her laptop", laptop.login(), 200).await?;
     guide.step("Ada logs in on her phone", phone.login(), 200).await?;
-    let answer = guide.step("The laptop logs all others out", laptop.post("/logout-others"), 200).await?;
+    let answer =
+        guide.step("The laptop logs all others out", laptop.post("/auth/logout-others"), 200).await?;
     guide.check(
         "one session has ended",
         answer.body["ended_sessions"].as_array().is_some_and(|all| all.len() == 1),
@@ -74,14 +73,15 @@ async fn endings(guide: &mut Guide, laptop: &Client, phone: &Client) -> Result<(
     guide.step("The phone's next request", phone.get("/me"), 401).await?;
 
     let stolen = need(laptop.cookie(), "cookie")?;
-    guide.step("Ada logs out", laptop.post("/logout"), 200).await?;
+    guide.step("Ada logs out", laptop.post("/auth/logout"), 200).await?;
     guide.check("the cookie is gone from the browser", laptop.cookie().is_none())?;
     let call = laptop.get("/me").with_cookie(&stolen);
     guide.step("A copy of the cookie that somebody kept", call, 401).await?;
 
     guide.step("Ada logs in on her laptop", laptop.login(), 200).await?;
     guide.step("Ada logs in on her phone", phone.login(), 200).await?;
-    let answer = guide.step("The phone logs out everywhere", phone.post("/logout-everywhere"), 200).await?;
+    let answer =
+        guide.step("The phone logs out everywhere", phone.post("/auth/logout-everywhere"), 200).await?;
     guide.check("revoked, and effective now", answer.body["effective"] == "now")?;
     guide.step("The laptop's next request", laptop.get("/me"), 401).await?;
     Ok(())

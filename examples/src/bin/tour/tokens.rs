@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use authcore_examples::credentials::Transport;
-use authcore_examples::strategies;
+use authcore_examples::strategies::{self, Strategy};
 
 use crate::client::Client;
 use crate::guide::{Failure, Guide};
@@ -11,11 +10,10 @@ use crate::jwt;
 use crate::steps::{closed_doors, need};
 
 pub(crate) async fn tour(guide: &mut Guide) -> Result<(), Failure> {
-    let auth = strategies::tokens()?.with_clock(guide.clock());
+    let auth = strategies::tokens()?;
     let text = "A signed token (JWT) that carries its own claims, and no store at all.\n\
         No read for any request; nothing can end a token before it expires.";
-    let url =
-        guide.chapter("Chapter 2: tokens", text, auth, Transport::Bearer { refreshable: false }).await?;
+    let url = guide.chapter("Chapter 2: tokens", text, Strategy::Tokens, auth, guide.clock()).await?;
     let mut laptop = Client::new("laptop", &url)?;
 
     closed_doors(guide, &laptop).await?;
@@ -31,7 +29,7 @@ pub(crate) async fn tour(guide: &mut Guide) -> Result<(), Failure> {
     guide.step("Two tokens at once", call, 401).await?;
     unsupported(guide, &laptop).await?;
 
-    let answer = guide.step("Ada logs out", laptop.post("/logout"), 200).await?;
+    let answer = guide.step("Ada logs out", laptop.post("/auth/logout"), 200).await?;
     guide
         .check("the server does not claim that this takes effect now", answer.body["effective"] == "later")?;
     guide.note(
@@ -61,8 +59,8 @@ pub(crate) async fn forgeries(guide: &mut Guide, token: &str, url: &str) -> Resu
 
 /// What needs a store.
 async fn unsupported(guide: &mut Guide, laptop: &Client) -> Result<(), Failure> {
-    guide.step("A list of devices needs sessions", laptop.get("/sessions"), 501).await?;
-    guide.step("So does a logout everywhere", laptop.post("/logout-everywhere"), 501).await?;
+    guide.step("A list of devices needs sessions", laptop.get("/auth/sessions"), 501).await?;
+    guide.step("So does a logout everywhere", laptop.post("/auth/logout-everywhere"), 501).await?;
     guide.step("There are no refresh tokens", laptop.refresh_with("none"), 501).await?;
     Ok(())
 }

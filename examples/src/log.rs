@@ -3,17 +3,32 @@
 use std::error::Error;
 use std::fmt::{Debug, Write as _};
 
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use tracing::field::{Field, Visit};
+use tracing::instrument::WithSubscriber as _;
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
-use super::envelope::note_line;
+/// Gives what is logged to `write`, a line at a time.
+pub fn lines(write: impl Fn(String) + Send + Sync + 'static) -> Dispatch {
+    Dispatch::new(Lines(write))
+}
 
-/// Gives each line to the request that caused it.
-#[derive(Debug)]
-pub(super) struct Recorder;
+/// The router, which gives `log` what is logged for its requests.
+pub fn logging(router: Router, log: Dispatch) -> Router {
+    router.layer(middleware::from_fn_with_state(log, answer))
+}
 
-impl Subscriber for Recorder {
+async fn answer(State(log): State<Dispatch>, request: Request, next: Next) -> Response {
+    next.run(request).with_subscriber(log).await
+}
+
+struct Lines<W>(W);
+
+impl<W: Fn(String) + Send + Sync + 'static> Subscriber for Lines<W> {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target().starts_with("authcore") && *metadata.level() <= Level::DEBUG
     }
@@ -21,7 +36,7 @@ impl Subscriber for Recorder {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line::default();
         event.record(&mut line);
-        note_line(format!("{} {}{}", event.metadata().level(), line.message, line.fields));
+        (self.0)(format!("{} {}{}", event.metadata().level(), line.message, line.fields));
     }
 
     // There are no spans.

@@ -4,6 +4,7 @@
 //! Every side of a row does the same checks; where one cannot, its doc says so.
 
 pub mod alloc;
+pub mod http;
 pub mod measure;
 pub mod redis;
 mod remote;

@@ -38,7 +38,7 @@ struct OwnedRole {
     role: String,
 }
 
-fn jwt() -> Jwt {
+pub(crate) fn jwt() -> Jwt {
     must(
         Jwt::builder(KeyRing::new(must(Key::hmac("k1", Algorithm::HS256, &SECRET))))
             .issuer(ISSUER)

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use authcore_benches::alloc::CountingAllocator;
 use authcore_benches::measure::Measured;
 use authcore_benches::report::Finding;
-use authcore_benches::{redis, report, sessions, sql, tokens};
+use authcore_benches::{http, redis, report, sessions, sql, tokens};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator::new();
@@ -15,9 +15,9 @@ static ALLOCATOR: CountingAllocator = CountingAllocator::new();
 const USAGE: &str = "report [--json] [--growth] [PREFIX ...]\n\n\
     Measures the rows whose name begins with one of the prefixes, or all: token.hs256.*, token.reject.*,\n\
     session.memory, session.memory.login, session.memory.1m, session.redis, session.redis_cluster, session.postgres,\n\
-    session.mysql, session.sqlite; and what is not a row: session.postgres.list (of one subject among many sessions) and\n\
-    session.postgres.purge (of a million sessions, while others log in). With --growth also how verification grows with\n\
-    the length of a token and the numbers of keys, sessions and tasks.";
+    session.mysql, session.sqlite, http.tokens, http.sessions, http.hybrid; and what is not a row: session.postgres.list\n\
+    (of one subject among many sessions) and session.postgres.purge (of a million sessions, while others log in). With\n\
+    --growth also how verification grows with the length of a token and the numbers of keys, sessions and tasks.";
 
 fn main() -> ExitCode {
     let (mut as_json, mut growth, mut prefixes) = (false, false, Vec::new());
@@ -66,7 +66,7 @@ fn measure(wanted: &dyn Fn(&str) -> bool) -> (Vec<Measured>, Vec<Finding>, Vec<S
     for row in tokens::rows().into_iter().filter(|row| wanted(row.name)) {
         measured.push(row.measure());
     }
-    for (_, make) in sessions::makers().into_iter().filter(|(name, _)| wanted(name)) {
+    for (_, make) in sessions::makers().into_iter().chain(http::makers()).filter(|(name, _)| wanted(name)) {
         measured.push(make().measure());
     }
     for (name, make) in redis::makers().into_iter().chain(sql::makers()).filter(|(name, _)| wanted(name)) {

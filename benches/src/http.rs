@@ -1,7 +1,7 @@
 //! A protected route over HTTP/1.1 on loopback: a router behind authcore-axum's `Guard`, the same route without
 //! authentication, and the same route behind axum-login with tower-sessions' memory store.
 //!
-//! Every side is a router of axum whose handler answers the same JSON of a subject and a role, served by `axum::serve`. All
+//! Every side is a router of axum whose handler answers the same JSON of a subject, served by `axum::serve`. All
 //! sides share one runtime with one thread. The client has a runtime and a thread of its own and does as little as can
 //! be done (`client`), so that on two cores it is the server that is busy and a rate is that of the server. Connections are
 //! kept, and a session or token is on each of them, all of one user.
@@ -19,13 +19,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use authcore::{Auth, Login, MemoryStore, Refresh, ServerSessions};
-use authcore_axum::{Claims, Guard, Principal};
+use authcore_axum::{Guard, Principal};
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, VARY};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -41,37 +41,29 @@ mod peer;
 /// Where the route is, on every side.
 const PATH: &str = "/me";
 const SUBJECT: &str = "user000007";
-const ROLE: &str = "admin";
 
 #[derive(Serialize)]
 struct Me<'a> {
     subject: &'a str,
-    role: &'a str,
-}
-
-#[derive(Deserialize)]
-struct Role {
-    role: String,
 }
 
 /// What every side's handler answers.
-fn answer(subject: &str, role: &str) -> Response {
-    Json(Me { subject, role }).into_response()
+fn answer(subject: &str) -> Response {
+    Json(Me { subject }).into_response()
 }
 
 /// The headers that `Guard` adds, for those who have none.
 fn keep_private(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.append(VARY, HeaderValue::from_static("authorization"));
-    headers.append(VARY, HeaderValue::from_static("cookie"));
+    headers.append(VARY, HeaderValue::from_static("authorization, cookie"));
     response
 }
 
 /// authcore's side.
 fn protected(auth: Auth) -> Router {
-    async fn me(principal: Principal, Claims(Role { role }): Claims<Role>) -> Response {
-        answer(principal.subject(), &role)
+    async fn me(principal: Principal) -> Response {
+        answer(principal.subject())
     }
     must(Guard::builder(auth).build()).protect(Router::new().route(PATH, get(me)))
 }
@@ -79,14 +71,14 @@ fn protected(auth: Auth) -> Router {
 /// The floor.
 fn open() -> Router {
     async fn me() -> Response {
-        keep_private(answer(SUBJECT, ROLE))
+        keep_private(answer(SUBJECT))
     }
     Router::new().route(PATH, get(me))
 }
 
 /// A cookie for every connection, as a browser has it after a login with a 10-byte subject and 40 bytes of claims.
 async fn log_in(auth: &Auth) -> Vec<String> {
-    let claims = json!({ "role": ROLE, "tenant": "acme-1", "n": 7 });
+    let claims = json!({ "role": "admin", "tenant": "acme-1", "n": 7 });
     let mut cookies = Vec::new();
     for _ in 0..TASKS {
         let login = must(must(Login::new(SUBJECT)).claims(&claims));

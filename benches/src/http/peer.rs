@@ -9,27 +9,23 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum_login::{AuthManagerLayerBuilder, AuthSession, AuthUser, AuthnBackend};
+use axum_login::{AuthManagerLayerBuilder, AuthSession, AuthUser, AuthnBackend, login_required};
 use tower_sessions::{MemoryStore, SessionManagerLayer};
 
-use super::{PATH, ROLE, SUBJECT, answer, client, keep_private};
+use super::{PATH, SUBJECT, answer, client, keep_private};
 use crate::remote::TASKS;
 use crate::tokens::must;
 
 const LOGIN: &str = "/login";
 const ID: i64 = 7;
 
-#[derive(Debug)]
-struct Account {
-    subject: String,
-    role: String,
+/// As hosts keep them; axum-login clones it at every request, twice with `login_required!`.
+#[derive(Debug, Clone)]
+struct User {
+    name: String,
     /// Changes with the password, so that the sessions from before end: as short as a digest of what is stored.
     password_digest: [u8; 32],
 }
-
-/// Cheap to clone, since axum-login does so several times a request.
-#[derive(Debug, Clone)]
-struct User(Arc<Account>);
 
 impl AuthUser for User {
     type Id = i64;
@@ -39,7 +35,7 @@ impl AuthUser for User {
     }
 
     fn session_auth_hash(&self) -> &[u8] {
-        &self.0.password_digest
+        &self.password_digest
     }
 }
 
@@ -62,7 +58,7 @@ impl AuthnBackend for Backend {
 
 async fn me(session: AuthSession<Backend>) -> Response {
     match session.user {
-        Some(User(account)) => keep_private(answer(&account.subject, &account.role)),
+        Some(user) => keep_private(answer(&user.name)),
         None => StatusCode::UNAUTHORIZED.into_response(),
     }
 }
@@ -73,13 +69,14 @@ async fn start(mut session: AuthSession<Backend>) -> StatusCode {
     StatusCode::OK
 }
 
-/// With what is the default.
+/// As its documentation has it, with what is the default.
 pub(super) fn router() -> Router {
-    let account = Account { subject: SUBJECT.to_owned(), role: ROLE.to_owned(), password_digest: [0xA5; 32] };
-    let backend = Backend(Arc::new(HashMap::from([(ID, User(Arc::new(account)))])));
+    let user = User { name: SUBJECT.to_owned(), password_digest: [0xA5; 32] };
+    let backend = Backend(Arc::new(HashMap::from([(ID, user)])));
     let sessions = SessionManagerLayer::new(MemoryStore::default());
     Router::new()
         .route(PATH, get(me))
+        .route_layer(login_required!(Backend))
         .route(LOGIN, get(start))
         .layer(AuthManagerLayerBuilder::new(backend, sessions).build())
 }

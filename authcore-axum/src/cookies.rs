@@ -49,6 +49,11 @@ impl Cookies {
         }
     }
 
+    /// Where the browser believes to be that sent a request, as far as cookies depend on it.
+    pub(crate) fn site(&self, uri: &Uri, headers: &HeaderMap) -> Site {
+        if self.plain_on_loopback { Site::of(uri, headers) } else { Site::Network }
+    }
+
     /// The value of a request's cookie.
     pub(crate) fn read<'h>(
         &self,
@@ -135,7 +140,7 @@ pub(crate) enum Site {
 
 impl Site {
     /// By the host that the request names.
-    pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Self {
+    fn of(uri: &Uri, headers: &HeaderMap) -> Self {
         let host = uri.host().or_else(|| host(headers.get(HOST)?.to_str().ok()?));
         if host.is_some_and(is_loopback) { Self::Loopback } else { Self::Network }
     }

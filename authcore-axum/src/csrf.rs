@@ -6,8 +6,8 @@ use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
 use axum::http::header::{HOST, HeaderName, ORIGIN, UPGRADE};
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Request, Response};
+use futures_util::FutureExt as _;
 use tower_http::csrf::{Csrf, CsrfLayer, ProtectionError};
 use tower_layer::Layer as _;
 use tower_service::Service;
@@ -29,31 +29,30 @@ impl CrossSite {
     }
 
     /// Whether this may have been sent by a page of another site.
-    pub(crate) async fn suspects(&self, parts: &Parts) -> bool {
-        let upgrade = parts.headers.contains_key(UPGRADE);
-        if is_safe(&parts.method) && !upgrade {
+    pub(crate) fn suspects<B>(&self, request: &Request<B>) -> bool {
+        let upgrade = request.headers().contains_key(UPGRADE);
+        if request.method().is_safe() && !upgrade {
             return false;
         }
-        let Ok(silent) = tells_nothing(&parts.headers) else { return true };
+        let Ok(silent) = tells_nothing(request.headers()) else { return true };
         if silent {
             return self.strict;
         }
         let mut question = Request::new(());
         // An upgrade is a GET by its method, and leads to more than reading.
-        *question.method_mut() = if upgrade { Method::POST } else { parts.method.clone() };
-        *question.uri_mut() = parts.uri.clone();
+        *question.method_mut() = if upgrade { Method::POST } else { request.method().clone() };
+        *question.uri_mut() = request.uri().clone();
         for name in [SEC_FETCH_SITE, ORIGIN, HOST] {
-            if let Some(value) = parts.headers.get(&name) {
+            if let Some(value) = request.headers().get(&name) {
                 question.headers_mut().insert(name, value.clone());
             }
         }
-        let Ok(answer) = self.judge.clone().call(question).await;
-        answer.extensions().get::<ProtectionError>().is_some()
+        // Nothing in it waits, as `Allowed` does not; if that ever changed, nobody would be let through.
+        match self.judge.clone().call(question).now_or_never() {
+            Some(Ok(answer)) => answer.extensions().get::<ProtectionError>().is_some(),
+            None => true,
+        }
     }
-}
-
-fn is_safe(method: &Method) -> bool {
-    method.is_safe()
 }
 
 /// There are two of a header that may be there once: nobody knows what that was.

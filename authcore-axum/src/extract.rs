@@ -1,15 +1,15 @@
 //! Who sent the request, for handlers that ask.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use authcore::ErrorKind;
 use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use crate::cookies::Site;
 use crate::guard::{AuthState, Settings};
-use crate::protect::Depends;
+use crate::protect::{Asked, Outcome};
 use crate::refusal::{Reason, Refusal};
 
 /// Who sent the request, verified: [`authcore::Principal`], to which it derefs.
@@ -18,7 +18,7 @@ use crate::refusal::{Reason, Refusal};
 /// costs no store call. `Option<Principal>` is `None` without a good credential; when the store is out it is
 /// refused all the same, since nobody knows then (rule A9).
 #[derive(Debug, Clone)]
-pub struct Principal(authcore::Principal);
+pub struct Principal(Arc<authcore::Principal>);
 
 /// The application's claims about who sent the request, as its own type.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub struct Claims<T>(pub T);
 impl Principal {
     /// The core's.
     pub fn into_inner(self) -> authcore::Principal {
-        self.0
+        Arc::unwrap_or_clone(self.0)
     }
 }
 
@@ -88,26 +88,18 @@ where
     }
 }
 
-/// The outcome of a verification, for whatever asks next in the same request.
-#[derive(Clone)]
-struct Verified(Result<authcore::Principal, Reason>);
-
 impl Settings {
     /// Verifies the request's credential, once.
-    pub(crate) async fn principal(&self, parts: &mut Parts) -> Result<authcore::Principal, Reason> {
-        if let Some(depends) = parts.extensions.get::<Depends>() {
-            depends.note();
+    pub(crate) async fn principal(self: &Arc<Self>, parts: &Parts) -> Outcome {
+        let asked = Asked::of(parts, self)?;
+        match asked.known() {
+            Some(known) => known,
+            None => asked.learn(self.verify(parts).await.map(Arc::new)),
         }
-        if let Some(Verified(known)) = parts.extensions.get() {
-            return known.clone();
-        }
-        let outcome = self.verify(parts).await;
-        parts.extensions.insert(Verified(outcome.clone()));
-        outcome
     }
 
     async fn verify(&self, parts: &Parts) -> Result<authcore::Principal, Reason> {
-        let site = Site::of(&parts.uri, &parts.headers);
+        let site = self.cookies.site(&parts.uri, &parts.headers);
         let presented = self.presented(site, &parts.headers).map_err(|_| {
             tracing::debug!("not one credential, but two, or what cannot be one");
             Reason::Unauthenticated { presented: true }

@@ -9,13 +9,12 @@ use authcore::{Auth, Clock, SystemClock};
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::http::request::Parts;
-use axum::middleware;
 use tower_http::csrf::CsrfLayer;
 
 use crate::cookies::Cookies;
 use crate::credentials::Transport;
 use crate::csrf::CrossSite;
-use crate::protect::protect;
+use crate::protect::Protect;
 use crate::{Require, routes};
 
 /// Bodies of the ready-made routes are short.
@@ -166,10 +165,7 @@ impl Guard {
         } else {
             Router::new()
         };
-        router
-            .with_state(state(auth.clone()))
-            .merge(ready_made)
-            .layer(middleware::from_fn_with_state(auth, protect))
+        router.with_state(state(auth)).merge(ready_made).layer(Protect(Arc::clone(&self.0)))
     }
 
     /// A layer that lets only requests of authenticated users through, for whole routers:

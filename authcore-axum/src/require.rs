@@ -18,7 +18,8 @@ use crate::refusal::{Reason, Refusal};
 /// Lets only requests of authenticated users through: made by [`Guard::require_login`](crate::Guard::require_login) and
 /// [`Guard::require_fresh`](crate::Guard::require_fresh).
 ///
-/// To be put on routes that are given to the same guard's [`protect`](crate::Guard::protect), by `route_layer`.
+/// To be put on routes that are given to the same guard's [`protect`](crate::Guard::protect), by `route_layer`. Elsewhere it
+/// lets nobody through: it answers 500, and the log says why.
 #[derive(Debug, Clone)]
 pub struct Require {
     settings: Arc<Settings>,
@@ -31,8 +32,8 @@ impl Require {
     }
 
     async fn check(&self, request: Request) -> Result<Request, Refusal> {
-        let (mut parts, body) = request.into_parts();
-        let outcome = match (self.settings.principal(&mut parts).await, self.longest) {
+        let (parts, body) = request.into_parts();
+        let outcome = match (self.settings.principal(&parts).await, self.longest) {
             (Err(reason), _) => Err(reason),
             (Ok(principal), Some(longest))
                 if self.settings.clock.now().since(principal.authenticated_at()) > longest =>

@@ -11,9 +11,8 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::body;
-use crate::cookies::Site;
 use crate::guard::{AuthState, Settings};
-use crate::protect::Depends;
+use crate::protect::Asked;
 use crate::refusal::{Reason, Refusal, is_navigation, local_path};
 
 #[derive(Deserialize)]
@@ -40,7 +39,8 @@ pub(super) async fn login(
         let by_page = body::is_form(&parts.headers) && is_navigation(&parts);
         let next = by_page.then(|| local_path(&form.next).unwrap_or("/").to_owned());
         let issued = settings.log_in(&parts, form).await?;
-        let answer = settings.hand_over(&issued, Site::of(&parts.uri, &parts.headers), next.as_deref());
+        let answer =
+            settings.hand_over(&issued, settings.cookies.site(&parts.uri, &parts.headers), next.as_deref());
         if answer.is_err() {
             // Nobody will ever show it.
             let _ = settings.auth.logout(issued.credential()).await;
@@ -57,8 +57,8 @@ pub(super) fn head(request: &Request) -> Parts {
     parts.uri.clone_from(request.uri());
     parts.headers.clone_from(request.headers());
     parts.extensions.clone_from(request.extensions());
-    if let Some(depends) = parts.extensions.get::<Depends>() {
-        depends.note();
+    if let Some(asked) = parts.extensions.get::<Asked>() {
+        asked.note();
     }
     parts
 }
@@ -77,7 +77,7 @@ impl Settings {
             device = device.with_ip(address);
         }
         // What the client held before ends with this login (rule A10).
-        let site = Site::of(&parts.uri, &parts.headers);
+        let site = self.cookies.site(&parts.uri, &parts.headers);
         let former =
             self.presented(site, &parts.headers).ok().flatten().map(|former| former.text().to_owned());
         let complete = |login: Login| match former {

@@ -22,7 +22,7 @@ pub(super) async fn logout(
     request: Request,
 ) -> Result<Response, Refusal> {
     let parts = head(&request);
-    let site = Site::of(&parts.uri, &parts.headers);
+    let site = settings.cookies.site(&parts.uri, &parts.headers);
     let ended = settings.end_session(&parts.headers, site).await;
     // A browser is rid of its cookies whatever becomes of the session, and is told the truth about that (rule C7).
     let told = match (settings.transport, ended) {
@@ -61,7 +61,7 @@ pub(super) async fn everywhere(
     principal: Principal,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let site = Site::of(request.uri(), request.headers());
+    let site = settings.cookies.site(request.uri(), request.headers());
     match settings.auth.logout_everywhere(&principal).await {
         Ok(done) => {
             let mut response = Json(revoked(&done)).into_response();

@@ -10,7 +10,6 @@ use serde_json::json;
 use super::body;
 use super::login::head;
 use crate::Principal;
-use crate::cookies::Site;
 use crate::guard::{AuthState, Settings};
 use crate::refusal::{Reason, Refusal};
 
@@ -36,7 +35,7 @@ pub(super) async fn change(
         settings.succeeded(attempt).await;
         match changed {
             PasswordChanged::Renewed { issued, .. } => {
-                settings.hand_over(&issued, Site::of(&parts.uri, &parts.headers), None)
+                settings.hand_over(&issued, settings.cookies.site(&parts.uri, &parts.headers), None)
             }
             PasswordChanged::TokensRemain => {
                 Ok(Json(json!({ "effective": "tokens that were issued before verify until they expire" }))

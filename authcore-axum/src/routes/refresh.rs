@@ -23,7 +23,7 @@ pub(super) async fn refresh(
     request: Request,
 ) -> Result<Response, Refusal> {
     let parts = head(&request);
-    let site = Site::of(&parts.uri, &parts.headers);
+    let site = settings.cookies.site(&parts.uri, &parts.headers);
     let outcome = async {
         let issued = match settings.transport {
             Transport::Cookies => settings.refresh_by_cookies(&parts, site).await?,

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
 mod bad_input;
+mod config;
 mod cookies;
 mod csrf;
+mod log;
 mod login;
 mod protect;
 mod routes;

@@ -1,0 +1,97 @@
+//! What a guard is built with, and what follows from it.
+
+use std::time::Duration;
+
+use authcore::{Auth, MemoryStore, ServerSessions};
+use authcore_axum::{Claims, Guard, GuardBuilder};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::http::header::HOST;
+use axum::routing::get;
+use serde_json::json;
+use tower::ServiceExt as _;
+
+use crate::world::{Strategy, World, bearer, post};
+
+fn sessions() -> Auth {
+    Auth::sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap())
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_when_the_guard_is_built() {
+    let refused = |configure: &dyn Fn(GuardBuilder) -> GuardBuilder| {
+        configure(Guard::builder(sessions())).build().err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    let long = "a".repeat(65);
+    for name in ["", "a b", "a=b", "a;b", "__Host-a", "é", &long] {
+        assert!(refused(&|guard| guard.cookie_name(name)).contains("a cookie's name is"), "{name}");
+    }
+    for path in ["", "/", "auth", "/auth/", "//auth", "/a b", "/a;Domain=b", "/{id}"] {
+        assert!(refused(&|guard| guard.routes_at(path)).contains("the path of the routes is"), "{path}");
+    }
+    for page in ["", "login", "//evil.example", "https://evil.example/", "/log in"] {
+        assert!(refused(&|guard| guard.login_page(page)).contains("a path of this host"), "{page}");
+    }
+    for origin in ["", "example.com", "https://example.com/path"] {
+        assert_ne!(refused(&|guard| guard.trust_origin(origin)), "", "{origin}");
+    }
+    let good = |guard: GuardBuilder| {
+        guard
+            .cookie_name("my-app.2")
+            .routes_at("/my/auth")
+            .login_page("/")
+            .trust_origin("https://example.com")
+    };
+    assert_eq!(refused(&good), "");
+}
+
+/// Else no browser could refresh once the access token has expired: the cookie that says for whom would be gone.
+#[tokio::test]
+async fn c1_the_access_cookie_of_the_hybrid_stays_as_long_as_the_refresh_cookie() {
+    let world = World::new(Strategy::Hybrid).await;
+    let mut browser = world.browser();
+    let answer = browser.log_in().await;
+    let ages = answer
+        .set_cookies()
+        .iter()
+        .map(|cookie| cookie.rsplit_once("Max-Age=").unwrap().1)
+        .collect::<Vec<_>>();
+    assert_eq!(ages.len(), 2);
+    assert_eq!(ages[0], ages[1]);
+    world.clock.advance(Duration::from_secs(60 * 60));
+    assert_eq!(browser.get("/me").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(browser.post("/auth/refresh", json!({})).await.status, StatusCode::OK);
+    assert_eq!(browser.get("/me").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn c3_c4_a_refused_page_of_another_site_is_kept_out_of_caches_too() {
+    let mut browser = World::new(Strategy::Sessions).await.browser();
+    let mut sent = post("/auth/login", &json!({}));
+    sent.headers_mut().insert("sec-fetch-site", "cross-site".parse().unwrap());
+    let answer = browser.send(sent).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn c4_a_request_to_two_hosts_is_of_no_known_site() {
+    let mut browser = World::new(Strategy::Sessions).await.browser();
+    let mut sent = post("/", &json!({}));
+    sent.headers_mut().insert("origin", "https://app.example.com".parse().unwrap());
+    sent.headers_mut().append(HOST, "app.example.com".parse().unwrap());
+    sent.headers_mut().append(HOST, "other.example.com".parse().unwrap());
+    assert_eq!(browser.send(sent).await.status, StatusCode::FORBIDDEN);
+}
+
+/// The host's mistake, not the user's: to log in again would not help.
+#[tokio::test]
+async fn claims_of_another_type_are_an_internal_error() {
+    let auth = sessions();
+    let guard = Guard::builder(auth.clone()).build().unwrap();
+    let app =
+        guard.protect(Router::new().route("/", get(async |Claims(number): Claims<u64>| number.to_string())));
+    let issued = auth.login(authcore::Login::new("user-42").unwrap()).await.unwrap();
+    let response = app.oneshot(bearer("/", issued.credential())).await.unwrap();
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}

@@ -1,0 +1,128 @@
+//! What the log says: why something was refused, and nothing that is a secret (rule C6).
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::http::header::{AUTHORIZATION, COOKIE};
+use serde_json::json;
+use tracing::subscriber::{DefaultGuard, set_default};
+
+use crate::world::{ALL, Browser, PASSWORD, Strategy, World, bearer, post};
+
+/// Everything that this thread logs while it lives, of whatever level.
+struct Log {
+    lines: Arc<Mutex<Vec<u8>>>,
+    _until: DefaultGuard,
+}
+
+impl Log {
+    fn start() -> Self {
+        #[derive(Clone)]
+        struct Lines(Arc<Mutex<Vec<u8>>>);
+
+        impl io::Write for Lines {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.lock().unwrap().write(bytes)
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let lines = Arc::default();
+        let to = Lines(Arc::clone(&lines));
+        let all = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
+        Self { lines, _until: set_default(all.with_writer(move || to.clone()).finish()) }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.lines.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// Logs in rightly and wrongly, uses what it got in every wrong way, and gives all that nobody may read.
+async fn misuse(world: &World, browser: &mut Browser) -> Vec<String> {
+    // People type their password where the name belongs.
+    let (name, wrong, text) = ("typed-in-the-wrong-field", "not-my-password-either", "not-even-json-of-mine");
+    let mut secrets = [PASSWORD, name, wrong, text].map(str::to_owned).to_vec();
+    for _ in 0..7 {
+        browser.post("/auth/login", json!({ "username": name, "password": wrong })).await;
+    }
+    browser.post("/auth/login", json!({ "username": "ada", "password": wrong, "device": text })).await;
+    browser.post("/auth/login", json!({ "username": "ada", "password": wrong.repeat(60) })).await;
+    let mut broken = post("/auth/login", &json!(null));
+    *broken.body_mut() = format!("{{{text}").into();
+    browser.send(broken).await;
+    browser.log_in().await;
+    let (again, change) =
+        (json!({ "current": wrong, "new": text }), json!({ "current": PASSWORD, "new": "short" }));
+    browser.post("/auth/password", again).await;
+    browser.post("/auth/password", change).await;
+    let held: Vec<_> = browser.cookies.values().map(|(value, _)| value.clone()).collect();
+    for credential in &held {
+        for twisted in [credential.clone(), format!("{credential}x"), credential[..20].to_owned()] {
+            browser.send(bearer("/me", &twisted)).await;
+            let mut sent = bearer("/members", &twisted);
+            sent.headers_mut().insert(COOKIE, format!("__Host-session={twisted}").parse().unwrap());
+            browser.send(sent).await;
+            let mut two = post("/auth/logout", &json!({ "refresh_token": twisted }));
+            two.headers_mut().append(AUTHORIZATION, format!("Bearer {twisted}").parse().unwrap());
+            browser.clone().send(two).await;
+        }
+    }
+    let thief = browser.clone();
+    world.store.set_out(true);
+    browser.clone().get("/me").await;
+    browser.clone().post("/auth/refresh", json!({})).await;
+    browser.clone().post("/auth/logout", json!({})).await;
+    browser.clone().post("/auth/login", crate::world::credentials("ada")).await;
+    world.store.set_out(false);
+    for _ in 0..3 {
+        world.clock.advance(Duration::from_secs(60));
+        browser.post("/auth/refresh", json!({})).await;
+        secrets.extend(browser.cookies.values().map(|(value, _)| value.clone()));
+    }
+    thief.clone().post("/auth/refresh", json!({})).await;
+    browser.post("/auth/logout", json!({})).await;
+    secrets.extend(held);
+    secrets
+}
+
+#[tokio::test]
+async fn c6_nothing_that_is_secret_is_logged() {
+    for strategy in ALL {
+        let world = World::new(strategy).await;
+        let log = Log::start();
+        let secrets = misuse(&world, &mut world.browser()).await;
+        let text = log.text();
+        assert!(text.lines().count() > 10 && text.contains("authcore_axum"), "{strategy:?}: {text}");
+        for secret in secrets {
+            // A piece is enough for whoever guesses the rest.
+            let piece = &secret[secret.len() / 4..][..12];
+            assert!(!text.contains(piece), "{strategy:?}: {piece} of {secret} in {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_replayed_refresh_token_is_an_alert_with_whom_and_where() {
+    let world = World::new(Strategy::Hybrid).await;
+    let mut browser = world.browser();
+    browser.log_in().await;
+    let session = browser.get("/auth/sessions").await.json()[0]["id"].as_str().unwrap().to_owned();
+    let mut thief = browser.clone();
+    for _ in 0..3 {
+        world.clock.advance(Duration::from_secs(60));
+        browser.post("/auth/refresh", json!({})).await;
+    }
+    let log = Log::start();
+    assert_eq!(thief.post("/auth/refresh", json!({})).await.status, StatusCode::UNAUTHORIZED);
+    let text = log.text();
+    let alert = text.lines().find(|line| line.contains(" WARN ")).unwrap_or_else(|| panic!("{text}"));
+    for told in ["a stolen credential", "user-42", "a test", &session] {
+        assert!(alert.contains(told), "{told}: {alert}");
+    }
+}

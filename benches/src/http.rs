@@ -11,9 +11,8 @@
 //! it knows of none. When a row is made, each connection is asked once: status, headers and body are the same on all sides,
 //! and without a cookie authcore and axum-login answer 401.
 //!
-//! authcore has everything on that is on by default. axum-login asks its host for the user of each request; here that is a
-//! look-up in a map, and the user is a shared pointer, whereas other hosts would ask a database. Its handler refuses by
-//! itself who is not logged in, which saves it the layer `login_required!`.
+//! authcore has everything on that is on by default. axum-login stands as its documentation has it, with `login_required!` on the
+//! route. It asks its host for the user of each request; here that is a look-up in a map, where others would ask a database.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

@@ -19,7 +19,7 @@ use crate::tokens::must;
 const LOGIN: &str = "/login";
 const ID: i64 = 7;
 
-/// As hosts keep them; axum-login clones it at every request, twice with `login_required!`.
+/// As hosts keep them. axum-login takes a copy for the request, and one for each that asks for the session.
 #[derive(Debug, Clone)]
 struct User {
     name: String,

@@ -3,225 +3,26 @@
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
-use std::collections::HashMap;
+mod audited;
+mod own_tokens;
+
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use authcore::{
-    AccessToken, Algorithm, Auth, Device, Effective, Error, ErrorKind, Grant, Issued, Jwt, Key, KeyRing,
-    Login, ManualClock, MemoryStore, OpenedSession, Principal, Refresh, Rejection, Renewal, ServerSessions,
-    SessionClaims, SessionId, SessionPolicy, SessionRecord, SessionStrategy, Sessions, StoreError, Timestamp,
-    TokenStrategy, VerifiedToken,
+    Auth, Device, Effective, Error, ErrorKind, Issued, Login, ManualClock, MemoryStore, Principal, Refresh,
+    Rejection, SessionClaims, SessionId, SessionPolicy, SessionStrategy, Timestamp, TokenStrategy,
+    VerifiedToken,
 };
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rand::TryRng as _;
-use rand::rngs::SysRng;
 use serde_json::{Value, json};
+
+use self::audited::{Answer, Audited};
+use self::own_tokens::{Table, Tenant};
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const LIFETIME: Duration = Duration::from_secs(600);
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// A decorator: writes down every call, and can be told to refuse or to fail.
-#[derive(Debug, Clone)]
-struct Audited {
-    inner: ServerSessions,
-    audit: Arc<Mutex<Audit>>,
-}
-
-#[derive(Debug, Default)]
-struct Audit {
-    calls: Vec<&'static str>,
-    /// What is answered to the calls that begin so.
-    answer: (&'static str, Answer),
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-enum Answer {
-    #[default]
-    Inner,
-    Denied,
-    Unavailable,
-}
-
-impl Audited {
-    fn new(store: &MemoryStore) -> Self {
-        let inner = ServerSessions::builder(store.clone()).build().unwrap();
-        Self { inner, audit: Arc::default() }
-    }
-
-    fn calls(&self) -> Vec<&'static str> {
-        std::mem::take(&mut self.audit.lock().unwrap().calls)
-    }
-
-    fn answer(&self, call: &'static str, answer: Answer) {
-        self.audit.lock().unwrap().answer = (call, answer);
-    }
-
-    fn note(&self, call: &'static str) -> Result<(), Error> {
-        let mut audit = self.audit.lock().unwrap();
-        audit.calls.push(call);
-        match audit.answer {
-            (to, Answer::Denied) if call.starts_with(to) => Err(Rejection::Denied.into()),
-            (to, Answer::Unavailable) if call.starts_with(to) => {
-                Err(StoreError::unavailable("asking the address book").into())
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-#[async_trait]
-impl SessionStrategy for Audited {
-    async fn open(
-        &self,
-        login: &Login,
-        replaces: Option<SessionId>,
-        now: Timestamp,
-    ) -> Result<OpenedSession, Error> {
-        self.note("open")?;
-        self.inner.open(login, replaces, now).await
-    }
-
-    async fn verify(&self, credential: &str, now: Timestamp) -> Result<SessionRecord, Error> {
-        self.note("verify")?;
-        self.inner.verify(credential, now).await
-    }
-
-    async fn find(&self, credential: &str) -> Result<Option<SessionRecord>, Error> {
-        self.note("find")?;
-        self.inner.find(credential).await
-    }
-
-    async fn renew(
-        &self,
-        principal: &Principal,
-        renewal: Renewal,
-        now: Timestamp,
-    ) -> Result<OpenedSession, Error> {
-        self.note(match renewal {
-            Renewal::Credential => "renew",
-            Renewal::Reauthenticated => "reauthenticated",
-        })?;
-        self.inner.renew(principal, renewal, now).await
-    }
-
-    fn sessions(&self) -> &Sessions {
-        self.inner.sessions()
-    }
-}
-
-/// A token strategy from scratch: random opaque tokens, and a table of what they say.
-#[derive(Clone, Default)]
-struct Table(Arc<Mutex<Rows>>);
-
-#[derive(Default)]
-struct Rows {
-    tokens: HashMap<String, VerifiedToken>,
-    exhausted: bool,
-}
-
-impl Table {
-    const PREFIX: &str = "opaque_";
-
-    fn exhaust(&self, exhausted: bool) {
-        self.0.lock().unwrap().exhausted = exhausted;
-    }
-}
-
-impl fmt::Debug for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Table")
-    }
-}
-
-impl TokenStrategy for Table {
-    fn issue(&self, grant: &Grant<'_>, now: Timestamp) -> Result<AccessToken, Error> {
-        let mut rows = self.0.lock().unwrap();
-        let mut bytes = [0; 32];
-        SysRng.try_fill_bytes(&mut bytes).map_err(|_| Error::NoEntropy)?;
-        if rows.exhausted {
-            return Err(Error::NoEntropy);
-        }
-        let text = format!("{}{}", Self::PREFIX, URL_SAFE_NO_PAD.encode(bytes));
-        let expires_at = now.plus(self.lifetime()).min(grant.not_after.unwrap_or(Timestamp::MAX));
-        let verified = VerifiedToken {
-            subject: grant.subject.parse()?,
-            session: grant.session,
-            foreign_issuer: None,
-            issued_at: now,
-            authenticated_at: grant.authenticated_at,
-            expires_at,
-            claims: grant.claims.to_owned(),
-        };
-        rows.tokens.insert(text.clone(), verified);
-        Ok(AccessToken::new(text, expires_at))
-    }
-
-    fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection> {
-        let principal = self.verify_ignoring_expiry(token, now)?;
-        if now >= principal.expires_at() { Err(Rejection::Expired) } else { Ok(principal) }
-    }
-
-    fn verify_ignoring_expiry(&self, token: &str, _: Timestamp) -> Result<Principal, Rejection> {
-        if !token.starts_with(Self::PREFIX) {
-            return Err(Rejection::WrongKind);
-        }
-        let rows = self.0.lock().unwrap();
-        let verified = rows.tokens.get(token).ok_or(Rejection::Malformed("no token of this table"))?;
-        Ok(Principal::from_token(verified.clone()))
-    }
-
-    fn lifetime(&self) -> Duration {
-        LIFETIME
-    }
-
-    fn leeway(&self) -> Duration {
-        Duration::ZERO
-    }
-}
-
-/// A wrapper of ours: the tokens of one tenant, told by a claim.
-#[derive(Debug, Clone)]
-struct Tenant(Jwt);
-
-impl Tenant {
-    fn new() -> Self {
-        let keys = KeyRing::new(Key::hmac("k1", Algorithm::HS256, &[7; 32]).unwrap());
-        let jwt = Jwt::builder(keys).issuer("https://auth.example.com").audience("api").lifetime(LIFETIME);
-        Self(jwt.leeway(Duration::ZERO).build().unwrap())
-    }
-
-    fn check(principal: Principal) -> Result<Principal, Rejection> {
-        let claims = principal.claims::<Value>().map_err(|_| Rejection::InvalidClaim("tenant"))?;
-        if claims["tenant"] == "acme" { Ok(principal) } else { Err(Rejection::WrongAudience) }
-    }
-}
-
-impl TokenStrategy for Tenant {
-    fn issue(&self, grant: &Grant<'_>, now: Timestamp) -> Result<AccessToken, Error> {
-        self.0.issue(grant, now)
-    }
-
-    fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection> {
-        self.0.verify(token, now).and_then(Self::check)
-    }
-
-    fn verify_ignoring_expiry(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection> {
-        self.0.verify_ignoring_expiry(token, now).and_then(Self::check)
-    }
-
-    fn lifetime(&self) -> Duration {
-        self.0.lifetime()
-    }
-
-    fn leeway(&self) -> Duration {
-        self.0.leeway()
-    }
-}
 
 /// Each token strategy as itself, shared, and without its type.
 fn token_strategies() -> Vec<Arc<dyn TokenStrategy>> {

@@ -35,7 +35,7 @@ pub(crate) enum Kind {
     Refresh,
 }
 
-/// There are two of a name, or an empty one: nobody knows which one counts.
+/// There are two of a name, an empty one or one that is no text: nobody knows which one counts.
 #[derive(Debug)]
 pub(crate) struct Unusable;
 
@@ -64,12 +64,11 @@ impl Cookies {
         let name = self.name(kind, site);
         let mut found = None;
         for header in headers.get_all(COOKIE) {
-            // A header that is no text has no token in it either.
-            let Ok(text) = header.to_str() else { continue };
-            for pair in text.split(';') {
-                let Some(value) = pair.trim_ascii_start().strip_prefix(name) else { continue };
-                let Some(value) = value.strip_prefix('=') else { continue };
-                let value = value.trim_ascii_end();
+            // By bytes: what other cookies of this host hold is not ours to judge.
+            for pair in header.as_bytes().split(|c| *c == b';') {
+                let Some(value) = pair.trim_ascii_start().strip_prefix(name.as_bytes()) else { continue };
+                let Some(value) = value.strip_prefix(b"=") else { continue };
+                let value = visible(value.trim_ascii_end()).ok_or(Unusable)?;
                 if found.is_some() || value.is_empty() {
                     return Err(Unusable);
                 }
@@ -128,6 +127,11 @@ impl Cookies {
     const fn is_plain(&self, site: Site) -> bool {
         self.plain_on_loopback && matches!(site, Site::Loopback)
     }
+}
+
+/// The text of a value, if all of it is visible ASCII, as credentials are.
+fn visible(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|c| c.is_ascii_graphic()))
 }
 
 /// Where the browser believes to be.
@@ -217,6 +221,25 @@ mod tests {
         let mut two = request("__Host-session=x");
         two.append(COOKIE, HeaderValue::from_static("__Host-session=x"));
         assert!(cookies.read(Kind::Access, Site::Network, &two).is_err());
+    }
+
+    #[test]
+    fn c5_what_other_cookies_hold_is_no_matter() {
+        let cookies = Cookies::new("session", "/auth", false);
+        let read = |header: &[u8]| {
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_bytes(header).unwrap())]);
+            cookies.read(Kind::Access, Site::Network, &headers).map(|v| v.map(str::to_owned))
+        };
+        for good in [
+            &b"theme=caf\xe9; __Host-session=x"[..],
+            "theme=café; __Host-session=x; b=ü".as_bytes(),
+            b"__Host-session=x; a=\t\xff\xfe",
+        ] {
+            assert_eq!(read(good).unwrap().as_deref(), Some("x"));
+        }
+        for bad in [&b"__Host-session=\xe9"[..], "__Host-session=é".as_bytes(), b"__Host-session=a b"] {
+            assert!(read(bad).is_err());
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST};
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
 
 use crate::world::{ALL, Strategy, World, credentials, post, request};
@@ -108,6 +108,30 @@ async fn c5_one_credential_a_request() {
         assert_eq!(browser.send(with(&headers)).await.status, expected, "{headers:?}");
         assert_eq!(world.store.calls(), usize::from(good), "{headers:?}");
     }
+}
+
+/// Another cookie of this host, in any encoding, neither hides ours nor makes a logout believe that there is none.
+#[tokio::test]
+async fn c5_c7_a_cookie_counts_beside_others_of_any_encoding() {
+    let world = World::new(Strategy::Sessions).await;
+    let mut browser = world.browser();
+    browser.log_in().await;
+    let own = format!("__Host-session={}", browser.cookie("__Host-session"));
+    for other in ["theme=café".as_bytes(), b"theme=caf\xe9"] {
+        let beside = HeaderValue::from_bytes(&[other, b"; ", own.as_bytes()].concat()).unwrap();
+        let me = request(Method::GET, "/me").header(COOKIE, &beside).body(Body::empty()).unwrap();
+        assert_eq!(browser.send(me).await.status, StatusCode::OK);
+    }
+    let beside = HeaderValue::from_bytes(&[b"theme=caf\xe9; ", own.as_bytes()].concat()).unwrap();
+    let mut copy = browser.clone();
+    let mut logout = post("/auth/logout", &json!({}));
+    logout.headers_mut().insert(COOKIE, beside);
+    assert_eq!(copy.send(logout).await.json()["ended_sessions"].as_array().unwrap().len(), 1);
+    assert_eq!(browser.get("/me").await.status, StatusCode::UNAUTHORIZED);
+    // Of our own, only text counts.
+    let mut logout = post("/auth/logout", &json!({}));
+    logout.headers_mut().insert(COOKIE, HeaderValue::from_bytes(b"__Host-session=\xe9").unwrap());
+    assert_eq!(copy.send(logout).await.json()["effective"], "unconfirmed");
 }
 
 #[tokio::test]

@@ -253,7 +253,7 @@ impl GuardBuilder {
     }
 
     /// Refuses unsafe requests that tell neither origin nor site too, unless they have a bearer token: where browsers
-    /// that are too old to tell are a concern, and other clients are not.
+    /// that are too old to tell are a concern, and other clients are not. A login by cookies is refused even with one.
     pub const fn refuse_silent_clients(mut self) -> Self {
         self.strict = true;
         self

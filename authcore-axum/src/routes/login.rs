@@ -11,6 +11,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::body;
+use crate::credentials::Transport;
 use crate::guard::{AuthState, Settings};
 use crate::protect::Asked;
 use crate::refusal::{Reason, Refusal, is_navigation, local_path};
@@ -33,6 +34,10 @@ pub(super) async fn login(
     request: Request,
 ) -> Result<Response, Refusal> {
     let parts = head(&request);
+    // Here a bearer token counts for nothing, and so excuses nothing either (rule C4).
+    if settings.transport == Transport::Cookies && settings.cross_site.suspects(&request) {
+        return Err(Refusal::plain(Reason::CrossSite, &settings));
+    }
     let outcome = async {
         let form: LoginForm = body::read(request).await?;
         // A page that sent a form wants a page; whatever else asks wants to know what happened.

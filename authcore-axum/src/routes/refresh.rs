@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::body;
 use super::login::head;
 use crate::cookies::{Kind, Site, Unusable};
-use crate::credentials::Transport;
+use crate::credentials::{Transport, bearer};
 use crate::guard::{AuthState, Settings};
 use crate::refusal::{Reason, Refusal};
 
@@ -43,10 +43,14 @@ pub(super) async fn refresh(
 
 impl Settings {
     /// The refresh cookie counts only beside an access cookie of the same session (rule C1). Where there is one cookie only,
-    /// the strategy says whether that can be refreshed.
+    /// the strategy says whether that can be refreshed. Beside a bearer token no cookie counts (rule C5), so that it excuses
+    /// no page of another site either (rule C4).
     async fn refresh_by_cookies(&self, parts: &Parts, site: Site) -> Result<Issued, Reason> {
         let read = |kind| self.cookies.read(kind, site, &parts.headers);
         let unusable = |_: Unusable| Reason::Unauthenticated { presented: true };
+        if bearer(&parts.headers).map_err(unusable)?.is_some() {
+            return Err(Reason::Unauthenticated { presented: true });
+        }
         let access = read(Kind::Access).map_err(unusable)?;
         let refreshed = match (read(Kind::Refresh).map_err(unusable)?, access) {
             (Some(refresh), Some(access)) => self.auth.refresh_paired(refresh, access).await,

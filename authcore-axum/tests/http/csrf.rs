@@ -115,6 +115,35 @@ async fn c4_a_bearer_token_is_sent_by_no_page_unasked() {
     assert_eq!(browser.send(with("Basic YWRhOngx".to_owned())).await.status, StatusCode::FORBIDDEN);
 }
 
+/// A login and a refresh by cookies do not look at a bearer token, and so it opens no way to them (rule C5).
+#[tokio::test]
+async fn c4_c5_a_bearer_token_opens_no_way_to_cookies() {
+    let world = World::new(Strategy::Hybrid).await;
+    let mut browser = world.browser();
+    browser.log_in().await;
+    let junk = ("authorization", "Bearer junk");
+    let cross_site = [junk, ("sec-fetch-site", "cross-site"), ("origin", EVIL)];
+    world.clock.advance(std::time::Duration::from_secs(60));
+    world.store.calls();
+    for (path, headers, expected) in [
+        ("/auth/login", &cross_site[..], StatusCode::FORBIDDEN),
+        ("/auth/refresh", &cross_site, StatusCode::UNAUTHORIZED),
+        ("/auth/refresh", &[junk], StatusCode::UNAUTHORIZED),
+        ("/auth/refresh", &[junk, junk], StatusCode::UNAUTHORIZED),
+    ] {
+        let answer = send(&mut browser, Method::POST, path, headers).await;
+        assert_eq!(answer.status, expected, "{path} {headers:?}");
+        assert!(answer.set_cookies().is_empty());
+        assert_eq!(world.store.calls(), 0);
+    }
+    assert_eq!(send(&mut browser, Method::POST, "/auth/login", &[junk]).await.status, StatusCode::OK);
+    assert_eq!(send(&mut browser, Method::POST, "/auth/refresh", &[]).await.status, StatusCode::OK);
+    // Where credentials travel in bodies, no browser adds one.
+    let world = World::with(Strategy::Hybrid, |guard| guard.credentials_in_bodies()).await;
+    let answer = send(&mut world.browser(), Method::POST, "/auth/login", &cross_site).await;
+    assert_eq!(answer.status, StatusCode::OK);
+}
+
 #[tokio::test]
 async fn c4_the_strict_mode_refuses_who_tells_nothing() {
     let world = World::with(Strategy::Sessions, |guard| guard.refuse_silent_clients()).await;

@@ -1,9 +1,13 @@
 //! The cookies: what they are called, what attributes they have, and when they are too large (rules C1, C2).
 
 use authcore::Timestamp;
+use axum::extract::OriginalUri;
 use axum::http::header::{COOKIE, HOST};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Uri};
 use cookie::{Cookie, SameSite};
+
+use crate::guard::is_path;
 
 /// The longest cookie, name and value together, in bytes (rule C2).
 const MAX_LEN: usize = 4096;
@@ -15,8 +19,8 @@ const MAX_AGE_SECS: u64 = 400 * 24 * 60 * 60;
 pub(crate) struct Cookies {
     plain: Names,
     secure: Names,
-    /// Where the refresh cookie goes: to the routes of authentication and nowhere else.
-    refresh_path: String,
+    /// Where the routes of authentication are in the guard's router.
+    routes_path: String,
     plain_on_loopback: bool,
 }
 
@@ -40,11 +44,11 @@ pub(crate) enum Kind {
 pub(crate) struct Unusable;
 
 impl Cookies {
-    pub(crate) fn new(name: &str, refresh_path: &str, plain_on_loopback: bool) -> Self {
+    pub(crate) fn new(name: &str, routes_path: &str, plain_on_loopback: bool) -> Self {
         Self {
             plain: Names { access: name.to_owned(), refresh: format!("{name}-refresh") },
             secure: Names { access: format!("__Host-{name}"), refresh: format!("__Secure-{name}-refresh") },
-            refresh_path: refresh_path.to_owned(),
+            routes_path: routes_path.to_owned(),
             plain_on_loopback,
         }
     }
@@ -52,6 +56,17 @@ impl Cookies {
     /// Where the browser believes to be that sent a request, as far as cookies depend on it.
     pub(crate) fn site(&self, uri: &Uri, headers: &HeaderMap) -> Site {
         if self.plain_on_loopback { Site::of(uri, headers) } else { Site::Network }
+    }
+
+    /// Where the cookies go that one of the routes of authentication sets.
+    pub(crate) fn place<'p>(&'p self, parts: &'p Parts) -> Place<'p> {
+        let mounted = original_uri(parts).path().rsplit_once('/').map(|(mounted, _)| mounted);
+        // A request's path becomes no attribute unless it is one that a host could have configured.
+        let mounted = mounted.filter(|path| is_path(path) && path.ends_with(&self.routes_path));
+        Place {
+            site: self.site(&parts.uri, &parts.headers),
+            refresh_path: mounted.unwrap_or(&self.routes_path),
+        }
     }
 
     /// The value of a request's cookie.
@@ -82,7 +97,7 @@ impl Cookies {
     pub(crate) fn set(
         &self,
         kind: Kind,
-        site: Site,
+        place: Place<'_>,
         value: &str,
         now: Timestamp,
         end: Timestamp,
@@ -90,26 +105,26 @@ impl Cookies {
         // Rounded up: the server decides when it is over.
         let seconds = end.since(now).as_millis().div_ceil(1000);
         let seconds = u64::try_from(seconds).unwrap_or(u64::MAX).min(MAX_AGE_SECS);
-        self.build(kind, site, value, seconds)
+        self.build(kind, place, value, seconds)
     }
 
     /// The `Set-Cookie` that takes a cookie away.
-    pub(crate) fn clear(&self, kind: Kind, site: Site) -> Option<HeaderValue> {
-        self.build(kind, site, "", 0)
+    pub(crate) fn clear(&self, kind: Kind, place: Place<'_>) -> Option<HeaderValue> {
+        self.build(kind, place, "", 0)
     }
 
-    fn build(&self, kind: Kind, site: Site, value: &str, seconds: u64) -> Option<HeaderValue> {
-        let name = self.name(kind, site);
+    fn build(&self, kind: Kind, place: Place<'_>, value: &str, seconds: u64) -> Option<HeaderValue> {
+        let name = self.name(kind, place.site);
         if name.len() + value.len() > MAX_LEN {
             return None;
         }
         let (same_site, path) = match kind {
             Kind::Access => (SameSite::Lax, "/"),
-            Kind::Refresh => (SameSite::Strict, &*self.refresh_path),
+            Kind::Refresh => (SameSite::Strict, place.refresh_path),
         };
         let cookie = Cookie::build((name, value))
             .http_only(true)
-            .secure(!self.is_plain(site))
+            .secure(!self.is_plain(place.site))
             .same_site(same_site)
             .path(path)
             .max_age(cookie::time::Duration::seconds(i64::try_from(seconds).unwrap_or(0)));
@@ -132,6 +147,19 @@ impl Cookies {
 /// The text of a value, if all of it is visible ASCII, as credentials are.
 fn visible(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|c| c.is_ascii_graphic()))
+}
+
+/// A request's URI as its browser has it, before routers took away what they are nested at.
+pub(crate) fn original_uri(parts: &Parts) -> &Uri {
+    parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri)
+}
+
+/// Where cookies go that are set now.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'p> {
+    site: Site,
+    /// Where the refresh cookie goes: to the routes of authentication and nowhere else, as the browser sees them.
+    refresh_path: &'p str,
 }
 
 /// Where the browser believes to be.
@@ -172,6 +200,10 @@ mod tests {
 
     use super::*;
 
+    fn at(site: Site) -> Place<'static> {
+        Place { site, refresh_path: "/auth" }
+    }
+
     fn request(cookie: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(COOKIE, HeaderValue::from_static(cookie))])
     }
@@ -180,7 +212,7 @@ mod tests {
     fn c1_attributes_are_the_strictest_that_work() {
         let cookies = Cookies::new("session", "/auth", false);
         let (now, end) = (Timestamp::from_secs(100), Timestamp::from_millis(160_001));
-        let set = |kind, site| cookies.set(kind, site, "x", now, end).unwrap();
+        let set = |kind, site| cookies.set(kind, at(site), "x", now, end).unwrap();
         for site in [Site::Network, Site::Loopback] {
             assert_eq!(
                 set(Kind::Access, site),
@@ -192,16 +224,48 @@ mod tests {
             );
         }
         let plain = Cookies::new("session", "/auth", true);
-        let set = |site| plain.set(Kind::Access, site, "x", now, end).unwrap();
+        let set = |site| plain.set(Kind::Access, at(site), "x", now, end).unwrap();
         assert_eq!(set(Site::Loopback), "session=x; HttpOnly; SameSite=Lax; Path=/; Max-Age=61");
         assert!(set(Site::Network).to_str().unwrap().contains("Secure"), "only on this very machine");
+    }
+
+    #[test]
+    fn c1_the_refresh_cookie_goes_where_the_browser_finds_the_routes() {
+        let cookies = Cookies::new("session", "/auth", false);
+        let path = |original: &str| {
+            let (mut parts, ()) = axum::http::Request::new(()).into_parts();
+            parts.uri = Uri::from_static("/auth/login");
+            parts.extensions.insert(OriginalUri(original.parse().unwrap()));
+            cookies.place(&parts).refresh_path.to_owned()
+        };
+        for (original, expected) in [
+            ("/auth/login", "/auth"),
+            ("/app/auth/login?next=/x/y", "/app/auth"),
+            ("https://example.com/a/b-c/auth/refresh", "/a/b-c/auth"),
+            // Not what a host could have configured.
+            ("/a;Domain=example.com/auth/login", "/auth"),
+            ("/a,b/auth/login", "/auth"),
+            ("/%3BDomain=x/auth/login", "/auth"),
+            ("//a/auth/login", "/auth"),
+            // Rewritten on the way, so that it says nothing about the other routes.
+            ("/sign-in", "/auth"),
+            ("/account/sign-in", "/auth"),
+        ] {
+            assert_eq!(path(original), expected, "{original}");
+        }
     }
 
     #[test]
     fn c2_cookies_have_a_limit_in_size_and_age() {
         let cookies = Cookies::new("session", "/auth", false);
         let set = |len: usize| {
-            cookies.set(Kind::Access, Site::Network, &"x".repeat(len), Timestamp::UNIX_EPOCH, Timestamp::MAX)
+            cookies.set(
+                Kind::Access,
+                at(Site::Network),
+                &"x".repeat(len),
+                Timestamp::UNIX_EPOCH,
+                Timestamp::MAX,
+            )
         };
         let longest = set(4096 - "__Host-session".len()).unwrap();
         assert!(longest.to_str().unwrap().ends_with("Max-Age=34560000"));
@@ -293,7 +357,7 @@ mod tests {
         ) {
             let cookies = Cookies::new("session", "/auth", false);
             for kind in [Kind::Access, Kind::Refresh] {
-                let set = cookies.set(kind, Site::Network, &value, Timestamp::UNIX_EPOCH, Timestamp::MAX).unwrap();
+                let set = cookies.set(kind, at(Site::Network), &value, Timestamp::UNIX_EPOCH, Timestamp::MAX).unwrap();
                 let pair = set.to_str().unwrap().split(';').next().unwrap();
                 let sent = HeaderValue::try_from(format!("{others}{pair}")).unwrap();
                 let headers = HeaderMap::from_iter([(COOKIE, sent)]);

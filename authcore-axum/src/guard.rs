@@ -206,6 +206,10 @@ impl GuardBuilder {
     }
 
     /// Sets where the ready-made routes are, and so where the refresh cookie goes: the default is `/auth`.
+    ///
+    /// Where the router is nested in another one, the refresh cookie goes below that one's path. What a proxy strips from
+    /// paths nobody here can know: it should not strip any before these routes, or a browser that was given the refresh
+    /// cookie for `/auth` never sends it to `/app/auth/refresh`.
     pub fn routes_at(mut self, path: &str) -> Self {
         path.clone_into(&mut self.routes_path);
         self
@@ -319,7 +323,8 @@ fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_.".contains(&c))
 }
 
-fn is_path(text: &str) -> bool {
+/// Whether this is a path without anything in it that cookies or links would need to escape.
+pub(crate) fn is_path(text: &str) -> bool {
     text.starts_with('/')
         && !text.starts_with("//")
         && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"/-_.~".contains(&c))

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::cookies::{Kind, Site};
+use crate::cookies::{Kind, Place};
 use crate::credentials::Transport;
 use crate::guard::Settings;
 use crate::refusal::Reason;
@@ -18,13 +18,13 @@ impl Settings {
     pub(super) fn hand_over(
         &self,
         issued: &Issued,
-        site: Site,
+        place: Place<'_>,
         page: Option<&str>,
     ) -> Result<Response, Reason> {
         if self.transport == Transport::Bodies {
             return Ok(Json(credentials(issued)).into_response());
         }
-        let cookies = self.cookies_of(issued, site)?;
+        let cookies = self.cookies_of(issued, place)?;
         let mut response = match page {
             Some(page) => crate::refusal::see_other(page),
             None => Json(summary(issued)).into_response(),
@@ -35,13 +35,13 @@ impl Settings {
         Ok(response)
     }
 
-    fn cookies_of(&self, issued: &Issued, site: Site) -> Result<Vec<HeaderValue>, Reason> {
+    fn cookies_of(&self, issued: &Issued, place: Place<'_>) -> Result<Vec<HeaderValue>, Reason> {
         let now = self.clock.now();
         // The access cookie stays as long as the session may: beside it, a refresh token counts (rules C1, C2).
         let end = issued.refresh_expires_at().unwrap_or(issued.expires_at());
-        let access = self.cookies.set(Kind::Access, site, issued.credential(), now, end);
+        let access = self.cookies.set(Kind::Access, place, issued.credential(), now, end);
         let refresh =
-            issued.refresh_token().map(|token| self.cookies.set(Kind::Refresh, site, token, now, end));
+            issued.refresh_token().map(|token| self.cookies.set(Kind::Refresh, place, token, now, end));
         std::iter::once(access).chain(refresh).collect::<Option<_>>().ok_or_else(|| {
             tracing::error!("the claims make the access token too long for a cookie of 4,096 bytes");
             Reason::Internal
@@ -49,12 +49,12 @@ impl Settings {
     }
 
     /// Takes all credentials from a browser, and what its pages kept.
-    pub(super) fn clear(&self, site: Site, headers: &mut HeaderMap) {
+    pub(super) fn clear(&self, place: Place<'_>, headers: &mut HeaderMap) {
         if self.transport == Transport::Bodies {
             return;
         }
         for kind in [Kind::Access, Kind::Refresh] {
-            if let Some(cookie) = self.cookies.clear(kind, site) {
+            if let Some(cookie) = self.cookies.clear(kind, place) {
                 headers.append(SET_COOKIE, cookie);
             }
         }

@@ -44,8 +44,7 @@ pub(super) async fn login(
         let by_page = body::is_form(&parts.headers) && is_navigation(&parts);
         let next = by_page.then(|| local_path(&form.next).unwrap_or("/").to_owned());
         let issued = settings.log_in(&parts, form).await?;
-        let answer =
-            settings.hand_over(&issued, settings.cookies.site(&parts.uri, &parts.headers), next.as_deref());
+        let answer = settings.hand_over(&issued, settings.cookies.place(&parts), next.as_deref());
         if answer.is_err() {
             // Nobody will ever show it.
             let _ = settings.auth.logout(issued.credential()).await;

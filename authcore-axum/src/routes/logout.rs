@@ -42,7 +42,7 @@ pub(super) async fn logout(
         (true, page) => see_other(page.as_deref().unwrap_or("/")),
         (false, _) => Json(told).into_response(),
     };
-    settings.clear(site, response.headers_mut());
+    settings.clear(settings.cookies.place(&parts), response.headers_mut());
     Ok(response)
 }
 
@@ -61,11 +61,11 @@ pub(super) async fn everywhere(
     principal: Principal,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let site = settings.cookies.site(request.uri(), request.headers());
+    let parts = head(&request);
     match settings.auth.logout_everywhere(&principal).await {
         Ok(done) => {
             let mut response = Json(revoked(&done)).into_response();
-            settings.clear(site, response.headers_mut());
+            settings.clear(settings.cookies.place(&parts), response.headers_mut());
             Ok(response)
         }
         Err(error) => Err(Refusal::plain(Reason::of(&error, true), &settings)),

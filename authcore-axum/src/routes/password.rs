@@ -35,7 +35,7 @@ pub(super) async fn change(
         settings.succeeded(attempt).await;
         match changed {
             PasswordChanged::Renewed { issued, .. } => {
-                settings.hand_over(&issued, settings.cookies.site(&parts.uri, &parts.headers), None)
+                settings.hand_over(&issued, settings.cookies.place(&parts), None)
             }
             PasswordChanged::TokensRemain => {
                 Ok(Json(json!({ "effective": "tokens that were issued before verify until they expire" }))

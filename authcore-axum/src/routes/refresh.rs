@@ -36,7 +36,7 @@ pub(super) async fn refresh(
         if let Some(incident) = issued.incident() {
             tracing::warn!(kind = %incident.kind(), session = %incident.session_id(), "a refresh went on");
         }
-        settings.hand_over(&issued, site, None)
+        settings.hand_over(&issued, settings.cookies.place(&parts), None)
     };
     outcome.await.map_err(|reason| Refusal::plain(reason, &settings))
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST};
 use axum::http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
 
-use crate::world::{ALL, Strategy, World, credentials, post, request};
+use crate::world::{ALL, PASSWORD, Strategy, World, credentials, post, request};
 
 #[tokio::test]
 async fn c1_attributes_are_the_strictest_that_work() {
@@ -26,6 +27,28 @@ async fn c1_attributes_are_the_strictest_that_work() {
                 "{refresh}"
             );
         }
+    }
+}
+
+/// A browser sends the refresh cookie to where it finds the routes, which may be below another router's path.
+#[tokio::test]
+async fn c1_the_refresh_cookie_follows_a_router_that_is_nested() {
+    let mut world = World::new(Strategy::Hybrid).await;
+    world.app = Router::new().nest("/app", Router::new().nest("/v1", world.app));
+    let mut browser = world.browser();
+    let login = browser.post("/app/v1/auth/login", credentials("ada")).await;
+    assert!(login.set_cookies()[0].contains("; Path=/; "), "{login:?}");
+    assert!(login.set_cookies()[1].contains("; Path=/app/v1/auth; "), "{login:?}");
+    world.clock.advance(Duration::from_secs(60));
+    let password = json!({ "current": PASSWORD, "new": "another password" });
+    for (path, body) in [("refresh", json!({})), ("password", password)] {
+        let answer = browser.post(&format!("/app/v1/auth/{path}"), body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        assert!(answer.set_cookies()[1].contains("; Path=/app/v1/auth; "), "{answer:?}");
+    }
+    for path in ["logout-everywhere", "logout"] {
+        let answer = browser.post(&format!("/app/v1/auth/{path}"), json!({})).await;
+        assert!(answer.set_cookies()[1].contains("; Path=/app/v1/auth; Max-Age=0"), "{answer:?}");
     }
 }
 

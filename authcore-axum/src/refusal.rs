@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
+use crate::cookies::original_uri;
 use crate::credentials::Transport;
 use crate::guard::Settings;
 
@@ -122,7 +123,7 @@ impl Refusal {
         if let (true, Some(page)) =
             (needs_login && is_read(&parts.method) && is_navigation(parts), &settings.login_page)
         {
-            return Self(Box::new(to_login_page(page, &parts.uri)));
+            return Self(Box::new(to_login_page(page, original_uri(parts))));
         }
         Self::plain(reason, settings)
     }

@@ -140,6 +140,22 @@ async fn a_browser_that_goes_to_a_page_is_sent_to_the_login_page() {
 }
 
 #[tokio::test]
+async fn the_way_back_from_the_login_page_is_the_one_that_the_browser_went() {
+    let auth = Auth::sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap());
+    let guard = Guard::builder(auth).login_page("/login").build().unwrap();
+    let members = Router::new().route("/plain", get(async || "hello")).route_layer(guard.require_login());
+    let inner = Router::new().route("/users", get(async |_: Principal| "hello")).merge(members);
+    let app = Router::new().nest("/app", guard.protect(Router::new().nest("/admin", inner)));
+    for path in ["/app/admin/users?a=b", "/app/admin/plain"] {
+        let go = request(Method::GET, path).header(ACCEPT, "text/html").body(Body::empty()).unwrap();
+        let response = app.clone().oneshot(go).await.unwrap();
+        let location = response.headers()["location"].to_str().unwrap();
+        let (_, next) = location.split_once("?next=").unwrap();
+        assert_eq!(percent_encoding::percent_decode_str(next).decode_utf8().unwrap(), path);
+    }
+}
+
+#[tokio::test]
 async fn what_is_sensitive_wants_a_recent_login() {
     for strategy in [Strategy::Sessions, Strategy::Hybrid] {
         let world = World::new(strategy).await;

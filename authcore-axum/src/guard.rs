@@ -240,7 +240,13 @@ impl GuardBuilder {
     }
 
     /// Sends browsers that navigate without a login to this page, a path of this host, with the way back in `?next=`.
-    /// Without it, they get 401 as everybody else.
+    /// Without it, they get 401 as everybody else. Its form leads back here when a login fails, with a word in `?error=`:
+    /// [the crate's documentation](crate#pages-without-scripts) lists them.
+    ///
+    /// # Security
+    ///
+    /// Everybody can write what stands in these parameters. A page that shows one or hands it on escapes it, as anything
+    /// that it did not write itself.
     pub fn login_page(mut self, path: &str) -> Self {
         self.login_page = Some(path.to_owned());
         self

@@ -114,6 +114,17 @@ impl Reason {
             Self::NotFound => (StatusCode::NOT_FOUND, "no such session"),
         }
     }
+
+    /// What the login page is told, which says no more than the status.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Unauthenticated { .. } => "credentials",
+            Self::TooManyAttempts { .. } => "too-many",
+            Self::Unavailable => "unavailable",
+            Self::BadBody | Self::BodyTooLarge => "form",
+            _ => "failed",
+        }
+    }
 }
 
 impl Refusal {
@@ -126,6 +137,15 @@ impl Refusal {
             return Self(Box::new(to_login_page(page, original_uri(parts))));
         }
         Self::plain(reason, settings)
+    }
+
+    /// Refuses a login to a page that sent a form: the login page is told, if there is one, and knows where to go
+    /// then.
+    pub(crate) fn back_to_login(reason: Reason, settings: &Settings, next: Option<&str>) -> Self {
+        let Some(page) = &settings.login_page else { return Self::plain(reason, settings) };
+        let next = next.map(|next| format!("&next={}", utf8_percent_encode(next, NON_ALPHANUMERIC)));
+        let location = format!("{page}?error={}{}", reason.word(), next.unwrap_or_default());
+        Self(Box::new(see_other(&location)))
     }
 
     /// Refuses a request of which nothing is left to look at.

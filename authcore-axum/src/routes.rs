@@ -4,6 +4,7 @@ mod answer;
 mod body;
 mod login;
 mod logout;
+mod page;
 mod password;
 mod refresh;
 mod sessions;

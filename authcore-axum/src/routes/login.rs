@@ -14,7 +14,7 @@ use super::body;
 use crate::credentials::Transport;
 use crate::guard::{AuthState, Settings};
 use crate::protect::Asked;
-use crate::refusal::{Reason, Refusal, is_navigation, local_path};
+use crate::refusal::{Reason, Refusal, local_path};
 
 #[derive(Deserialize)]
 struct LoginForm {
@@ -38,20 +38,25 @@ pub(super) async fn login(
     if settings.transport == Transport::Cookies && settings.cross_site.suspects(&request) {
         return Err(Refusal::plain(Reason::CrossSite, &settings));
     }
+    let by_page = settings.is_page(&parts);
+    let mut next = None;
     let outcome = async {
         let form: LoginForm = body::read(request).await?;
-        // A page that sent a form wants a page; whatever else asks wants to know what happened.
-        let by_page = body::is_form(&parts.headers) && is_navigation(&parts);
-        let next = by_page.then(|| local_path(&form.next).unwrap_or("/").to_owned());
+        next = local_path(&form.next).map(str::to_owned);
+        let page = by_page.then(|| next.as_deref().unwrap_or("/"));
         let issued = settings.log_in(&parts, form).await?;
-        let answer = settings.hand_over(&issued, settings.cookies.place(&parts), next.as_deref());
+        let answer = settings.hand_over(&issued, settings.cookies.place(&parts), page);
         if answer.is_err() {
             // Nobody will ever show it.
             let _ = settings.auth.logout(issued.credential()).await;
         }
         answer
     };
-    outcome.await.map_err(|reason| Refusal::plain(reason, &settings))
+    match outcome.await {
+        Ok(answer) => Ok(answer),
+        Err(reason) if by_page => Err(Refusal::back_to_login(reason, &settings, next.as_deref())),
+        Err(reason) => Err(Refusal::plain(reason, &settings)),
+    }
 }
 
 /// What a request says beside its body. Its answer will set or depend on a credential.

@@ -1,6 +1,6 @@
 //! `POST /auth/logout`, `/auth/logout-others` and `/auth/logout-everywhere`
 
-use authcore::{Effective, ErrorKind};
+use authcore::{Effective, ErrorKind, Revoked};
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
@@ -8,13 +8,12 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
 use super::answer::revoked;
-use super::body;
 use super::login::head;
 use crate::Principal;
 use crate::cookies::{Kind, Site};
 use crate::credentials::{Transport, bearer};
 use crate::guard::{AuthState, Settings};
-use crate::refusal::{Reason, Refusal, is_navigation, see_other};
+use crate::refusal::{Reason, Refusal, see_other};
 
 /// Takes whichever credential the client still has: also an access token that has expired, or only a refresh token.
 pub(super) async fn logout(
@@ -26,21 +25,22 @@ pub(super) async fn logout(
     let ended = settings.end_session(&parts.headers, site).await;
     // A browser is rid of its cookies whatever becomes of the session, and is told the truth about that (rule C7).
     let told = match (settings.transport, ended) {
-        (_, Ok(told)) => told,
+        (_, Ok(told)) => Some(told),
         (Transport::Bodies, Err(reason)) => return Err(Refusal::plain(reason, &settings)),
         (Transport::Cookies, Err(Reason::Unauthenticated { .. }))
             if settings.has_unread_credential(&parts.headers, site) =>
         {
             tracing::debug!("a logout is unconfirmed: not one credential, but two, or what cannot be one");
-            unconfirmed()
+            None
         }
-        (Transport::Cookies, Err(Reason::Unauthenticated { .. })) => nothing(),
-        (Transport::Cookies, Err(_)) => unconfirmed(),
+        (Transport::Cookies, Err(Reason::Unauthenticated { .. })) => Some(nothing()),
+        (Transport::Cookies, Err(_)) => None,
     };
-    let by_page = body::is_form(&parts.headers) && is_navigation(&parts);
-    let mut response = match (by_page, &settings.login_page) {
-        (true, page) => see_other(page.as_deref().unwrap_or("/")),
-        (false, _) => Json(told).into_response(),
+    let start = settings.start_page();
+    let mut response = match (settings.is_page(&parts), told) {
+        (true, Some(_)) => see_other(start),
+        (true, None) => see_other(&format!("{start}?logout=unconfirmed")),
+        (false, told) => Json(told.unwrap_or_else(unconfirmed)).into_response(),
     };
     settings.clear(settings.cookies.place(&parts), response.headers_mut());
     Ok(response)
@@ -49,9 +49,11 @@ pub(super) async fn logout(
 pub(super) async fn others(
     State(AuthState(settings)): State<AuthState>,
     principal: Principal,
-) -> Result<Json<Value>, Refusal> {
+    request: Request,
+) -> Result<Response, Refusal> {
+    let page = settings.onward(&head(&request), request, "/").await;
     match settings.auth.logout_others(&principal).await {
-        Ok(done) => Ok(Json(revoked(&done))),
+        Ok(done) => Ok(answer(&done, page.as_deref())),
         Err(error) => Err(Refusal::plain(Reason::of(&error, true), &settings)),
     }
 }
@@ -62,14 +64,20 @@ pub(super) async fn everywhere(
     request: Request,
 ) -> Result<Response, Refusal> {
     let parts = head(&request);
+    let page = settings.onward(&parts, request, settings.start_page()).await;
     match settings.auth.logout_everywhere(&principal).await {
         Ok(done) => {
-            let mut response = Json(revoked(&done)).into_response();
+            let mut response = answer(&done, page.as_deref());
             settings.clear(settings.cookies.place(&parts), response.headers_mut());
             Ok(response)
         }
         Err(error) => Err(Refusal::plain(Reason::of(&error, true), &settings)),
     }
+}
+
+/// What a revocation ended, or where the page goes that asked for it.
+fn answer(done: &Revoked, page: Option<&str>) -> Response {
+    page.map_or_else(|| Json(revoked(done)).into_response(), see_other)
 }
 
 impl Settings {

@@ -11,12 +11,15 @@ use super::body;
 use super::login::head;
 use crate::Principal;
 use crate::guard::{AuthState, Settings};
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::{Reason, Refusal, local_path, see_other};
 
 #[derive(Deserialize)]
 struct PasswordForm {
     current: String,
     new: String,
+    /// Where a browser goes from here.
+    #[serde(default)]
+    next: String,
 }
 
 /// Changes the password, renews the own session and ends the others (rule P5).
@@ -28,6 +31,7 @@ pub(super) async fn change(
     let parts = head(&request);
     let outcome = async {
         let form: PasswordForm = body::read(request).await?;
+        let page = settings.is_page(&parts).then(|| local_path(&form.next).unwrap_or("/").to_owned());
         let attempt = Attempt { account: principal.subject(), address: (settings.client_address)(&parts) };
         // Who stole a session could guess the password here.
         settings.admit(attempt).await?;
@@ -35,12 +39,15 @@ pub(super) async fn change(
         settings.succeeded(attempt).await;
         match changed {
             PasswordChanged::Renewed { issued, .. } => {
-                settings.hand_over(&issued, settings.cookies.place(&parts), None)
+                settings.hand_over(&issued, settings.cookies.place(&parts), page.as_deref())
             }
-            PasswordChanged::TokensRemain => {
-                Ok(Json(json!({ "effective": "tokens that were issued before verify until they expire" }))
-                    .into_response())
-            }
+            PasswordChanged::TokensRemain => Ok(match page {
+                Some(page) => see_other(&page),
+                None => {
+                    Json(json!({ "effective": "tokens that were issued before verify until they expire" }))
+                        .into_response()
+                }
+            }),
         }
     };
     outcome.await.map_err(|reason| Refusal::plain(reason, &settings))

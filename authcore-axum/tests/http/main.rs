@@ -8,6 +8,7 @@ mod cookies;
 mod csrf;
 mod log;
 mod login;
+mod pages;
 mod protect;
 mod routes;
 mod world;

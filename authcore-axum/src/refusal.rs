@@ -105,9 +105,10 @@ impl Reason {
             Self::TooManyAttempts { .. } => (StatusCode::TOO_MANY_REQUESTS, "too many attempts"),
             Self::BadBody => (StatusCode::BAD_REQUEST, "not the expected form or JSON"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
-            Self::NeitherFormNorJson => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type is neither a form's nor JSON's")
-            }
+            Self::NeitherFormNorJson => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "the content type is neither a form's nor JSON's, in UTF-8",
+            ),
             Self::UnacceptablePassword => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "a password has 8 to 1,024 bytes")
             }

@@ -1,10 +1,11 @@
 //! A body that is a browser's form or JSON, as the client says.
 
+use axum::Form;
+use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::{Form, Json};
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 
 use crate::refusal::Reason;
 
@@ -16,21 +17,32 @@ enum MediaType {
 
 /// Reads the body of a request.
 pub(super) async fn read<T: DeserializeOwned>(mut request: Request) -> Result<T, Reason> {
-    let kind = MediaType::of(request.headers()).ok_or(Reason::NeitherFormNorJson)?;
-    // In the spelling that axum compares with.
-    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind.name()));
-    let body = match kind {
+    match MediaType::of(request.headers()).ok_or(Reason::NeitherFormNorJson)? {
         MediaType::Json => {
-            Json::from_request(request, &()).await.map(|Json(body)| body).map_err(|error| error.status())
+            let body = Bytes::from_request(request, &()).await.map_err(|error| unread(error.status()))?;
+            // serde would take the array of a struct's fields for the struct.
+            let is_object = body.trim_ascii_start().starts_with(b"{");
+            let read = is_object.then(|| serde_json::from_slice(&body).ok());
+            read.flatten().ok_or(Reason::BadBody)
         }
         MediaType::Form => {
-            Form::from_request(request, &()).await.map(|Form(body)| body).map_err(|error| error.status())
+            // In the spelling that axum compares with.
+            let name = HeaderValue::from_static(MediaType::Form.name());
+            request.headers_mut().insert(CONTENT_TYPE, name);
+            let Form(body) =
+                Form::from_request(request, &()).await.map_err(|error| unread(error.status()))?;
+            Ok(body)
         }
-    };
-    body.map_err(|status| match status {
-        StatusCode::PAYLOAD_TOO_LARGE => Reason::BodyTooLarge,
-        _ => Reason::BadBody,
-    })
+    }
+}
+
+fn unread(status: StatusCode) -> Reason {
+    if status == StatusCode::PAYLOAD_TOO_LARGE { Reason::BodyTooLarge } else { Reason::BadBody }
+}
+
+/// A field that may be missing: `null` says so too.
+pub(super) fn or_empty<'de, D: Deserializer<'de>>(field: D) -> Result<String, D::Error> {
+    Option::deserialize(field).map(Option::unwrap_or_default)
 }
 
 /// Whether this is what a page's form sends.
@@ -46,11 +58,22 @@ impl MediaType {
         }
     }
 
-    /// The one content type of a request, in any case and with any parameters (RFC 9110, section 8.3.1).
+    /// The one content type of a request, in any case and with any parameters (RFC 9110, section 8.3.1) but those of
+    /// another encoding than UTF-8.
     fn of(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(CONTENT_TYPE).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return None };
-        let essence = value.as_bytes().split(|c| *c == b';').next()?.trim_ascii();
-        [Self::Form, Self::Json].into_iter().find(|kind| essence.eq_ignore_ascii_case(kind.name().as_bytes()))
+        let mut parts = value.to_str().ok()?.split(';').map(str::trim_ascii);
+        let essence = parts.next()?;
+        if parts.filter_map(|parameter| parameter.split_once('=')).any(is_other_encoding) {
+            return None;
+        }
+        [Self::Form, Self::Json].into_iter().find(|kind| essence.eq_ignore_ascii_case(kind.name()))
     }
+}
+
+fn is_other_encoding((name, value): (&str, &str)) -> bool {
+    let value = value.trim_matches('"');
+    name.eq_ignore_ascii_case("charset")
+        && !["utf-8", "utf8", "us-ascii"].iter().any(|ours| value.eq_ignore_ascii_case(ours))
 }

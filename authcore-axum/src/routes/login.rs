@@ -22,10 +22,10 @@ struct LoginForm {
     username: String,
     password: String,
     /// What the list of devices calls this one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "body::or_empty")]
     device: String,
     /// Where a browser goes from here.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "body::or_empty")]
     next: String,
 }
 

@@ -12,7 +12,7 @@ use crate::refusal::{is_navigation, local_path};
 /// What is read of a form that says nothing else.
 #[derive(Deserialize)]
 struct Onward {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "body::or_empty")]
     next: String,
 }
 

@@ -18,7 +18,7 @@ struct PasswordForm {
     current: String,
     new: String,
     /// Where a browser goes from here.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "body::or_empty")]
     next: String,
 }
 

@@ -1,6 +1,7 @@
 //! `GET /auth/sessions` and `DELETE /auth/sessions/{id}`
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use serde_json::Value;
 
@@ -22,9 +23,10 @@ pub(super) async fn list(
 pub(super) async fn revoke(
     State(AuthState(settings)): State<AuthState>,
     principal: Principal,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let outcome = async {
+        let Path(id) = id.map_err(|_| Reason::NotFound)?;
         let id = id.parse().map_err(|_| Reason::NotFound)?;
         let done = settings.auth.revoke(&principal, id).await;
         Ok(Json(revoked(&done.map_err(|error| Reason::of(&error, true))?)))

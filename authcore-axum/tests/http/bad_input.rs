@@ -11,6 +11,7 @@ use crate::world::{ALL, PASSWORD, Strategy, World, bearer, credentials, post, re
 async fn bodies_that_are_none() {
     let world = World::new(Strategy::Sessions).await;
     let large = format!(r#"{{"username":"{}","password":"x"}}"#, "a".repeat(20_000));
+    let (array, good) = (json!(["ada", PASSWORD, "", ""]).to_string(), credentials("ada").to_string());
     for (kind, body, expected) in [
         (Some("application/json"), "", StatusCode::BAD_REQUEST),
         (Some("application/json"), "{", StatusCode::BAD_REQUEST),
@@ -22,6 +23,11 @@ async fn bodies_that_are_none() {
             r#"{"username":"a","username":"b","password":"x"}"#,
             StatusCode::BAD_REQUEST,
         ),
+        // Not by position, which no documentation promises.
+        (Some("application/json"), &array, StatusCode::BAD_REQUEST),
+        (Some("application/json"), "\"ada\"", StatusCode::BAD_REQUEST),
+        (Some("application/json"), r#"{"username":"ada","password":null}"#, StatusCode::BAD_REQUEST),
+        (Some("application/json"), r#"{"username":"a","password":"x"} {"#, StatusCode::BAD_REQUEST),
         (Some("application/x-www-form-urlencoded"), "username=a", StatusCode::BAD_REQUEST),
         (Some("application/x-www-form-urlencoded"), "%%%", StatusCode::BAD_REQUEST),
         (Some("application/x-www-form-urlencoded"), "", StatusCode::BAD_REQUEST),
@@ -34,6 +40,12 @@ async fn bodies_that_are_none() {
         (
             Some("application/json-seq"),
             r#"{"username":"a","password":"x"}"#,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ),
+        (Some("application/json; charset=utf-16"), &good, StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        (
+            Some("application/x-www-form-urlencoded; Charset=\"ISO-8859-1\""),
+            "username=a&password=b",
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ),
         (Some(""), "username=a&password=b", StatusCode::UNSUPPORTED_MEDIA_TYPE),
@@ -66,11 +78,56 @@ async fn media_types_are_read_in_any_case_and_with_parameters() {
         (credentials("ada").to_string(), format!("email=ada&password={}", PASSWORD.replace(' ', "+")));
     for (kind, body) in [
         ("Application/X-WWW-Form-URLencoded ; charset=UTF-8", form),
-        ("APPLICATION/JSON;charset=utf-8", json),
+        ("APPLICATION/JSON;charset=utf-8", json.clone()),
+        ("application/json; profile=x; charset=\"UTF-8\"", json.clone()),
+        ("application/json;", format!(" \r\n\t{json}\n")),
     ] {
         let sent =
             request(Method::POST, "/auth/login").header(CONTENT_TYPE, kind).body(Body::from(body)).unwrap();
         assert_eq!(world.browser().send(sent).await.status, StatusCode::OK, "{kind}");
+    }
+}
+
+/// Clients that write a field which they do not have mean that they do not have it.
+#[tokio::test]
+async fn null_is_a_field_that_is_missing() {
+    let world = World::new(Strategy::Sessions).await;
+    for field in ["device", "next"] {
+        let mut login = credentials("ada");
+        login[field] = json!(null);
+        assert_eq!(world.browser().post("/auth/login", login).await.status, StatusCode::OK, "{field}");
+    }
+    let mut browser = world.browser();
+    browser.log_in().await;
+    let change = json!({ "current": PASSWORD, "new": "another password", "next": null });
+    assert_eq!(browser.post("/auth/password", change).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn arrays_are_no_bodies_of_any_route() {
+    let world = World::with(Strategy::Hybrid, |guard| guard.credentials_in_bodies()).await;
+    let mut client = world.browser();
+    let login = client.log_in().await.json();
+    let answer = client.post("/auth/refresh", json!([login["refresh_token"]])).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let mut change = post("/auth/password", &json!([PASSWORD, "another password"]));
+    let token = format!("Bearer {}", login["access_token"].as_str().unwrap());
+    change.headers_mut().insert(AUTHORIZATION, token.parse().unwrap());
+    assert_eq!(client.send(change).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn sessions_that_cannot_be_ones_are_not_found() {
+    let world = World::new(Strategy::Sessions).await;
+    let mut browser = world.browser();
+    browser.log_in().await;
+    for id in ["%FF", "nonsense", "%2e%2e", "%00"] {
+        let revoke = request(Method::DELETE, &format!("/auth/sessions/{id}")).body(Body::empty()).unwrap();
+        let answer = browser.send(revoke).await;
+        assert_eq!(
+            (answer.status, answer.json()),
+            (StatusCode::NOT_FOUND, json!({ "error": "no such session" }))
+        );
     }
 }
 

@@ -233,18 +233,20 @@ impl Auth {
     /// As [`Auth::refresh`], if the access token is one of the same session, expired or not.
     ///
     /// For browsers: a page of a sibling domain can plant a refresh cookie of its own, and not the `__Host-` cookie of
-    /// the access token (rule C1). Where there is only one kind of credential, there is nothing to compare.
+    /// the access token (rule C1). Where there is only one kind of credential, the access token is refreshed, and what is
+    /// in the place of a refresh token does not count.
     ///
     /// # Errors
     ///
     /// As [`Auth::refresh`], and [`Error::Unauthenticated`] if the tokens are not of one session; then nothing has changed.
     pub async fn refresh_paired(&self, refresh_token: &str, access_token: &str) -> Result<Issued, Error> {
-        if let Strategy::Hybrid { tokens, .. } = &self.strategy {
-            let presented = RefreshToken::parse(refresh_token)?.id;
-            let access = tokens.verify_ignoring_expiry(access_token, self.clock.now())?;
-            if access.session_id() != Some(presented) {
-                return Err(Rejection::OtherSession.into());
-            }
+        let Strategy::Hybrid { tokens, .. } = &self.strategy else {
+            return self.refresh(access_token).await;
+        };
+        let presented = RefreshToken::parse(refresh_token)?.id;
+        let access = tokens.verify_ignoring_expiry(access_token, self.clock.now())?;
+        if access.session_id() != Some(presented) {
+            return Err(Rejection::OtherSession.into());
         }
         self.refresh(refresh_token).await
     }

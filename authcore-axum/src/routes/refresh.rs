@@ -52,7 +52,8 @@ impl Settings {
             return Err(Reason::Unauthenticated { presented: true });
         }
         let access = read(Kind::Access).map_err(unusable)?;
-        let refreshed = match (read(Kind::Refresh).map_err(unusable)?, access) {
+        // One that cannot be used is none: whether one is needed is for the strategy to say.
+        let refreshed = match (read(Kind::Refresh).ok().flatten(), access) {
             (Some(refresh), Some(access)) => self.auth.refresh_paired(refresh, access).await,
             (None, Some(access)) => self.auth.refresh(access).await,
             (_, None) => return Err(Reason::Unauthenticated { presented: false }),

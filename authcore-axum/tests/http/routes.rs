@@ -155,6 +155,40 @@ async fn a_refresh_rotates_and_sees_a_replay() {
     }
 }
 
+/// What another strategy left behind, or a sibling domain planted, keeps nobody from a refresh that does not need it.
+#[tokio::test]
+async fn a_refresh_cookie_is_no_matter_where_the_strategy_has_none() {
+    let left = {
+        let mut browser = World::new(Strategy::Hybrid).await.browser();
+        browser.log_in().await;
+        browser.cookie("__Secure-session-refresh").to_owned()
+    };
+    for stray in [&*left, "nonsense", "a b", "a; __Secure-session-refresh=b"] {
+        let world = World::new(Strategy::Reissue).await;
+        let mut browser = world.browser();
+        let old = browser.log_in().await;
+        let stray = (stray.to_owned(), "/auth".to_owned());
+        browser.cookies.insert("__Secure-session-refresh".to_owned(), stray.clone());
+        world.clock.advance(Duration::from_secs(60));
+        let answer = browser.post("/auth/refresh", json!({})).await;
+        assert_eq!(answer.status, StatusCode::OK, "{stray:?} {answer:?}");
+        assert_ne!(answer.set_cookies()[0], old.set_cookies()[0]);
+        // Where it is needed, it is.
+        let world = World::new(Strategy::Hybrid).await;
+        let mut browser = world.browser();
+        browser.log_in().await;
+        browser.cookies.insert("__Secure-session-refresh".to_owned(), stray.clone());
+        let answer = browser.post("/auth/refresh", json!({})).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{stray:?}");
+        browser.cookies.remove("__Host-session");
+        assert_eq!(
+            browser.post("/auth/refresh", json!({})).await.status,
+            StatusCode::UNAUTHORIZED,
+            "{stray:?}"
+        );
+    }
+}
+
 /// Two tabs that refresh at the same moment both stay logged in (rule R2).
 #[tokio::test]
 async fn r2_two_tabs_refresh_at_once() {

@@ -26,11 +26,12 @@ use tower::ServiceExt as _;
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
-/// The three strategies.
+/// The three strategies, and tokens that are exchanged for fresh ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Strategy {
     Sessions,
     Tokens,
+    Reissue,
     Hybrid,
 }
 
@@ -63,6 +64,7 @@ impl World {
                 Auth::sessions(ServerSessions::builder(Arc::clone(&store)).build().unwrap())
             }
             Strategy::Tokens => Auth::tokens(jwt()),
+            Strategy::Reissue => Auth::tokens_with_reissue(jwt(), Duration::from_secs(3600)).unwrap(),
             Strategy::Hybrid => {
                 Auth::hybrid(jwt(), Refresh::builder(Arc::clone(&store)).build().unwrap()).unwrap()
             }

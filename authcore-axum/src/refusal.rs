@@ -109,9 +109,10 @@ impl Reason {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "the content type is neither a form's nor JSON's, in UTF-8",
             ),
-            Self::UnacceptablePassword => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "a password has 8 to 1,024 bytes")
-            }
+            Self::UnacceptablePassword => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "a password has at least 8 characters and at most 1,024 bytes",
+            ),
             Self::NotFound => (StatusCode::NOT_FOUND, "no such session"),
         }
     }

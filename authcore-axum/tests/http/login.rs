@@ -131,6 +131,22 @@ async fn addresses_are_those_that_the_host_says() {
 }
 
 #[tokio::test]
+async fn p3_a_new_password_is_measured_as_its_user_is_told() {
+    let world = World::with(Strategy::Sessions, |guard| guard.without_throttle()).await;
+    let mut browser = world.browser();
+    browser.log_in().await;
+    for bad in ["short", "üüüüüüü", &"ü".repeat(513)] {
+        let change = json!({ "current": PASSWORD, "new": bad });
+        let answer = browser.post("/auth/password", change).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{bad:.10}");
+        let told = "a password has at least 8 characters and at most 1,024 bytes";
+        assert_eq!(answer.json(), json!({ "error": told }));
+    }
+    let change = json!({ "current": PASSWORD, "new": "üüüüüüüü" });
+    assert_eq!(browser.post("/auth/password", change).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn p5_a_changed_password_ends_the_other_sessions() {
     for strategy in [Strategy::Sessions, Strategy::Hybrid] {
         let world = World::new(strategy).await;

@@ -58,12 +58,13 @@ impl CrossSite {
 /// There are two of a header that may be there once: nobody knows what that was.
 struct Ambiguous;
 
-/// Whether there is neither of the headers by which browsers tell.
+/// Whether neither of the headers by which browsers tell says anything: an empty one is as good as none.
 fn tells_nothing(headers: &HeaderMap) -> Result<bool, Ambiguous> {
     let count = |name| headers.get_all(name).iter().count();
+    let says_nothing = |name| headers.get(name).is_none_or(|value| value.is_empty());
     match (count(SEC_FETCH_SITE), count(ORIGIN), count(HOST)) {
         (0, 0, _) => Ok(true),
-        (0 | 1, 0 | 1, 0 | 1) => Ok(false),
+        (0 | 1, 0 | 1, 0 | 1) => Ok(says_nothing(SEC_FETCH_SITE) && says_nothing(ORIGIN)),
         _ => Err(Ambiguous),
     }
 }

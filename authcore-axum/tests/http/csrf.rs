@@ -150,6 +150,18 @@ async fn c4_the_strict_mode_refuses_who_tells_nothing() {
     let mut browser = world.browser();
     let own = [("sec-fetch-site", "same-origin")];
     assert_eq!(send(&mut browser, Method::POST, "/auth/login", &[]).await.status, StatusCode::FORBIDDEN);
+    // What says nothing tells nothing.
+    for headers in [
+        &[("origin", "")][..],
+        &[("sec-fetch-site", "")],
+        &[("origin", ""), ("sec-fetch-site", "")],
+        &[("origin", EVIL), ("sec-fetch-site", "")],
+    ] {
+        let answer = send(&mut browser, Method::POST, "/auth/login", headers).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{headers:?}");
+    }
+    let blank = [("origin", ""), ("sec-fetch-site", "same-origin")];
+    assert_eq!(send(&mut browser, Method::POST, "/auth/login", &blank).await.status, StatusCode::OK);
     assert_eq!(send(&mut browser, Method::POST, "/auth/login", &own).await.status, StatusCode::OK);
     assert_eq!(send(&mut browser, Method::POST, "/me", &[]).await.status, StatusCode::FORBIDDEN);
     assert_eq!(send(&mut browser, Method::GET, "/me", &[]).await.status, StatusCode::OK);

@@ -117,6 +117,9 @@ impl Guard {
 
     /// The router with its state, the CSRF protection of all its routes, the headers that keep answers out of caches, and
     /// the ready-made routes if there are [passwords](GuardBuilder::passwords).
+    ///
+    /// To be called once for each guard, with everything merged that it protects: where two protected routers of one guard
+    /// meet, both have the ready-made routes, and axum panics when it merges them.
     pub fn protect(&self, router: Router<AuthState>) -> Router {
         self.protect_with(router, |state| state)
     }

@@ -171,6 +171,49 @@ async fn a_wrong_password_is_refused_and_then_slowed_down() {
     panic!("twenty guesses in a row");
 }
 
+/// Answers everything that the page asks with this status, as an application behind a proxy might.
+async fn everything_fails(world: &World, status: u16) {
+    let answer = json!({
+        "request": "GET /", "status": status, "reason": "Failed", "headers": {}, "set_cookies": [],
+        "body": { "error": "for a test" }, "reads": 0, "writes": 0, "calls": [], "micros": 0, "log": [],
+    });
+    let fake = format!("window.fetch = async () => Response.json({answer})");
+    world.browser.script(&fake).await;
+}
+
+#[tokio::test]
+async fn what_failed_is_never_shown_as_done() {
+    let world = World::new().await;
+    world.browser.script("document.querySelector('#password').value = 'x'.repeat(20000)").await;
+    for name in ["sessions", "tokens", "hybrid"] {
+        let mut panel = Panel::new(&world, name);
+        panel.expect("login", "413", "Too large", (0, 0)).await;
+        panel.expect("second", "400", "The server could not read that", (0, 0)).await;
+    }
+
+    world.browser.script("document.querySelector('#password').value = 'demo-only-not-secret'").await;
+    let mut panel = Panel::new(&world, "hybrid");
+    for action in ["login", "second", "copy"] {
+        assert_eq!(panel.press(action).await.tone, if action == "copy" { "refused" } else { "good" });
+    }
+    let others =
+        ["me", "refresh", "tabs", "logout", "list", "others", "everywhere", "second-me", "second-refresh"];
+    for (status, expected) in [
+        (400, "The server could not read that"),
+        (413, "Too large"),
+        (418, "The server did not do that"),
+        (422, "The server did not do that"),
+        (500, "The server failed"),
+        (504, "The server failed"),
+    ] {
+        everything_fails(&world, status).await;
+        for action in ["login", "second", "copy"].into_iter().chain(others) {
+            panel.expect(action, &status.to_string(), expected, (0, 0)).await;
+        }
+    }
+    world.close().await;
+}
+
 #[tokio::test]
 async fn a_countdown_runs() {
     let world = World::new().await;

@@ -52,18 +52,26 @@ const note = (headline, why) => ({ headline, why, tone: "note" });
 
 /** What an answer means, in a headline and a few words. */
 export function explain(strategy, action, answer, panel) {
-  const special = failures[answer.status];
-  if (special) return special(strategy, answer);
-  const said = answer.status === 401 ? refusals[action] : successes[action];
-  return (said ?? fallback)(strategy, answer, panel);
+  const { status } = answer;
+  const done = status >= 200 && status < 300;
+  const said = done ? successes[action] : status === 401 ? refusals[action] : failures[status];
+  return (said ?? otherwise(status))(strategy, answer, panel);
 }
 
-const fallback = (_, answer) => note(`${answer.status} ${answer.reason}`, "Nothing more is known about it.");
+function otherwise(status) {
+  if (status >= 500) return () => note("The server failed", "The fault is in the server. Its log may say more.");
+  if (status >= 400) return (_, answer) => refused("The server did not do that", reason(answer));
+  return (_, answer) => note(`${answer.status} ${answer.reason}`, "Nothing more is known about it.");
+}
+
+const reason = ({ body }) => body?.error ? `It says: ${body.error}.` : "It does not say why.";
 
 const failures = {
   0: () => note("The server did not answer", "It may have been stopped."),
+  400: () => refused("The server could not read that", "It was not what this route expects, so nothing was done."),
   403: () => refused("Refused as sent by another site", "The browser said that another site's page sent this."),
   404: () => note("There is no such thing", "It has ended or was forgotten. List the devices or open a new one."),
+  413: () => refused("Too large", "The server reads no more than it must, so it did not look at it and nothing was done."),
   429: (_, answer) => refused(
     "Slowed down",
     `Too many wrong passwords. Try again in ${answer.headers["retry-after"]} s. Nobody is locked out.`,

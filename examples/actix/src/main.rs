@@ -3,11 +3,11 @@
 //! `curl -b jar http://127.0.0.1:8080/me`. Another line for `Auth` is another strategy, and nothing else changes.
 
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
-use actix_web::error::InternalError;
-use actix_web::guard::{GuardContext, fn_guard};
-use actix_web::middleware::DefaultHeaders;
-use actix_web::web::{Data, Json, get, post, scope};
-use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, HttpServer, dev::Payload};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::error::{ErrorBadRequest, InternalError};
+use actix_web::middleware::{DefaultHeaders, Next, from_fn};
+use actix_web::web::{Data, Json, JsonConfig, get, post};
+use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, HttpServer, body::BoxBody};
 use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle};
 use authcore::password::{NewPassword, Password, PasswordHash, PasswordHasher, Verdict};
 use authcore::{Auth, Clock as _, ErrorKind, Login, MemoryStore, Principal, ServerSessions, SystemClock};
@@ -30,11 +30,11 @@ fn refuse(kind: ErrorKind, reason: impl std::fmt::Debug) -> Error {
     InternalError::from_response("refused", response.insert_header(header).finish()).into()
 }
 
-/// The credential of a request. Two cookies of the name are none: a neighbouring host may have planted one (rule C5).
-fn credential(request: &HttpRequest) -> Option<String> {
-    let cookies = request.cookies().ok()?;
-    let mut ours = cookies.iter().filter(|cookie| cookie.name() == "__Host-session");
-    ours.next().filter(|_| ours.next().is_none()).map(|cookie| cookie.value().to_owned())
+/// The credentials of a request, by the name as sent. Two are none: a neighbour may have planted one (rule C5).
+fn cookies(request: &HttpRequest) -> Vec<String> {
+    let pairs = request.headers().get_all("cookie").flat_map(|line| line.as_bytes().split(|c| *c == b';'));
+    let ours = pairs.filter_map(|pair| pair.trim_ascii().strip_prefix(b"__Host-session="));
+    ours.map(|value| String::from_utf8_lossy(value).into_owned()).collect()
 }
 
 /// No script reads it, no other host sees it, and no foreign page sends it with a POST (rule C1).
@@ -51,10 +51,9 @@ impl FromRequest for Caller {
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let (state, credential) = (Data::<State>::extract(request), credential(request));
+        let (state, shown) = (Data::<State>::extract(request), cookies(request));
         Box::pin(async move {
-            let credential = credential.ok_or_else(|| refuse(ErrorKind::Unauthenticated, "no credential"))?;
-            let caller = state.await?.auth.authenticate(&credential).await;
+            let caller = state.await?.auth.authenticate(if let [one] = &shown[..] { one } else { "" }).await;
             caller.map(Self).map_err(|error| refuse(error.kind(), error))
         })
     }
@@ -77,7 +76,7 @@ async fn login(state: Data<State>, request: HttpRequest, form: Json<Value>) -> R
         return Err(refuse(ErrorKind::Unauthenticated, "wrong password"));
     }
     let login = Login::new(attempt.account).map_err(|error| refuse(ErrorKind::Internal, error))?;
-    let login = credential(&request).into_iter().fold(login, Login::replacing); // Ends the former one (A10).
+    let login = if let [one] = &cookies(&request)[..] { login.replacing(one) } else { login }; // Ends it (A10).
     let issued = state.auth.login(login).await.map_err(|error| refuse(error.kind(), error))?;
     let _ = state.throttle.succeeded(attempt, SystemClock.now()).await;
     Ok(HttpResponse::Ok().cookie(cookie(issued.credential(), issued.expires_in().as_secs())).finish())
@@ -85,21 +84,22 @@ async fn login(state: Data<State>, request: HttpRequest, form: Json<Value>) -> R
 
 /// Clears the cookie whatever becomes of the session, and says if nobody knows that: 202 (rule C7).
 async fn logout(state: Data<State>, request: HttpRequest) -> HttpResponse {
-    let ended = state.auth.logout(&credential(&request).unwrap_or_default()).await;
-    let unknown = ended.is_err_and(|error| error.kind() != ErrorKind::Unauthenticated);
+    let unknown = match &cookies(&request)[..] {
+        [one] => state.auth.logout(one).await.is_err_and(|error| error.kind() != ErrorKind::Unauthenticated),
+        others => !others.is_empty(),
+    };
     let mut response = if unknown { HttpResponse::Accepted() } else { HttpResponse::NoContent() };
     response.cookie(cookie("", 0)).insert_header(("Clear-Site-Data", "\"cache\"")).finish()
 }
 
 /// No page of another site makes a browser change something here (rule C4). Neither header means: not a browser.
-fn same_origin(context: &GuardContext<'_>) -> bool {
-    let header = |name: &str| context.head().headers().get(name).map(|value| value.as_bytes());
+async fn same_origin(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, Error> {
+    let header = |name: &str| request.headers().get(name).map(|value| value.as_bytes());
     let own = header("host").map(|host| [b"//", host].concat());
-    context.head().method.is_safe()
-        || match header("sec-fetch-site") {
-            Some(site) => site == b"same-origin" || site == b"none",
-            None => header("origin").is_none_or(|origin| own.is_some_and(|own| origin.ends_with(&own))),
-        }
+    let site = header("sec-fetch-site").map(|site| site == b"same-origin" || site == b"none");
+    let same = site.or_else(|| header("origin").map(|origin| own.is_some_and(|own| origin.ends_with(&own))));
+    let allowed = same.unwrap_or(true) || (request.method().is_safe() && header("upgrade").is_none());
+    if allowed { next.call(request).await } else { Ok(request.into_response(HttpResponse::Forbidden())) }
 }
 
 #[actix_web::main]
@@ -110,9 +110,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let state = Data::new(State { auth, hasher, hash_of_ada, throttle: MemoryThrottle::new() });
     let app = move || {
         let headers = DefaultHeaders::new().add(("Cache-Control", "no-store")).add(("Vary", "Cookie"));
-        let routes = scope("").guard(fn_guard(same_origin)).route("/me", get().to(me));
-        let routes = routes.route("/login", post().to(login)).route("/logout", post().to(logout));
-        App::new().app_data(state.clone()).wrap(headers).service(routes)
+        let json = JsonConfig::default().error_handler(|_, _| ErrorBadRequest("")); // Not what serde says.
+        let app = App::new().app_data(state.clone()).app_data(json).wrap(from_fn(same_origin)).wrap(headers);
+        app.route("/me", get().to(me)).route("/login", post().to(login)).route("/logout", post().to(logout))
     };
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
     Ok(HttpServer::new(app).bind(address)?.run().await?)

@@ -95,6 +95,12 @@ fn c1_c3_c6_a_login_holds_until_the_logout() {
     assert_eq!(status(&server.me(&format!("{second}; {second}"))), 401);
     assert_eq!(status(&server.me(&second)), 200);
 
+    // C7: nobody knows which of two was meant, and the session lives on.
+    let unconfirmed = server.ask("POST", "/logout", &format!("cookie: {second}; __Host-session=x\r\n"), "");
+    assert_eq!(status(&unconfirmed), 202);
+    assert!(set_cookie(&unconfirmed).contains("Max-Age=0"), "{unconfirmed}");
+    assert_eq!(status(&server.me(&second)), 200);
+
     let logout = server.ask("POST", "/logout", &format!("cookie: {second}\r\n"), "");
     assert_eq!(status(&logout), 204);
     assert!(set_cookie(&logout).contains("Max-Age=0"), "{logout}");
@@ -115,7 +121,37 @@ fn c4_other_sites_change_nothing() {
         ("", true),
     ] {
         let answer = server.log_in(headers, PASSWORD);
-        assert_eq!(status(&answer) == 200, allowed, "{headers}: {answer}");
+        assert_eq!(status(&answer), if allowed { 200 } else { 403 }, "{headers}: {answer}");
+        assert!(answer.contains("cache-control: no-store"), "{headers}: {answer}");
+        let answer = server.ask("POST", "/logout", headers, "");
+        assert_eq!(status(&answer), if allowed { 204 } else { 403 }, "{headers}: {answer}");
+        // Reading is for everybody, and an upgrade leads to more than that. Nobody is logged in here.
+        for (upgrade, answer) in [("", 401), ("upgrade: websocket\r\n", if allowed { 401 } else { 403 })] {
+            let me = server.ask("GET", "/me", &format!("{headers}{upgrade}"), "");
+            assert_eq!(status(&me), answer, "{headers}{upgrade}: {me}");
+        }
+    }
+}
+
+/// Browsers keep the prefix from sibling hosts as it is spelled, and actix-web would decode the name.
+#[test]
+fn c1_the_name_of_the_cookie_is_compared_as_sent() {
+    let server = Server::start();
+    let cookie = cookie(&server.log_in("", PASSWORD));
+    let planted = cookie.replace("__Host", "__%48ost");
+    assert_eq!(status(&server.me(&planted)), 401);
+    assert_eq!(status(&server.me(&format!("{planted}; {cookie}"))), 200);
+}
+
+#[test]
+fn c6_a_body_that_is_no_json_is_refused_without_a_word() {
+    let server = Server::start();
+    for (kind, body) in
+        [("application/json", "{\"username\":"), ("application/json", ""), ("text/plain", "{}")]
+    {
+        let answer = server.ask("POST", "/login", &format!("content-type: {kind}\r\n"), body);
+        assert_eq!(status(&answer), 400, "{kind} {body}: {answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "{kind} {body}: {answer}");
     }
 }
 

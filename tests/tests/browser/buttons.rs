@@ -214,6 +214,38 @@ async fn what_failed_is_never_shown_as_done() {
     world.close().await;
 }
 
+/// What a browser holds does not change because nobody can say what it is.
+#[tokio::test]
+async fn a_server_that_stopped_leaves_what_was_known() {
+    let mut world = World::new().await;
+    for action in ["login", "second", "list"] {
+        assert_eq!(world.press("hybrid", action).await.badge, "200 OK", "{action}");
+    }
+    world.stop();
+    for action in ["me", "tamper", "copy", "replay", "refresh", "tabs", "list", "second", "logout"] {
+        let shown = world.press("hybrid", action).await;
+        assert_eq!(shown.headline, "The server did not answer", "{action}");
+        assert_eq!((&*shown.badge, &*shown.reads), ("no answer", ""), "{action}");
+        for text in ["The server does not answer. This is what it said last.", "acr_", "Second device"] {
+            assert!(shown.text.contains(text), "{action}, {text}: {shown:?}");
+        }
+    }
+    // Nothing was held here, which stays true. That there was nothing to copy is not known.
+    let shown = world.press("tokens", "copy").await;
+    assert_eq!(shown.headline, "The server did not answer");
+
+    // A page that the browser kept as it was begins anew, and then nothing is known.
+    let back = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))";
+    world.browser.script(back).await;
+    let told = "return document.querySelector('#hybrid .doubt').innerText.endsWith('is not known.')";
+    world.wait("the doubt", told).await;
+    assert!(!world.settled("hybrid").await.text.contains("No cookie"));
+    assert_eq!(world.press("hybrid", "tamper").await.headline, "The server did not answer");
+    // The browser takes each request without an answer for an error of the page, which it is not here.
+    world.console_errors().await;
+    world.close().await;
+}
+
 #[tokio::test]
 async fn a_countdown_runs() {
     let world = World::new().await;

@@ -106,7 +106,7 @@ impl Browser {
         self.post("se/log", json!({ "type": "browser" })).await.as_array().unwrap().clone()
     }
 
-    pub(crate) async fn close(self) {
+    pub(crate) async fn close(&self) {
         self.delete("").await;
     }
 }

@@ -14,7 +14,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::webdriver::Browser;
 
@@ -29,7 +29,8 @@ pub(crate) struct World {
     pub(crate) browser: Browser,
     pub(crate) port: u16,
     requests: Requests,
-    server: JoinHandle<()>,
+    /// A runtime of its own: the connections that it has end with it.
+    server: Option<Runtime>,
 }
 
 /// Paths, and the cookies that the browser sent there.
@@ -57,12 +58,21 @@ impl World {
 
     /// Another application, and a browser that shows nothing yet.
     pub(crate) async fn of(app: Router) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
         let requests = Requests::default();
         let app = app.layer(middleware::from_fn_with_state(Arc::clone(&requests), note));
-        let server = tokio::spawn(async move { server::serve(listener, app).await.unwrap() });
-        Self { browser: browser().await, port, requests, server }
+        let server = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let bind = server.spawn(TcpListener::bind("127.0.0.1:0"));
+        let listener = bind.await.unwrap().unwrap();
+        let port = listener.local_addr().unwrap().port();
+        server.spawn(async move { server::serve(listener, app).await.unwrap() });
+        Self { browser: browser().await, port, requests, server: Some(server) }
+    }
+
+    /// Ends the server with all its connections, and not the test.
+    pub(crate) fn stop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.shutdown_background();
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -140,8 +150,14 @@ impl World {
     pub(crate) async fn close(self) {
         let errors = self.console_errors().await;
         self.browser.close().await;
-        self.server.abort();
         assert!(errors.is_empty(), "{errors:#?}");
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // A runtime that is only dropped would wait for its tasks, which must not be done here.
+        self.stop();
     }
 }
 

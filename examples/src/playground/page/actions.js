@@ -1,6 +1,6 @@
 // What each button does: the requests, and the words for what came of them.
 
-import { held, send, simulate } from "./server.js";
+import { held, send, simulate, statusLine } from "./server.js";
 import { explain } from "./words.js";
 
 /** A little longer than the grace window of the server, in milliseconds. */
@@ -41,7 +41,7 @@ export const actions = {
 
   tabs: async (panel) => {
     const answers = await Promise.all([refresh(panel), refresh(panel)]);
-    const steps = answers.map((answer, i) => `Tab ${i + 1}: ${answer.status} ${answer.reason}`);
+    const steps = answers.map((answer, i) => `Tab ${i + 1}: ${statusLine(answer)}`);
     const worse = answers.find((answer) => answer.status !== 200) ?? answers[1];
     const rotated = answers.some((answer) => answer.writes > 0);
     return outcome(panel, rotated ? "tabs" : "tabs-early", worse, { steps });
@@ -75,33 +75,35 @@ export const actions = {
   },
 
   tamper: async (panel) => {
-    if (!panel.held?.cookies.length) return nothingHeld();
+    if (panel.held?.cookies.length === 0) return nothingHeld();
     const { answer } = await simulate(`${panel.base}/auth/lab/tamper`);
     return outcome(panel, "tamper", answer);
   },
 
   copy: async (panel) => {
-    if (panel.copy === null) await steal(panel);
-    if (panel.copy === null) return nothingHeld();
+    const copied = panel.copy === null ? await steal(panel) : null;
+    if (panel.copy === null) return notCopied(panel, "copy", copied);
     const { answer } = await simulate(`${panel.base}/auth/lab/clients/${panel.copy}/me`);
     return outcome(panel, "copy", answer);
   },
 
   replay: async (panel) => {
-    const stolen = await copyOf(panel);
-    if (!(await holdsRefreshToken(panel)) || stolen === null) return nothingHeld();
+    const { client: stolen, answer: copied } = await copyOf(panel);
+    if (stolen === null) return notCopied(panel, "replay", copied);
+    const now = await held(panel.base);
+    if (now?.cookies.every((cookie) => cookie.generation === null)) return nothingHeld();
     const steps = ["The thief copies the cookies."];
     // A token that was made a moment ago is given again and not replaced.
     await pause(AFTER_GRACE);
     const first = await refresh(panel);
-    steps.push(`This browser refreshes: ${first.status} ${first.reason}.`);
+    steps.push(`This browser refreshes: ${statusLine(first)}.`);
     if (first.status !== 200) return outcome(panel, "refresh", first, { steps });
     await pause(AFTER_GRACE);
     const { answer } = await simulate(`${panel.base}/auth/lab/clients/${stolen}/refresh`);
-    steps.push(`2 seconds later the thief shows the old token: ${answer.status} ${answer.reason}.`);
+    steps.push(`2 seconds later the thief shows the old token: ${statusLine(answer)}.`);
     const last = await refresh(panel);
-    steps.push(`This browser refreshes once more: ${last.status} ${last.reason}.`);
-    return outcome(panel, "replay", answer, { steps, devices: [] });
+    steps.push(`This browser refreshes once more: ${statusLine(last)}.`);
+    return outcome(panel, "replay", answer, { steps, devices: answer.status === 401 ? [] : undefined });
   },
 };
 
@@ -113,19 +115,17 @@ export async function revoke(panel, session) {
 
 const refresh = (panel) => send("POST", `${panel.base}/auth/refresh`);
 
-/** Lets the simulated thief copy what this browser holds now. */
+/** Lets the simulated thief copy what this browser holds now, and gives the answer to that. */
 async function steal(panel) {
-  panel.copy = (await copyOf(panel)) ?? panel.copy;
+  const { client, answer } = await copyOf(panel);
+  panel.copy = client ?? panel.copy;
+  return answer;
 }
 
-async function copyOf(panel) {
-  return (await simulate(`${panel.base}/auth/lab/copies`)).client;
-}
+const copyOf = (panel) => simulate(`${panel.base}/auth/lab/copies`);
 
-async function holdsRefreshToken(panel) {
-  const now = await held(panel.base);
-  return now?.cookies.some((cookie) => cookie.generation !== null) ?? false;
-}
+/** There was nothing to copy, or nobody knows whether there was. */
+const notCopied = (panel, action, answer) => answer.status === 200 ? nothingHeld() : outcome(panel, action, answer);
 
 async function bySecond(panel, what) {
   if (panel.second === null) return idle("There is no second device yet", "Open one first.");

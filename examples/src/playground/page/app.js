@@ -41,10 +41,12 @@ async function act(panel, action) {
   }
 }
 
-/** Shows what the browser holds now. */
+/** Shows what the browser holds now, or that nobody knows: then what was known stays. */
 async function look(panel) {
-  panel.held = await held(panel.base);
+  const now = await held(panel.base);
+  panel.held = now ?? panel.held;
   view.held(panel.element, panel.held, panel.strategy);
+  view.doubt(panel.element, now === null);
 }
 
 const lookAll = () => Promise.all(panels.map(look));
@@ -57,6 +59,9 @@ setInterval(() => panels.forEach((panel) => view.tick(panel.element, panel.held)
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && lookAll());
 window.addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
-  panels.forEach((panel) => view.forget(panel.element));
+  for (const panel of panels) {
+    panel.held = null;
+    view.forget(panel.element);
+  }
   lookAll();
 });

@@ -23,7 +23,10 @@ export async function simulate(path, body) {
   return { client, answer };
 }
 
-/** What the browser's requests to the routes of authentication carry. */
+/** An answer's first line. */
+export const statusLine = ({ status, reason }) => status > 0 ? `${status} ${reason}` : reason;
+
+/** What the browser's requests to the routes of authentication carry; `null` if the server does not say. */
 export async function held(base) {
   const { body } = await send("GET", `${base}/auth/lab/held`);
   return body?.cookies ? { ...body, read_at: performance.now() } : null;

@@ -1,5 +1,7 @@
 // The page's elements. All text goes in as text, never as markup.
 
+import { statusLine } from "./server.js";
+
 /** Makes an element: `make("p.why", "text", child)`. */
 function make(what, ...children) {
   const [name, ...classes] = what.split(".");
@@ -40,7 +42,7 @@ function button([action, text, kind]) {
 export function happened(element, outcome) {
   const result = element.querySelector(".result");
   if (result.dataset.headline) addEarlier(element, result.dataset);
-  const badge = outcome.answer ? `${outcome.answer.status} ${outcome.answer.reason}` : "";
+  const badge = outcome.answer ? statusLine(outcome.answer) : "";
   result.dataset.tone = outcome.tone;
   result.dataset.headline = outcome.headline;
   result.dataset.badge = badge;
@@ -50,7 +52,7 @@ export function happened(element, outcome) {
   ];
   if (outcome.steps) parts.push(make("ol.steps", ...outcome.steps.map((step) => make("li", step))));
   result.replaceChildren(...parts);
-  element.querySelector(".details").replaceChildren(...(outcome.answer ? details(outcome.answer) : []));
+  element.querySelector(".details").replaceChildren(...(outcome.answer?.status > 0 ? details(outcome.answer) : []));
   showDevices(element, outcome);
   // On a phone it is below the buttons.
   element.querySelector(".happened").scrollIntoView({ block: "nearest" });
@@ -86,7 +88,7 @@ function exchange(answer) {
   const headers = Object.entries(answer.headers).map(([name, value]) => `${name}: ${value}`);
   const cookies = answer.set_cookies.map((cookie) => `set-cookie: ${cookie}`);
   const body = typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body, null, 2);
-  const text = [`${answer.status} ${answer.reason}`, ...headers, ...cookies, "", body].join("\n");
+  const text = [statusLine(answer), ...headers, ...cookies, "", body].join("\n");
   const calls = answer.calls.length > 0 ? `Calls of the store: ${answer.calls.join(", ")}` : "No call of the store";
   return make("details", make("summary", answer.request), make("pre", text), make("p.small", calls));
 }
@@ -121,9 +123,10 @@ function device(session) {
   return line;
 }
 
-/** Shows what the browser holds. */
+/** Shows what the browser holds, unless that was never known. */
 export function held(element, now, strategy) {
-  const cookies = now?.cookies ?? [];
+  if (now === null) return;
+  const { cookies } = now;
   const key = JSON.stringify(cookies);
   // What is as before stays: the focus may be in it.
   if (element.dataset.held !== key) {
@@ -131,6 +134,16 @@ export function held(element, now, strategy) {
     showCookies(element, cookies, strategy);
   }
   tick(element, now);
+}
+
+/** Tells that what is shown may be out of date, as no script can look for itself. */
+export function doubt(element, silent) {
+  const known = element.querySelector(".cookies").children.length > 0;
+  const line = element.querySelector(".doubt");
+  line.hidden = !silent;
+  line.textContent = known
+    ? "The server does not answer. This is what it said last."
+    : "The server does not answer, so what this browser holds is not known.";
 }
 
 function showCookies(element, cookies, strategy) {
@@ -196,6 +209,7 @@ export function forget(element) {
   for (const part of [".cookies", ".result", ".details", ".devices ul", ".earlier ol"]) {
     element.querySelector(part).replaceChildren();
   }
+  element.querySelector(".doubt").hidden = true;
   element.removeAttribute("data-held");
   element.querySelector(".result").removeAttribute("data-headline");
   element.querySelector(".devices").hidden = true;

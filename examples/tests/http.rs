@@ -71,8 +71,8 @@ async fn c3_c6_c7_a_401_is_opaque_challenges_and_clears_nothing() {
     for strategy in Strategy::ALL {
         let server = Server::start(strategy).await;
         let (challenge, vary) = match strategy {
-            Strategy::Sessions => ("Cookie", &["authorization", "cookie"][..]),
-            _ => ("Bearer", &["authorization"][..]),
+            Strategy::Sessions => ("Cookie", "authorization, cookie"),
+            _ => ("Bearer", "authorization"),
         };
         for request in [
             server.get("/me"),
@@ -85,7 +85,7 @@ async fn c3_c6_c7_a_401_is_opaque_challenges_and_clears_nothing() {
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
             assert!(header(&response, "www-authenticate").starts_with(challenge), "{response:?}");
             assert_eq!(header(&response, "cache-control"), "no-store");
-            assert!(response.headers().get_all("vary").iter().eq(vary), "{response:?}");
+            assert_eq!(header(&response, "vary"), vary);
             assert!(!response.headers().contains_key("set-cookie"));
             assert_eq!(body(response).await, json!({ "error": "unauthenticated" }));
         }

@@ -201,3 +201,42 @@ async fn the_page_shows_commands_that_this_server_understands() {
         }
     }
 }
+
+/// Method and path of a line of the page, if it names a route or is a command.
+fn route<'p>(line: &'p str, url: &str) -> Option<(Method, &'p str)> {
+    let command = line.rsplit_once(url).map(|(before, path)| {
+        let posts = before.contains(" -d ") || before.contains("-X POST");
+        (if posts { Method::POST } else { Method::GET }, path.trim_end_matches(')'))
+    });
+    command.or_else(|| {
+        let mut words = line.split_whitespace();
+        let (method, path) = (words.next()?, words.next().filter(|path| path.starts_with('/'))?);
+        Some((method.parse().ok()?, path))
+    })
+}
+
+#[tokio::test]
+async fn the_page_names_no_route_that_its_strategy_does_not_have() {
+    for (strategy, expected) in Strategy::ALL.into_iter().zip([8 + 4, 4 + 3, 9 + 5]) {
+        let server = Server::start(strategy).await;
+        let login = server.login().send().await.unwrap();
+        let cookie = header(&login, "set-cookie");
+        let token = body(login).await["access_token"].as_str().unwrap_or_default().to_owned();
+        let page = server.get("/").send().await.unwrap().text().await.unwrap();
+        let routes: Vec<_> = page.lines().filter_map(|line| route(line, &server.url)).collect();
+        assert_eq!(routes.len(), expected, "{routes:?}");
+        for (method, path) in routes {
+            // An answer about the request itself comes from a route that is there.
+            let request = server.request(method.clone(), path).json(&json!({ "refresh_token": "x" }));
+            let request = if token.is_empty() {
+                request.header("cookie", cookie.split(';').next().unwrap())
+            } else {
+                request.bearer_auth(&token)
+            };
+            let response = request.send().await.unwrap();
+            let (status, told) = (response.status(), response.text().await.unwrap());
+            let there = [200, 400, 401].contains(&status.as_u16()) || told.contains("no such session");
+            assert!(there, "{strategy:?} {method} {path}: {status} {told}");
+        }
+    }
+}

@@ -3,21 +3,36 @@
 use crate::accounts::{DEMO_EMAIL, DEMO_PASSWORD};
 use crate::strategies::Strategy;
 
+const ROUTES: &str = "\
+GET    /me                       protected: who you are
+POST   /auth/login               email, password, device (optional); a form or JSON
+POST   /auth/password            current, new: change the password
+POST   /auth/logout              log this one out, and hear when that counts
+";
+
+const DEVICES: &str = "\
+POST   /auth/logout-others       log all others out
+POST   /auth/logout-everywhere   log all of them out
+GET    /auth/sessions            your devices
+DELETE /auth/sessions/{id}       log one of them out
+";
+
+const REFRESH: &str = "\
+POST   /auth/refresh             refresh_token: fresh tokens for it
+";
+
+const NO_DEVICES: &str = "
+There is no list of devices, and no logout of others: without a store nobody knows to whom tokens were given. What
+asks for that answers 501.
+";
+
 pub(super) fn text(strategy: Strategy, url: &str) -> String {
-    format!(
-        "An example server of authcore.\n\n\
-         GET    /me                       protected: who you are\n\
-         POST   /auth/login               email, password, device (optional); a form or JSON\n\
-         GET    /auth/sessions            your devices\n\
-         DELETE /auth/sessions/{{id}}       log one of them out\n\
-         POST   /auth/password            current, new: change the password\n\
-         POST   /auth/logout-others       log all others out\n\
-         POST   /auth/logout              log this one out\n\
-         POST   /auth/logout-everywhere   log all of them out\n\
-         POST   /auth/refresh             a new access token for a refresh token (hybrid only)\n\n\
-         {}",
-        try_it(strategy, url)
-    )
+    let more = match strategy {
+        Strategy::Sessions => DEVICES.to_owned(),
+        Strategy::Tokens => NO_DEVICES.to_owned(),
+        Strategy::Hybrid => format!("{DEVICES}{REFRESH}"),
+    };
+    format!("An example server of authcore.\n\n{ROUTES}{more}\n{}", try_it(strategy, url))
 }
 
 /// Commands that work when pasted into a shell, one after the other.
@@ -42,8 +57,8 @@ pub(crate) fn try_it(strategy: Strategy, url: &str) -> String {
                 commands.push(format!("REFRESH={}", member("refresh_token")));
             }
             commands.push(format!("{curl} {bearer} {url}/me"));
-            commands.push(format!("{curl} {bearer} {url}/auth/sessions"));
             if strategy == Strategy::Hybrid {
+                commands.push(format!("{curl} {bearer} {url}/auth/sessions"));
                 commands.push(format!(r#"{curl} -d "refresh_token=$REFRESH" {url}/auth/refresh"#));
             }
             commands.push(format!("{curl} {bearer} -X POST {url}/auth/logout"));

@@ -10,6 +10,7 @@
 //! | `clients` | simulated clients: the second device and the thief |
 //! | `lab` | the routes that only the page uses |
 //! | `assets` | the page itself |
+//! | `hosts` | by which names it answers |
 //!
 //! The routes that the page tries are those of `authcore-axum`, unchanged. What is of the playground stands under
 //! `/<strategy>/auth/lab`, where the refresh cookie goes too.
@@ -20,6 +21,7 @@ mod clients;
 mod counted;
 mod envelope;
 mod held;
+mod hosts;
 mod lab;
 
 use std::error::Error;
@@ -79,7 +81,9 @@ pub async fn router(store: &StoreChoice) -> Result<Router, Failure> {
         let store = store.open(&namespace, SystemClock).await?;
         router = router.merge(apps::app(strategy, store, hasher.clone()).await?);
     }
-    Ok(router.layer(middleware::from_fn(envelope::wrap)).layer(middleware::from_fn(assets::restrict)))
+    let router = router.layer(middleware::from_fn(envelope::wrap));
+    let router = router.layer(middleware::from_fn(hosts::loopback_only));
+    Ok(router.layer(middleware::from_fn(assets::restrict)))
 }
 
 fn help() -> String {

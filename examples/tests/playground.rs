@@ -145,3 +145,30 @@ async fn secrets_are_told_in_part_only() {
         assert!(secret.split('.').all(|part| !told.contains(part)), "{told}");
     }
 }
+
+/// A name of somebody else's that leads here would make his pages pages of this origin.
+#[tokio::test]
+async fn it_answers_under_the_names_of_this_machine_only() {
+    let playground = Playground::start("memory");
+    let port = playground.url.rsplit_once(':').unwrap().1.to_owned();
+    for (host, expected) in [
+        ("localhost", StatusCode::OK),
+        ("play.localhost", StatusCode::OK),
+        ("127.0.0.2", StatusCode::OK),
+        ("[::1]", StatusCode::OK),
+        ("rebound.example", StatusCode::MISDIRECTED_REQUEST),
+        ("127.0.0.1.rebound.example", StatusCode::MISDIRECTED_REQUEST),
+    ] {
+        for path in ["/", "/hybrid/auth/lab/held"] {
+            let request = playground.http.get(format!("{}{path}", playground.url));
+            let request = request.header("host", format!("{host}:{port}"));
+            let response = request.header("sec-fetch-site", "same-origin").send().await.unwrap();
+            assert_eq!(response.status(), expected, "{host} {path}");
+            let text = response.text().await.unwrap();
+            assert_eq!(
+                text.starts_with("The playground answers on this machine only"),
+                expected != StatusCode::OK
+            );
+        }
+    }
+}

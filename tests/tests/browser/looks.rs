@@ -30,6 +30,14 @@ async fn picture(world: &World, name: &str) {
     }
 }
 
+/// A button that stood below its device would look like the next one's.
+async fn buttons_stand_beside_their_devices(world: &World) {
+    let below = "return [...document.querySelectorAll('.devices button')].filter((button) =>
+        button.getBoundingClientRect().top >= button.parentElement.firstChild.getBoundingClientRect().bottom
+    ).length";
+    assert_eq!(world.browser.script(below).await, 0);
+}
+
 async fn nothing_is_wider_than_the_window(world: &World, width: u32) {
     let wide = "return [...document.querySelectorAll('body *')]
         .filter((element) => element.getBoundingClientRect().right > innerWidth + 1)
@@ -53,6 +61,7 @@ async fn it_fits_a_desktop_and_a_phone() {
             world.press(panel, "list").await;
             world.press(panel, "me").await;
         }
+        buttons_stand_beside_their_devices(&world).await;
         world.press("sessions", "tamper").await;
         world.browser.script("for (const one of document.querySelectorAll('details')) one.open = true").await;
         nothing_is_wider_than_the_window(&world, screen.0).await;

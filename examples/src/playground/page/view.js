@@ -109,7 +109,7 @@ function showDevices(element, { devices, ended }) {
 
 function device(session) {
   const since = new Date(session.created_at * 1000).toLocaleTimeString();
-  const line = make("li", make("span", make("b", session.device ?? "Unnamed"), ` since ${since}`));
+  const line = make("li", make("span", make("b", session.device ?? "Unnamed"), " ", make("span.since", `since ${since}`)));
   line.dataset.id = session.id;
   if (session.current) {
     line.append(make("span.badge", "this one"));

@@ -62,7 +62,7 @@ impl Browser {
         let token = need(cookie.strip_prefix(COOKIE), "token")?;
         self.file.write(token)?;
         guide.note(&format!(
-            "And does not log out. Her token is in {}, for\nthe next run on this store; delete the file to forget it.",
+            "And does not log out. Her token is in {}, for the next run on this store; delete the file to forget it.",
             self.file.path().display()
         ));
         Ok(())

@@ -169,7 +169,8 @@ impl Guide {
     pub(crate) fn done(&self) {
         self.screen.summary(&format!("{} steps, all as expected", self.steps));
         self.screen.text(
-            "To drive a server yourself:   cargo run -p authcore-examples --bin sessions   (or tokens, or hybrid)\n\
+            "To drive a server yourself:      cargo run -p authcore-examples --bin sessions\n\
+             The others:                      --bin tokens, --bin hybrid\n\
              To see how little they differ:   examples/src/strategies.rs\n",
         );
     }

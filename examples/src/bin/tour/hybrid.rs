@@ -14,8 +14,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) async fn tour(guide: &mut Guide) -> Result<(), Failure> {
     let auth = strategies::hybrid(guide.store("hybrid").await?)?;
     let text = "A signed access token for 15 minutes, verified without a store, and a refresh token whose session\n\
-        is in a store. A refresh replaces the refresh token, so that a stolen one is noticed; only one that is\n\
-        younger than 30 seconds is given again.";
+        is in a store. A refresh replaces the refresh token, so that a stolen one is noticed; only one\n\
+        that is younger than 30 seconds is given again.";
     let url = guide.chapter("Chapter 3: hybrid", text, Strategy::Hybrid, auth, guide.clock()).await?;
     let (mut laptop, mut phone) = (Client::new("laptop", &url)?, Client::new("phone", &url)?);
 

@@ -13,6 +13,8 @@ macro_rules! put {
     }};
 }
 
+/// How wide the screen is taken to be. What has a label is broken before that, below its own beginning.
+const WIDTH: usize = 100;
 /// How wide a label is.
 const LABEL: usize = 9;
 /// In which order members are shown; others follow.
@@ -45,7 +47,7 @@ impl Screen {
     }
 
     pub(crate) fn chapter(&self, text: &str) {
-        let rule = "━".repeat(100_usize.saturating_sub(text.chars().count() + 4));
+        let rule = "━".repeat(WIDTH.saturating_sub(text.chars().count() + 4));
         put!("\n\n{}", self.paint(Style::Accent, &format!("━━ {text} {rule}")));
     }
 
@@ -69,9 +71,13 @@ impl Screen {
         );
     }
 
-    /// A line under a label.
+    /// A line under a label, or several if it is long.
     pub(crate) fn line(&self, label: &str, text: &str) {
-        put!("        {} {text}", self.paint(Style::Dim, &format!("{label:LABEL$}")));
+        let indent = " ".repeat(8);
+        for (index, line) in wrapped(text, WIDTH - indent.len() - LABEL - 1).into_iter().enumerate() {
+            let label = if index == 0 { label } else { "" };
+            put!("{indent}{} {line}", self.paint(Style::Dim, &format!("{label:LABEL$}")));
+        }
     }
 
     /// Lines of which the first is under a label.
@@ -215,15 +221,39 @@ fn plain(value: &Value) -> String {
     }
 }
 
+/// Breaks a line where there is a space before the width. What has none stays whole.
+fn wrapped(text: &str, width: usize) -> Vec<&str> {
+    let (mut lines, mut rest) = (Vec::new(), text);
+    while let Some((end, _)) = rest.char_indices().nth(width) {
+        let head = rest.split_at(end).0;
+        let Some((line, _)) = head.rsplit_once(' ').filter(|(line, _)| !line.trim().is_empty()) else {
+            break;
+        };
+        rest = rest.split_at(line.len()).1.trim_start();
+        lines.push(line.trim_end());
+    }
+    lines.push(rest);
+    lines
+}
+
 fn device_line(device: &Value, now: Timestamp) -> String {
     let current = if device["current"] == true { "this device" } else { "" };
     let seen = device["last_seen_at"].as_u64().map_or_else(String::new, |at| moment(at, now));
-    format!("{:8} {:11}  {}  last seen {seen}", plain(&device["device"]), current, plain(&device["id"]))
+    format!("{:8} {:11}  {}  seen {seen}", plain(&device["device"]), current, plain(&device["id"]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lines_are_broken_at_spaces() {
+        assert_eq!(wrapped("", 3), [""]);
+        assert_eq!(wrapped("one two", 7), ["one two"]);
+        assert_eq!(wrapped("one  two three", 9), ["one  two", "three"]);
+        assert_eq!(wrapped("één twee drie", 9), ["één twee", "drie"]);
+        assert_eq!(wrapped("  indivisible, all of it", 6), ["  indivisible, all of it"]);
+    }
 
     #[test]
     fn secrets_are_shortened_and_times_are_for_people() {

@@ -33,8 +33,7 @@ pub(crate) async fn tour(guide: &mut Guide) -> Result<(), Failure> {
     guide
         .check("the server does not claim that this takes effect now", answer.body["effective"] == "later")?;
     guide.note(
-        "The client forgets its token. Nothing ends a copy of it before it expires, and it is taken for
-\
+        "The client forgets its token. Nothing ends a copy of it before it expires, and it is taken for \
          30 seconds more, since clocks differ.",
     );
     guide.step("A copy of the token that somebody kept", laptop.get("/me"), 200).await?;

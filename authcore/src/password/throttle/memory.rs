@@ -1,0 +1,268 @@
+//! A throttle in the memory of one process.
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::{BuildHasher as _, Hash};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::table::{Entry, Limit, Table};
+use super::{Admission, Attempt, LoginThrottle};
+use crate::{ConfigError, StoreError, Timestamp};
+
+/// How many may log in from one address at once, as a multiple of those who may fail there.
+const AT_ONCE: u32 = 4;
+
+/// A throttle in the memory of this process, of a fixed size.
+///
+/// After five failures in a row an account has to wait, a second at first, and twice as long after each further one, up to
+/// a minute. Attempts while it waits are refused, and do not make it longer. An address may fail twenty times before it
+/// waits likewise, since many people may share one; of IPv6, the first 64 bits are an address. A quiet hour forgets.
+///
+/// As long as an attempt is undecided, its account waits as if it had failed, so that guesses at once are no more than
+/// guesses one by one: of more than five logins to one account in the same moment, the others are refused for a second at
+/// most unless one fails. An address that has not failed twenty times may have eighty undecided, so that a crowd
+/// behind one address can log in at once; so many guesses can be made at once there, and then one a minute.
+///
+/// From an address where an account was logged in to before, only failures from there count against that account, so
+/// that a stranger who fails all the time keeps nobody out of their own account.
+///
+/// It takes about 3 MB unless set otherwise; when it is full, whoever failed least is forgotten first.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle};
+/// use authcore::Timestamp;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let throttle = MemoryThrottle::new();
+/// let (guess, now) = (Attempt { account: "ada", address: None }, Timestamp::from_secs(1_800_000_000));
+/// for _ in 0..5 {
+///     assert_eq!(throttle.admit(guess, now).await?, Admission::Granted);
+/// }
+/// assert_eq!(throttle.admit(guess, now).await?, Admission::Refused(Duration::from_secs(1)));
+/// # Ok(())
+/// # }
+/// ```
+pub struct MemoryThrottle {
+    counts: Table,
+    hasher: RandomState,
+    policy: Policy,
+}
+
+/// Builds a [`MemoryThrottle`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct MemoryThrottleBuilder {
+    policy: Policy,
+    capacity: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Policy {
+    free_for_account: u32,
+    free_for_address: u32,
+    first_delay: Duration,
+    longest_delay: Duration,
+    memory: Duration,
+}
+
+impl MemoryThrottle {
+    /// A throttle with the default options.
+    pub fn new() -> Self {
+        let MemoryThrottleBuilder { policy, capacity } = Self::builder();
+        Self::with(policy, capacity)
+    }
+
+    /// Starts with the default options.
+    pub const fn builder() -> MemoryThrottleBuilder {
+        MemoryThrottleBuilder {
+            policy: Policy {
+                free_for_account: 5,
+                free_for_address: 20,
+                first_delay: Duration::from_secs(1),
+                longest_delay: Duration::from_secs(60),
+                memory: Duration::from_secs(60 * 60),
+            },
+            capacity: 65_536,
+        }
+    }
+
+    fn with(policy: Policy, capacity: usize) -> Self {
+        Self {
+            counts: Table::new(capacity, policy.memory),
+            // Of its own secret, so that nobody can choose names that share a place.
+            hasher: RandomState::new(),
+            policy,
+        }
+    }
+
+    fn key(&self, what: impl Hash) -> u64 {
+        self.hasher.hash_one(what).max(1)
+    }
+
+    fn keys(&self, attempt: Attempt<'_>) -> Keys {
+        let network = attempt.address.map(network);
+        Keys {
+            account: self.key(("account", attempt.account)),
+            address: network.map(|network| self.key(("address", network))),
+            pair: network.map(|network| self.key(("pair", attempt.account, network))),
+        }
+    }
+
+    /// What counts against the account: failures from its own place, or those from everywhere else.
+    fn own_place(&self, keys: &Keys, now: Timestamp) -> Option<u64> {
+        keys.pair.filter(|pair| self.counts.look(*pair, now).trusted)
+    }
+
+    /// Changes what is known of the account and the address of an attempt that was admitted.
+    fn settle(&self, attempt: Attempt<'_>, now: Timestamp, change: impl Fn(&mut Entry)) {
+        let keys = self.keys(attempt);
+        let account = self.own_place(&keys, now).unwrap_or(keys.account);
+        for key in std::iter::once(account).chain(keys.address) {
+            self.counts.change_known(key, now, &change);
+        }
+    }
+}
+
+impl Default for MemoryThrottle {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+struct Keys {
+    account: u64,
+    address: Option<u64>,
+    pair: Option<u64>,
+}
+
+impl Policy {
+    const fn limit(&self, free: u32, at_once: u32) -> Limit {
+        Limit { free, at_once, first_delay: self.first_delay, longest_delay: self.longest_delay }
+    }
+
+    const fn of_account(&self) -> Limit {
+        self.limit(self.free_for_account, self.free_for_account)
+    }
+
+    const fn of_address(&self) -> Limit {
+        self.limit(self.free_for_address, self.free_for_address.saturating_mul(AT_ONCE))
+    }
+}
+
+/// Who has one address of IPv6 has 2^64 of them.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
+        address => address,
+    }
+}
+
+#[async_trait]
+impl LoginThrottle for MemoryThrottle {
+    async fn admit(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<Admission, StoreError> {
+        let keys = self.keys(attempt);
+        let admit = |key, limit| self.counts.change(key, now, |entry| entry.admit(limit, now));
+        // First, so that who has to wait there cannot make others wait.
+        if let Some(address) = keys.address
+            && let refused @ Admission::Refused(_) = admit(address, self.policy.of_address())
+        {
+            return Ok(refused);
+        }
+        let account = self.own_place(&keys, now).unwrap_or(keys.account);
+        let admission = admit(account, self.policy.of_account());
+        if let (Admission::Refused(_), Some(address)) = (admission, keys.address) {
+            // No password was looked at, so it is no failure of whoever shares the address.
+            self.counts.change_known(address, now, Entry::take_back);
+        }
+        Ok(admission)
+    }
+
+    async fn succeeded(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<(), StoreError> {
+        let keys = self.keys(attempt);
+        // At home it does not forgive what strangers did elsewhere.
+        if self.own_place(&keys, now).is_none() {
+            self.counts.change_known(keys.account, now, Entry::forgive);
+        }
+        if let Some(pair) = keys.pair {
+            self.counts.change(pair, now, |entry| {
+                entry.forgive();
+                entry.trusted = true;
+            });
+        }
+        // This one was no failure; those before it are not forgiven, or an attacker's own account would do that.
+        if let Some(address) = keys.address {
+            self.counts.change_known(address, now, Entry::take_back);
+        }
+        Ok(())
+    }
+
+    async fn failed(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<(), StoreError> {
+        self.settle(attempt, now, |entry| entry.fail(now));
+        Ok(())
+    }
+
+    async fn withdrawn(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<(), StoreError> {
+        self.settle(attempt, now, Entry::take_back);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for MemoryThrottle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryThrottle")
+            .field("capacity", &self.counts.capacity())
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+impl MemoryThrottleBuilder {
+    /// Sets how often an account may fail before it waits.
+    pub const fn free_attempts(mut self, count: u32) -> Self {
+        self.policy.free_for_account = count;
+        self
+    }
+
+    /// Sets how often an address may fail before it waits, whatever the accounts.
+    pub const fn free_attempts_per_address(mut self, count: u32) -> Self {
+        self.policy.free_for_address = count;
+        self
+    }
+
+    /// Sets the longest delay: at most an hour.
+    pub const fn longest_delay(mut self, delay: Duration) -> Self {
+        self.policy.longest_delay = delay;
+        self
+    }
+
+    /// Sets how many accounts and addresses are remembered, of 40 bytes each: at most 16 million.
+    pub const fn capacity(mut self, entries: usize) -> Self {
+        self.capacity = entries;
+        self
+    }
+
+    /// The throttle.
+    ///
+    /// # Errors
+    ///
+    /// If no attempt would be free, a delay is below a second or above an hour, or the capacity is zero or above 16 million.
+    pub fn build(self) -> Result<MemoryThrottle, ConfigError> {
+        let Policy { free_for_account, free_for_address, first_delay, longest_delay, .. } = self.policy;
+        if free_for_account == 0 || free_for_address == 0 {
+            return Err(ConfigError::new("a login throttle without a free attempt lets nobody in"));
+        }
+        if longest_delay < first_delay || longest_delay > Duration::from_secs(60 * 60) {
+            return Err(ConfigError::new("the longest delay of a login throttle is a second to an hour"));
+        }
+        if self.capacity == 0 || self.capacity > 1 << 24 {
+            return Err(ConfigError::new("a login throttle remembers 1 to 16 million entries"));
+        }
+        Ok(MemoryThrottle::with(self.policy, self.capacity))
+    }
+}

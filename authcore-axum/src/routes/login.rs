@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use authcore::password::{Admission, Attempt, Password};
-use authcore::{Device, Issued, Login};
+use authcore::password::{Admission, Attempt, Password, PasswordError};
+use authcore::{Device, Issued, Login, Rejection};
 use axum::extract::{Request, State};
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
@@ -76,6 +76,9 @@ impl Settings {
     async fn log_in(&self, parts: &Parts, form: LoginForm) -> Result<Issued, Reason> {
         let passwords = self.passwords.as_ref().ok_or(Reason::Unsupported)?;
         let address = (self.client_address)(parts);
+        // One that is too long is nobody's password, and need not be counted or hashed to know that.
+        let password =
+            Password::new(form.password).map_err(|_| Reason::Unauthenticated { presented: true })?;
         let attempt = Attempt { account: &form.username, address };
         self.admit(attempt).await?;
         let mut device = Device::unknown().with_label(&form.device);
@@ -93,13 +96,9 @@ impl Settings {
             Some(former) => login.device(device).replacing(former),
             None => login.device(device),
         };
-        // One that is too long is nobody's password, and need not be hashed to know that.
-        let password =
-            Password::new(form.password).map_err(|_| Reason::Unauthenticated { presented: true })?;
         let issued = passwords.login(&form.username, password, complete).await;
-        let issued = issued.map_err(|error| Reason::of_password(&error))?;
-        self.succeeded(attempt).await;
-        Ok(issued)
+        self.settle(attempt, issued.as_ref().err()).await;
+        issued.map_err(|error| Reason::of_password(&error))
     }
 
     /// Whether somebody may say a password now.
@@ -115,11 +114,23 @@ impl Settings {
         }
     }
 
-    pub(super) async fn succeeded(&self, attempt: Attempt<'_>) {
+    /// Tells the throttle what came of an attempt that it admitted.
+    ///
+    /// If the client hangs up first, this is never called, and the attempt counts as failed. That is meant: who could
+    /// take attempts back by hanging up would have as many passwords hashed as they like.
+    pub(super) async fn settle(&self, attempt: Attempt<'_>, error: Option<&PasswordError>) {
         let Some(throttle) = &self.throttle else { return };
-        if let Err(error) = throttle.succeeded(attempt, self.clock.now()).await {
+        let now = self.clock.now();
+        let told = match error {
+            None => throttle.succeeded(attempt, now).await,
+            Some(error) if matches!(error.rejection(), Some(Rejection::WrongPassword)) => {
+                throttle.failed(attempt, now).await
+            }
+            Some(_) => throttle.withdrawn(attempt, now).await,
+        };
+        if let Err(error) = told {
             let error: &dyn std::error::Error = &error;
-            tracing::warn!(error, "the throttle of logins was not told of a success");
+            tracing::warn!(error, "the throttle of logins was not told what came of an attempt");
         }
     }
 }

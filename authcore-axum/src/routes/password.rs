@@ -3,6 +3,7 @@
 use authcore::password::{Attempt, NewPassword, Password, PasswordChanged};
 use axum::Json;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::json;
@@ -32,12 +33,7 @@ pub(super) async fn change(
     let outcome = async {
         let form: PasswordForm = body::read(request).await?;
         let page = settings.is_page(&parts).then(|| local_path(&form.next).unwrap_or("/").to_owned());
-        let attempt = Attempt { account: principal.subject(), address: (settings.client_address)(&parts) };
-        // Who stole a session could guess the password here.
-        settings.admit(attempt).await?;
-        let changed = settings.change_password(&principal, form).await?;
-        settings.succeeded(attempt).await;
-        match changed {
+        match settings.change_password(&parts, &principal, form).await? {
             PasswordChanged::Renewed { issued, .. } => {
                 settings.hand_over(&issued, settings.cookies.place(&parts), page.as_deref())
             }
@@ -56,13 +52,18 @@ pub(super) async fn change(
 impl Settings {
     async fn change_password(
         &self,
+        parts: &Parts,
         principal: &Principal,
         form: PasswordForm,
     ) -> Result<PasswordChanged, Reason> {
         let passwords = self.passwords.as_ref().ok_or(Reason::Unsupported)?;
         let current = Password::new(form.current).map_err(|_| Reason::Unauthenticated { presented: true })?;
         let new = NewPassword::new(form.new).map_err(|_| Reason::UnacceptablePassword)?;
+        let attempt = Attempt { account: principal.subject(), address: (self.client_address)(parts) };
+        // Who stole a session could guess the password here.
+        self.admit(attempt).await?;
         let changed = passwords.change_password(principal, current, new).await;
+        self.settle(attempt, changed.as_ref().err()).await;
         changed.map_err(|error| Reason::of_password(&error))
     }
 }

@@ -11,4 +11,5 @@ mod login;
 mod pages;
 mod protect;
 mod routes;
+mod throttle;
 mod world;

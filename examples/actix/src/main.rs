@@ -66,19 +66,23 @@ async fn me(Caller(principal): Caller) -> String {
 async fn login(state: Data<State>, request: HttpRequest, form: Json<Value>) -> Result<HttpResponse, Error> {
     let field = |name: &str| form[name].as_str().unwrap_or_default();
     let attempt = Attempt { account: field("username"), address: request.peer_addr().map(|peer| peer.ip()) };
+    let password = Password::new(field("password")).map_err(|why| refuse(ErrorKind::Unauthenticated, why))?;
     if !matches!(state.throttle.admit(attempt, SystemClock.now()).await, Ok(Admission::Granted)) {
         return Ok(HttpResponse::TooManyRequests().insert_header(("Retry-After", "60")).finish());
     }
     let hash = (attempt.account == "ada").then_some(&state.hash_of_ada); // `None` takes as long (rule P2).
-    let password = Password::new(field("password")).map_err(|why| refuse(ErrorKind::Unauthenticated, why))?;
     let verdict = state.hasher.verify(password, hash).await;
+    let _ = match verdict {
+        Ok(Verdict::Mismatch) => state.throttle.failed(attempt, SystemClock.now()).await,
+        Ok(_) => state.throttle.succeeded(attempt, SystemClock.now()).await,
+        Err(_) => state.throttle.withdrawn(attempt, SystemClock.now()).await,
+    };
     if verdict.map_err(|error| refuse(error.kind(), error))? == Verdict::Mismatch {
         return Err(refuse(ErrorKind::Unauthenticated, "wrong password"));
     }
     let login = Login::new(attempt.account).map_err(|error| refuse(ErrorKind::Internal, error))?;
     let login = if let [one] = &cookies(&request)[..] { login.replacing(one) } else { login }; // Ends it (A10).
     let issued = state.auth.login(login).await.map_err(|error| refuse(error.kind(), error))?;
-    let _ = state.throttle.succeeded(attempt, SystemClock.now()).await;
     Ok(HttpResponse::Ok().cookie(cookie(issued.credential(), issued.expires_in().as_secs())).finish())
 }
 

@@ -1,0 +1,89 @@
+//! What the throttle of logins is told, and what it is not.
+
+use axum::http::StatusCode;
+use futures_util::FutureExt as _;
+use serde_json::{Value, json};
+
+use crate::world::{PASSWORD, Strategy, World, credentials, post};
+
+fn wrong(username: &str) -> Value {
+    json!({ "username": username, "password": "wrong password" })
+}
+
+fn change(current: &str, new: &str) -> Value {
+    json!({ "current": current, "new": new })
+}
+
+#[tokio::test]
+async fn an_outage_is_no_failure() {
+    let world = World::new(Strategy::Sessions).await;
+    let mut browser = world.browser();
+    world.store.set_out(true);
+    for _ in 0..30 {
+        let answer = browser.post("/auth/login", credentials("ada")).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    world.store.set_out(false);
+    browser.log_in().await;
+
+    // Here the principal is known without the store.
+    let world = World::new(Strategy::Hybrid).await;
+    let mut browser = world.browser();
+    browser.log_in().await;
+    world.store.set_out(true);
+    for _ in 0..30 {
+        let answer = browser.post("/auth/password", change(PASSWORD, "another password")).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    world.store.set_out(false);
+    let answer = browser.post("/auth/password", change(PASSWORD, "another password")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn p3_what_is_no_password_is_no_failure() {
+    let world = World::new(Strategy::Sessions).await;
+    let mut browser = world.browser();
+    let long = "x".repeat(1025);
+    for _ in 0..30 {
+        let answer = browser.post("/auth/login", json!({ "username": "ada", "password": long })).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    }
+    browser.log_in().await;
+    for _ in 0..30 {
+        let answer = browser.post("/auth/password", change(PASSWORD, "short")).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let answer = browser.post("/auth/password", change(&long, "another password")).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    }
+    let answer = browser.post("/auth/password", change(PASSWORD, "another password")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn guesses_at_once_get_no_more_looks() {
+    let world = World::new(Strategy::Sessions).await;
+    let guesses: Vec<_> = (0..40)
+        .map(|_| {
+            let mut browser = world.browser();
+            tokio::spawn(async move { browser.post("/auth/login", wrong("ada")).await.status })
+        })
+        .collect();
+    let mut looks = 0;
+    for guess in guesses {
+        looks += usize::from(guess.await.unwrap() == StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(looks, 5);
+}
+
+#[tokio::test]
+async fn hanging_up_takes_no_guess_back() {
+    let world = World::new(Strategy::Sessions).await;
+    for _ in 0..5 {
+        let mut browser = world.browser();
+        // It is dropped while its password waits to be hashed.
+        assert!(browser.send(post("/auth/login", &wrong("ada"))).now_or_never().is_none());
+    }
+    let answer = world.browser().post("/auth/login", credentials("ada")).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+}

@@ -1,5 +1,6 @@
 //! Guesses are slowed down, and strangers keep nobody out.
 
+mod places;
 mod undecided;
 
 use std::net::IpAddr;
@@ -27,6 +28,12 @@ async fn guess(throttle: &MemoryThrottle, guess: Attempt<'_>, secs: u64) -> bool
         throttle.failed(guess, at(secs)).await.unwrap();
     }
     granted
+}
+
+/// Logs in rightly, which must not be refused.
+async fn log_in(throttle: &MemoryThrottle, owner: Attempt<'_>, secs: u64) {
+    assert_eq!(throttle.admit(owner, at(secs)).await.unwrap(), Admission::Granted, "{owner:?}");
+    throttle.succeeded(owner, at(secs)).await.unwrap();
 }
 
 /// Guesses as fast as it is let, and gives how many guesses that were within so many seconds.
@@ -104,15 +111,13 @@ async fn many_guesses_at_once_are_no_way_around_it() {
 #[tokio::test]
 async fn a_stranger_keeps_nobody_out_who_was_there_before() {
     let throttle = MemoryThrottle::new();
-    assert_eq!(throttle.admit(attempt("ada", HOME), at(0)).await.unwrap(), Admission::Granted);
-    throttle.succeeded(attempt("ada", HOME), at(0)).await.unwrap();
+    log_in(&throttle, attempt("ada", HOME), 0).await;
     for second in 0..600 {
         for number in 0..10 {
             let _ = throttle.admit(attempt("ada", &format!("10.0.{number}.1")), at(second)).await.unwrap();
         }
         if second % 60 == 59 {
-            assert_eq!(throttle.admit(attempt("ada", HOME), at(second)).await.unwrap(), Admission::Granted);
-            throttle.succeeded(attempt("ada", HOME), at(second)).await.unwrap();
+            log_in(&throttle, attempt("ada", HOME), second).await;
         }
     }
     // And that address is no way around the delay for whoever shares it.

@@ -27,9 +27,10 @@ const AT_ONCE: u32 = 4;
 /// behind one address can log in at once; so many guesses can be made at once there, and then one a minute.
 ///
 /// From an address where an account was logged in to before, only failures from there count against that account, so
-/// that a stranger who fails all the time keeps nobody out of their own account.
+/// that a stranger who fails all the time keeps nobody out of their own account. That is remembered for longer than an
+/// hour, as long as there is room, and failures take none of it.
 ///
-/// It takes about 3 MB unless set otherwise; when it is full, whoever failed least is forgotten first.
+/// It takes about 5 MB unless set otherwise; when it is full, whoever failed least is forgotten first.
 ///
 /// ```
 /// use std::time::Duration;
@@ -49,7 +50,11 @@ const AT_ONCE: u32 = 4;
 /// # }
 /// ```
 pub struct MemoryThrottle {
+    /// Of accounts and of addresses.
     counts: Table,
+    /// Of accounts at the addresses where they were logged in to. Only a success puts one here, so that failures, of
+    /// however many names, push none of them out.
+    places: Table,
     hasher: RandomState,
     policy: Policy,
 }
@@ -95,6 +100,7 @@ impl MemoryThrottle {
     fn with(policy: Policy, capacity: usize) -> Self {
         Self {
             counts: Table::new(capacity, policy.memory),
+            places: Table::new(capacity, policy.memory),
             // Of its own secret, so that nobody can choose names that share a place.
             hasher: RandomState::new(),
             policy,
@@ -114,17 +120,21 @@ impl MemoryThrottle {
         }
     }
 
-    /// What counts against the account: failures from its own place, or those from everywhere else.
-    fn own_place(&self, keys: &Keys, now: Timestamp) -> Option<u64> {
-        keys.pair.filter(|pair| self.counts.look(*pair, now).trusted)
+    /// What counts against the account: failures at its own place, or those from everywhere else.
+    fn account(&self, keys: &Keys) -> (&Table, u64) {
+        match keys.pair {
+            Some(pair) if self.places.contains(pair) => (&self.places, pair),
+            _ => (&self.counts, keys.account),
+        }
     }
 
     /// Changes what is known of the account and the address of an attempt that was admitted.
     fn settle(&self, attempt: Attempt<'_>, now: Timestamp, change: impl Fn(&mut Entry)) {
         let keys = self.keys(attempt);
-        let account = self.own_place(&keys, now).unwrap_or(keys.account);
-        for key in std::iter::once(account).chain(keys.address) {
-            self.counts.change_known(key, now, &change);
+        let (table, account) = self.account(&keys);
+        table.change_known(account, now, &change);
+        if let Some(address) = keys.address {
+            self.counts.change_known(address, now, &change);
         }
     }
 }
@@ -167,15 +177,15 @@ fn network(address: IpAddr) -> IpAddr {
 impl LoginThrottle for MemoryThrottle {
     async fn admit(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<Admission, StoreError> {
         let keys = self.keys(attempt);
-        let admit = |key, limit| self.counts.change(key, now, |entry| entry.admit(limit, now));
+        let admit = |table: &Table, key, limit| table.change(key, now, |entry| entry.admit(limit, now));
         // First, so that who has to wait there cannot make others wait.
         if let Some(address) = keys.address
-            && let refused @ Admission::Refused(_) = admit(address, self.policy.of_address())
+            && let refused @ Admission::Refused(_) = admit(&self.counts, address, self.policy.of_address())
         {
             return Ok(refused);
         }
-        let account = self.own_place(&keys, now).unwrap_or(keys.account);
-        let admission = admit(account, self.policy.of_account());
+        let (table, account) = self.account(&keys);
+        let admission = admit(table, account, self.policy.of_account());
         if let (Admission::Refused(_), Some(address)) = (admission, keys.address) {
             // No password was looked at, so it is no failure of whoever shares the address.
             self.counts.change_known(address, now, Entry::take_back);
@@ -186,14 +196,10 @@ impl LoginThrottle for MemoryThrottle {
     async fn succeeded(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<(), StoreError> {
         let keys = self.keys(attempt);
         // At home it does not forgive what strangers did elsewhere.
-        if self.own_place(&keys, now).is_none() {
-            self.counts.change_known(keys.account, now, Entry::forgive);
-        }
+        let (table, account) = self.account(&keys);
+        table.change_known(account, now, Entry::forgive);
         if let Some(pair) = keys.pair {
-            self.counts.change(pair, now, |entry| {
-                entry.forgive();
-                entry.trusted = true;
-            });
+            self.places.change(pair, now, |entry| entry.see(now));
         }
         // This one was no failure; those before it are not forgiven, or an attacker's own account would do that.
         if let Some(address) = keys.address {
@@ -241,7 +247,8 @@ impl MemoryThrottleBuilder {
         self
     }
 
-    /// Sets how many accounts and addresses are remembered, of 40 bytes each: at most 16 million.
+    /// Sets how many accounts and addresses are remembered, and as many addresses where accounts were logged in to, of
+    /// 40 bytes each: at most 16 million.
     pub const fn capacity(mut self, entries: usize) -> Self {
         self.capacity = entries;
         self

@@ -15,15 +15,13 @@ pub(super) struct Table {
     memory: Duration,
 }
 
-/// What is known of an account, of an address, or of both together. The key zero is nobody's.
+/// What is known of an account, of an address, or of an account at an address. The key zero is nobody's.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Entry {
     key: u64,
     failures: u32,
     /// Attempts of which nobody has said yet what came of them.
     undecided: u32,
-    /// Whether the account was logged in to from this address.
-    pub(super) trusted: bool,
     failed_at: Timestamp,
     admitted_at: Timestamp,
 }
@@ -49,11 +47,8 @@ impl Table {
         self.sets.len() * WAYS
     }
 
-    /// The entry as it stands now.
-    pub(super) fn look(&self, key: u64, now: Timestamp) -> Entry {
-        let set = self.set(key);
-        let entry = set.iter().find(|entry| entry.key == key).copied();
-        entry.unwrap_or_default().recalled(now, self.memory)
+    pub(super) fn contains(&self, key: u64) -> bool {
+        self.set(key).iter().any(|entry| entry.key == key)
     }
 
     /// Changes an entry, in one step, so that many at once are counted one by one. If there is none, it is made, and
@@ -131,6 +126,11 @@ impl Entry {
         (self.failures, self.undecided) = (0, 0);
     }
 
+    /// Keeps it longer than what was not seen since.
+    pub(super) fn see(&mut self, now: Timestamp) {
+        self.admitted_at = self.admitted_at.max(now);
+    }
+
     const fn count(&self) -> u32 {
         self.failures.saturating_add(self.undecided)
     }
@@ -162,7 +162,7 @@ impl Limit {
 fn least(set: &[Entry; WAYS], now: Timestamp, memory: Duration) -> usize {
     let worth = |entry: &Entry| {
         let entry = entry.recalled(now, memory);
-        (entry.key != 0, entry.count(), entry.trusted, entry.last())
+        (entry.key != 0, entry.count(), entry.last())
     };
     (0..WAYS).min_by_key(|place| worth(&set[*place])).unwrap_or_default()
 }

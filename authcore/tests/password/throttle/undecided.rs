@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle};
 
-use super::{CAFE, HOME, at, attempt, guess};
+use super::{CAFE, HOME, at, attempt, guess, log_in};
 
 const fn nowhere(account: &str) -> Attempt<'_> {
     Attempt { account, address: None }
@@ -114,8 +114,7 @@ async fn an_account_that_waits_costs_its_neighbours_nothing() {
 #[tokio::test]
 async fn what_is_withdrawn_counts_nowhere() {
     let throttle = MemoryThrottle::new();
-    let _ = throttle.admit(attempt("ada", HOME), at(0)).await.unwrap();
-    throttle.succeeded(attempt("ada", HOME), at(0)).await.unwrap();
+    log_in(&throttle, attempt("ada", HOME), 0).await;
     // At an account, at an own place, and at an address.
     for place in [CAFE, HOME] {
         for _ in 0..100 {

@@ -36,4 +36,4 @@ pub use hasher::{PasswordHasher, PasswordHasherBuilder, Verdict};
 pub use login::{PasswordChanged, PasswordLogin};
 pub use stored::PasswordHash;
 pub use text::{InvalidPassword, NewPassword, Password};
-pub use throttle::{Admission, Attempt, LoginThrottle, MemoryThrottle, MemoryThrottleBuilder};
+pub use throttle::{Admission, Attempt, LoginThrottle, MemoryThrottle, MemoryThrottleBuilder, Target};

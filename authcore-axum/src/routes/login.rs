@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use authcore::password::{Admission, Attempt, Password, PasswordError};
+use authcore::password::{Admission, Attempt, Password, PasswordError, Target};
 use authcore::{Device, Issued, Login, Rejection};
 use axum::extract::{Request, State};
 use axum::http::header::USER_AGENT;
@@ -79,7 +79,7 @@ impl Settings {
         // One that is too long is nobody's password, and need not be counted or hashed to know that.
         let password =
             Password::new(form.password).map_err(|_| Reason::Unauthenticated { presented: true })?;
-        let attempt = Attempt { account: &form.username, address };
+        let attempt = Attempt { target: Target::Identifier(&form.username), address };
         self.admit(attempt).await?;
         let mut device = Device::unknown().with_label(&form.device);
         if let Some(agent) = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()) {

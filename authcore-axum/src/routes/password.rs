@@ -1,6 +1,6 @@
 //! `POST /auth/password`
 
-use authcore::password::{Attempt, NewPassword, Password, PasswordChanged};
+use authcore::password::{Attempt, NewPassword, Password, PasswordChanged, Target};
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
@@ -59,7 +59,8 @@ impl Settings {
         let passwords = self.passwords.as_ref().ok_or(Reason::Unsupported)?;
         let current = Password::new(form.current).map_err(|_| Reason::Unauthenticated { presented: true })?;
         let new = NewPassword::new(form.new).map_err(|_| Reason::UnacceptablePassword)?;
-        let attempt = Attempt { account: principal.subject(), address: (self.client_address)(parts) };
+        let target = Target::Subject(principal.subject());
+        let attempt = Attempt { target, address: (self.client_address)(parts) };
         // Who stole a session could guess the password here.
         self.admit(attempt).await?;
         let changed = passwords.change_password(principal, current, new).await;

@@ -87,3 +87,29 @@ async fn hanging_up_takes_no_guess_back() {
     let answer = world.browser().post("/auth/login", credentials("ada")).await;
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
 }
+
+#[tokio::test]
+async fn nobody_is_kept_from_changing_a_password_by_logins_with_their_subject() {
+    let world = World::new(Strategy::Sessions).await;
+    let mut browser = world.browser();
+    browser.log_in().await;
+    for _ in 0..6 {
+        let _ = world.browser().post("/auth/login", wrong("user-42")).await;
+    }
+    let answer = browser.post("/auth/password", change(PASSWORD, "another password")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn who_stole_a_session_cannot_guess_the_password_there() {
+    let world = World::new(Strategy::Sessions).await;
+    let mut browser = world.browser();
+    browser.log_in().await;
+    for _ in 0..5 {
+        let answer = browser.post("/auth/password", change("wrong password", "another password")).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    }
+    let answer = browser.post("/auth/password", change(PASSWORD, "another password")).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(answer.header("retry-after"), Some("1"));
+}

@@ -12,20 +12,40 @@ use async_trait::async_trait;
 pub use self::memory::{MemoryThrottle, MemoryThrottleBuilder};
 use crate::{StoreError, Timestamp};
 
-/// Who tries to log in, as far as that is known before the password is looked at.
+/// Who says a password, as far as that is known before the password is looked at.
 #[derive(Clone, Copy)]
 #[expect(clippy::exhaustive_structs, reason = "a throttle that forgets a new part must not compile")]
 pub struct Attempt<'a> {
-    /// What was given as the account's name, whether there is such an account or not.
-    pub account: &'a str,
+    /// Whose password is said.
+    pub target: Target<'a>,
     /// Where the request came from; `None` if the host does not say.
     pub address: Option<IpAddr>,
 }
 
+/// What an attempt is at. The two count apart even if they read the same: else whoever knows a subject could make its
+/// owner wait by logging in with it as a name.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a throttle that forgets a new one must not compile")]
+pub enum Target<'a> {
+    /// A login: what was given as the account's name, whether there is such an account or not.
+    Identifier(&'a str),
+    /// Somebody who is logged in says the password of their own account once more, to change it: the subject.
+    Subject(&'a str),
+}
+
 impl fmt::Debug for Attempt<'_> {
-    /// Without the account's name, for which people take their password by mistake.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attempt").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Attempt").field("target", &self.target).field("address", &self.address).finish()
+    }
+}
+
+impl fmt::Debug for Target<'_> {
+    /// Without the name, for which people take their password by mistake.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Identifier(_) => "Identifier(..)",
+            Self::Subject(_) => "Subject(..)",
+        })
     }
 }
 

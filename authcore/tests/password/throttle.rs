@@ -1,5 +1,6 @@
 //! Guesses are slowed down, and strangers keep nobody out.
 
+mod names;
 mod places;
 mod undecided;
 
@@ -8,13 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use authcore::Timestamp;
-use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle};
+use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle, Target};
 
 const HOME: &str = "192.0.2.1";
 const CAFE: &str = "198.51.100.7";
 
 fn attempt<'a>(account: &'a str, address: &str) -> Attempt<'a> {
-    Attempt { account, address: Some(address.parse::<IpAddr>().unwrap()) }
+    Attempt { target: Target::Identifier(account), address: Some(address.parse::<IpAddr>().unwrap()) }
+}
+
+const fn nowhere(account: &str) -> Attempt<'_> {
+    Attempt { target: Target::Identifier(account), address: None }
 }
 
 const fn at(secs: u64) -> Timestamp {
@@ -50,7 +55,7 @@ async fn guesses(throttle: &MemoryThrottle, attempt: Attempt<'_>, secs: u64) -> 
 #[tokio::test]
 async fn an_account_waits_longer_after_each_failure_up_to_a_minute() {
     let throttle = MemoryThrottle::new();
-    let guess = Attempt { account: "ada", address: None };
+    let guess = nowhere("ada");
     let mut now = at(0);
     for _ in 0..5 {
         assert_eq!(throttle.admit(guess, now).await.unwrap(), Admission::Granted);
@@ -74,7 +79,7 @@ async fn an_account_waits_longer_after_each_failure_up_to_a_minute() {
 #[tokio::test]
 async fn a_day_of_guessing_is_some_1400_guesses() {
     let day = 24 * 3600;
-    let of_account = guesses(&MemoryThrottle::new(), Attempt { account: "ada", address: None }, day).await;
+    let of_account = guesses(&MemoryThrottle::new(), nowhere("ada"), day).await;
     assert!((1400..1500).contains(&of_account), "{of_account}");
 
     // Of many accounts from one address.
@@ -158,13 +163,13 @@ async fn a_network_of_ipv6_is_one_address() {
 #[tokio::test]
 async fn a_flood_of_names_takes_no_more_room_and_forgets_no_culprit() {
     let throttle = MemoryThrottle::builder().capacity(1024).build().unwrap();
-    let culprit = Attempt { account: "ada", address: None };
+    let culprit = nowhere("ada");
     for _ in 0..6 {
         let _ = throttle.admit(culprit, at(0)).await.unwrap();
     }
     for number in 0..100_000 {
         let account = format!("user-{number}");
-        let _ = throttle.admit(Attempt { account: &account, address: None }, at(0)).await.unwrap();
+        let _ = throttle.admit(nowhere(&account), at(0)).await.unwrap();
     }
     assert_ne!(throttle.admit(culprit, at(0)).await.unwrap(), Admission::Granted);
 }
@@ -182,6 +187,7 @@ fn options_are_checked() {
     ] {
         assert!(bad.build().is_err());
     }
-    let shown = format!("{:?} {:?}", builder().build().unwrap(), attempt("hunter2", HOME));
+    let subject = Target::Subject("hunter2");
+    let shown = format!("{:?} {:?} {subject:?}", builder().build().unwrap(), attempt("hunter2", HOME));
     assert!(!shown.contains("hunter2"), "{shown}");
 }

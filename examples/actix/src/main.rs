@@ -9,7 +9,7 @@ use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::web::{Data, Json, JsonConfig, get, post};
 use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, HttpServer, body::BoxBody};
 use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle};
-use authcore::password::{NewPassword, Password, PasswordHash, PasswordHasher, Verdict};
+use authcore::password::{NewPassword, Password, PasswordHash, PasswordHasher, Target, Verdict};
 use authcore::{Auth, Clock as _, ErrorKind, Login, MemoryStore, Principal, ServerSessions, SystemClock};
 use serde_json::Value;
 
@@ -65,12 +65,13 @@ async fn me(Caller(principal): Caller) -> String {
 
 async fn login(state: Data<State>, request: HttpRequest, form: Json<Value>) -> Result<HttpResponse, Error> {
     let field = |name: &str| form[name].as_str().unwrap_or_default();
-    let attempt = Attempt { account: field("username"), address: request.peer_addr().map(|peer| peer.ip()) };
+    let (name, address) = (field("username"), request.peer_addr().map(|peer| peer.ip()));
+    let attempt = Attempt { target: Target::Identifier(name), address };
     let password = Password::new(field("password")).map_err(|why| refuse(ErrorKind::Unauthenticated, why))?;
     if !matches!(state.throttle.admit(attempt, SystemClock.now()).await, Ok(Admission::Granted)) {
         return Ok(HttpResponse::TooManyRequests().insert_header(("Retry-After", "60")).finish());
     }
-    let hash = (attempt.account == "ada").then_some(&state.hash_of_ada); // `None` takes as long (rule P2).
+    let hash = (name == "ada").then_some(&state.hash_of_ada); // `None` takes as long (rule P2).
     let verdict = state.hasher.verify(password, hash).await;
     let _ = match verdict {
         Ok(Verdict::Mismatch) => state.throttle.failed(attempt, SystemClock.now()).await,
@@ -80,7 +81,7 @@ async fn login(state: Data<State>, request: HttpRequest, form: Json<Value>) -> R
     if verdict.map_err(|error| refuse(error.kind(), error))? == Verdict::Mismatch {
         return Err(refuse(ErrorKind::Unauthenticated, "wrong password"));
     }
-    let login = Login::new(attempt.account).map_err(|error| refuse(ErrorKind::Internal, error))?;
+    let login = Login::new(name).map_err(|error| refuse(ErrorKind::Internal, error))?;
     let login = if let [one] = &cookies(&request)[..] { login.replacing(one) } else { login }; // Ends it (A10).
     let issued = state.auth.login(login).await.map_err(|error| refuse(error.kind(), error))?;
     Ok(HttpResponse::Ok().cookie(cookie(issued.credential(), issued.expires_in().as_secs())).finish())

@@ -35,13 +35,14 @@ const AT_ONCE: u32 = 4;
 /// ```
 /// use std::time::Duration;
 ///
-/// use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle};
+/// use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle, Target};
 /// use authcore::Timestamp;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let throttle = MemoryThrottle::new();
-/// let (guess, now) = (Attempt { account: "ada", address: None }, Timestamp::from_secs(1_800_000_000));
+/// let now = Timestamp::from_secs(1_800_000_000);
+/// let guess = Attempt { target: Target::Identifier("ada"), address: None };
 /// for _ in 0..5 {
 ///     assert_eq!(throttle.admit(guess, now).await?, Admission::Granted);
 /// }
@@ -114,9 +115,9 @@ impl MemoryThrottle {
     fn keys(&self, attempt: Attempt<'_>) -> Keys {
         let network = attempt.address.map(network);
         Keys {
-            account: self.key(("account", attempt.account)),
+            account: self.key(("account", attempt.target)),
             address: network.map(|network| self.key(("address", network))),
-            pair: network.map(|network| self.key(("pair", attempt.account, network))),
+            pair: network.map(|network| self.key(("pair", attempt.target, network))),
         }
     }
 

@@ -1,12 +1,12 @@
 //! Where an account was logged in to before, strangers keep nobody out.
 
-use authcore::password::{Attempt, MemoryThrottle};
+use authcore::password::MemoryThrottle;
 
-use super::{HOME, attempt, guess, log_in};
+use super::{HOME, attempt, guess, log_in, nowhere};
 
 /// Guesses at the account from elsewhere until it waits.
 async fn make_wait(throttle: &MemoryThrottle, account: &str, secs: u64) {
-    while guess(throttle, Attempt { account, address: None }, secs).await {}
+    while guess(throttle, nowhere(account), secs).await {}
 }
 
 #[tokio::test]

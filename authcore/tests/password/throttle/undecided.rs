@@ -4,11 +4,7 @@ use std::time::Duration;
 
 use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle};
 
-use super::{CAFE, HOME, at, attempt, guess, log_in};
-
-const fn nowhere(account: &str) -> Attempt<'_> {
-    Attempt { account, address: None }
-}
+use super::{CAFE, HOME, at, attempt, guess, log_in, nowhere};
 
 async fn granted(throttle: &MemoryThrottle, attempt: Attempt<'_>, secs: u64) -> bool {
     throttle.admit(attempt, at(secs)).await.unwrap() == Admission::Granted

@@ -113,3 +113,16 @@ async fn who_stole_a_session_cannot_guess_the_password_there() {
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(answer.header("retry-after"), Some("1"));
 }
+
+#[tokio::test]
+async fn another_spelling_of_a_name_gets_no_more_looks() {
+    let world = World::new(Strategy::Sessions).await;
+    let mut looks = 0;
+    for name in ["ada", "Ada", " ada "] {
+        for _ in 0..5 {
+            let answer = world.browser().post("/auth/login", wrong(name)).await;
+            looks += usize::from(answer.status == StatusCode::UNAUTHORIZED);
+        }
+    }
+    assert_eq!(looks, 5);
+}

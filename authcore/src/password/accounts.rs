@@ -69,6 +69,11 @@ pub trait Accounts: fmt::Debug + Send + Sync + 'static {
     ///
     /// `identifier` is whatever the client sent, of any length. Take about as long for the unknown as for the
     /// known: one look at an index for both (rule P2).
+    ///
+    /// Of the spellings that are found as one account, [`MemoryThrottle`](super::MemoryThrottle) counts those together
+    /// that differ in upper and lower case or in white space around them. Each other one (accents that are ignored, dots
+    /// in an address of mail) would be guessed at anew: find an account by one of them only, or limit the attempts
+    /// [by the name that is looked up](super::Target::Identifier).
     async fn find(&self, identifier: &str) -> Result<Option<Account>, AccountsError>;
 
     /// The stored hash of the subject's password, unchanged; `None` if there is no such account, it may not log in,

@@ -28,8 +28,15 @@ pub struct Attempt<'a> {
 #[expect(clippy::exhaustive_enums, reason = "a throttle that forgets a new one must not compile")]
 pub enum Target<'a> {
     /// A login: what was given as the account's name, whether there is such an account or not.
+    ///
+    /// As the client sent it: fold what an application may take for one name, or each spelling has attempts of its own.
+    /// [`MemoryThrottle`] trims white space and folds upper and lower case, of all of Unicode. Two accounts whose names
+    /// differ in nothing else share their delays, and that is all. It folds nothing else: not accents, composed and
+    /// decomposed letters, full-width forms, invisible characters, or dots and tags in addresses of mail. If
+    /// [`Accounts::find`](super::Accounts::find) does, give the name here that it looks up.
     Identifier(&'a str),
-    /// Somebody who is logged in says the password of their own account once more, to change it: the subject.
+    /// Somebody who is logged in says the password of their own account once more, to change it: the subject, which is
+    /// compared byte by byte.
     Subject(&'a str),
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::table::{Entry, Limit, Table};
-use super::{Admission, Attempt, LoginThrottle};
+use super::{Admission, Attempt, LoginThrottle, Target};
 use crate::{ConfigError, StoreError, Timestamp};
 
 /// How many may log in from one address at once, as a multiple of those who may fail there.
@@ -114,10 +114,15 @@ impl MemoryThrottle {
 
     fn keys(&self, attempt: Attempt<'_>) -> Keys {
         let network = attempt.address.map(network);
+        let folded = match attempt.target {
+            Target::Identifier(name) => Some(folded(name)),
+            Target::Subject(_) => None,
+        };
+        let target = folded.as_deref().map_or(attempt.target, Target::Identifier);
         Keys {
-            account: self.key(("account", attempt.target)),
+            account: self.key(("account", target)),
             address: network.map(|network| self.key(("address", network))),
-            pair: network.map(|network| self.key(("pair", attempt.target, network))),
+            pair: network.map(|network| self.key(("pair", target, network))),
         }
     }
 
@@ -164,6 +169,13 @@ impl Policy {
     const fn of_address(&self) -> Limit {
         self.limit(self.free_for_address, self.free_for_address.saturating_mul(AT_ONCE))
     }
+}
+
+/// One text for the spellings that an application may take for one name.
+fn folded(name: &str) -> String {
+    let lower = name.trim().chars().flat_map(char::to_lowercase);
+    // There and back once more, since some letters are alike in upper case only: the two small sigmas, `ß` and `ss`.
+    lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
 /// Who has one address of IPv6 has 2^64 of them.

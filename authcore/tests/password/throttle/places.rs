@@ -16,7 +16,7 @@ async fn a_flood_of_names_pushes_no_own_place_out() {
     for owner in &owners {
         log_in(&throttle, attempt(owner, HOME), 0).await;
     }
-    for number in 0..100_000_u32 {
+    for number in 0..30_000_u32 {
         let [_, a, b, c] = number.to_be_bytes();
         guess(&throttle, attempt(&format!("user-{number}"), &format!("10.{a}.{b}.{c}")), 1).await;
     }

@@ -1,5 +1,6 @@
 //! Guesses are slowed down, and strangers keep nobody out.
 
+mod clock;
 mod names;
 mod places;
 mod undecided;

@@ -19,7 +19,8 @@ const AT_ONCE: u32 = 4;
 ///
 /// After five failures in a row an account has to wait, a second at first, and twice as long after each further one, up to
 /// a minute. Attempts while it waits are refused, and do not make it longer. An address may fail twenty times before it
-/// waits likewise, since many people may share one; of IPv6, the first 64 bits are an address. A quiet hour forgets.
+/// waits likewise, since many people may share one; of IPv6, the first 64 bits are an address. A quiet hour forgets. If
+/// the clock is set back, a delay begins anew, and is no longer than that.
 ///
 /// As long as an attempt is undecided, its account waits as if it had failed, so that guesses at once are no more than
 /// guesses one by one: of more than five logins to one account in the same moment, the others are refused for a second at

@@ -127,8 +127,8 @@ impl Entry {
     }
 
     /// Keeps it longer than what was not seen since.
-    pub(super) fn see(&mut self, now: Timestamp) {
-        self.admitted_at = self.admitted_at.max(now);
+    pub(super) const fn see(&mut self, now: Timestamp) {
+        self.admitted_at = now;
     }
 
     const fn count(&self) -> u32 {
@@ -137,6 +137,10 @@ impl Entry {
 
     /// What is still remembered of it.
     fn recalled(mut self, now: Timestamp, memory: Duration) -> Self {
+        // What is to come was written before the clock was set back. A delay goes on from here, or it would be as much
+        // longer.
+        self.admitted_at = self.admitted_at.min(now);
+        self.failed_at = self.failed_at.min(now);
         if now >= self.last().plus(memory) {
             self.forgive();
         }

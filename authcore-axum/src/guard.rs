@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use authcore::password::{LoginThrottle, MemoryThrottle, PasswordLogin};
 use authcore::{Auth, Clock, SystemClock};
@@ -93,6 +94,8 @@ pub(crate) struct Settings {
     pub(crate) routes_path: String,
     pub(crate) login_page: Option<String>,
     pub(crate) client_address: ClientAddress,
+    /// Whether the log has it that logins come without an address.
+    pub(crate) missed_address: AtomicBool,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -319,6 +322,7 @@ impl GuardBuilder {
             routes_path: self.routes_path,
             login_page: self.login_page,
             client_address: self.client_address,
+            missed_address: AtomicBool::new(false),
             clock: self.clock,
         })))
     }

@@ -1,5 +1,6 @@
 //! `POST /auth/login`
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use authcore::password::{Admission, Attempt, Password, PasswordError, Target};
@@ -104,6 +105,12 @@ impl Settings {
     /// Whether somebody may say a password now.
     pub(super) async fn admit(&self, attempt: Attempt<'_>) -> Result<(), Reason> {
         let Some(throttle) = &self.throttle else { return Ok(()) };
+        if attempt.address.is_none() && !self.missed_address.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "a login came without the client's address: who guesses at an account can make its owner wait too. Serve \
+                 with `into_make_service_with_connect_info::<SocketAddr>()`, or set `client_address`",
+            );
+        }
         match throttle.admit(attempt, self.clock.now()).await {
             Ok(Admission::Granted) => Ok(()),
             Ok(Admission::Refused(wait)) => {

@@ -18,7 +18,8 @@ use crate::{StoreError, Timestamp};
 pub struct Attempt<'a> {
     /// Whose password is said.
     pub target: Target<'a>,
-    /// Where the request came from; `None` if the host does not say.
+    /// Where the request came from; `None` if the host does not say. Then nobody is told from a stranger, and who guesses
+    /// at an account can make its owner wait everywhere.
     pub address: Option<IpAddr>,
 }
 
@@ -82,6 +83,8 @@ pub enum Admission {
 /// would be a way around the limit.
 ///
 /// A refusal must be a delay that ends, and never a lock: whoever can lock an account by failing can lock anybody out.
+/// Delays that end still let an attacker be first after each; to count failures elsewhere apart from those where the
+/// owner logged in before is what keeps owners in there.
 #[async_trait]
 pub trait LoginThrottle: fmt::Debug + Send + Sync + 'static {
     /// Whether this attempt may be made now; if so, it counts from now on, until something else is said. One that is

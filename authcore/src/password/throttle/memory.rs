@@ -28,8 +28,18 @@ const AT_ONCE: u32 = 4;
 /// behind one address can log in at once; so many guesses can be made at once there, and then one a minute.
 ///
 /// From an address where an account was logged in to before, only failures from there count against that account, so
-/// that a stranger who fails all the time keeps nobody out of their own account. That is remembered for longer than an
-/// hour, as long as there is room, and failures take none of it.
+/// that a stranger elsewhere who fails all the time keeps its owner out of no such place. That is remembered for longer
+/// than an hour, as long as there is room, and failures take none of it.
+///
+/// # Security
+///
+/// At a new place an owner waits as long as the account does. No delay is longer than a minute, but it begins anew with
+/// each failure: whoever guesses at the end of each, from as many networks as that takes or from one that the owner
+/// shares, is often first, and can refuse the owner there for as long as the attack lasts. Where the host says no
+/// addresses ([`Attempt::address`] is `None`), every place is a new one. If that matters, have a second way in, such as
+/// a link by mail.
+///
+/// # Memory
 ///
 /// It takes about 5 MB unless set otherwise; when it is full, whoever failed least is forgotten first.
 ///

@@ -2,7 +2,7 @@
 
 use authcore::password::MemoryThrottle;
 
-use super::{HOME, attempt, guess, log_in, nowhere};
+use super::{CAFE, HOME, attempt, guess, log_in, nowhere};
 
 /// Guesses at the account from elsewhere until it waits.
 async fn make_wait(throttle: &MemoryThrottle, account: &str, secs: u64) {
@@ -42,4 +42,21 @@ async fn own_places_take_no_more_room_than_there_is() {
         }
     }
     assert!((900..=1024).contains(&kept), "{kept}");
+}
+
+/// What the documentation says of attackers: nobody is refused for longer than the longest delay after a failure, and
+/// the one who knows when it ends is first.
+#[tokio::test]
+async fn at_a_new_place_the_owner_waits_as_long_as_an_attacker_goes_on() {
+    let throttle = MemoryThrottle::new();
+    log_in(&throttle, attempt("ada", HOME), 0).await;
+    for second in 0..3600 {
+        guess(&throttle, attempt("ada", &format!("2001:db8:{second:x}::1")), second).await;
+        if second % 60 == 30 {
+            log_in(&throttle, attempt("ada", HOME), second).await;
+        }
+    }
+    assert!(!guess(&throttle, attempt("ada", CAFE), 3600).await);
+    // It ends with the attack.
+    log_in(&throttle, attempt("ada", CAFE), 3660).await;
 }

@@ -2,10 +2,16 @@
 
 use std::fmt::Debug;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use async_trait::async_trait;
+use authcore::password::{Admission, Attempt, LoginThrottle, MemoryThrottle};
+use authcore::{StoreError, Timestamp};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::http::header::USER_AGENT;
 use axum::http::{Request, StatusCode};
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
@@ -20,6 +26,12 @@ fn wrong(username: &str) -> Value {
 
 fn change(current: &str, new: &str) -> Value {
     json!({ "current": current, "new": new })
+}
+
+fn from(address: [u8; 4], path: &str, body: &Value) -> Request<Body> {
+    let mut sent = post(path, body);
+    sent.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 1000))));
+    sent
 }
 
 #[tokio::test]
@@ -135,10 +147,120 @@ async fn another_spelling_of_a_name_gets_no_more_looks() {
     assert_eq!(looks, 5);
 }
 
-fn from(address: [u8; 4], path: &str, body: &Value) -> Request<Body> {
-    let mut sent = post(path, body);
-    sent.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 1000))));
-    sent
+#[tokio::test]
+async fn a_success_is_told() {
+    let world = World::new(Strategy::Sessions).await;
+    let mut browser = world.browser();
+    for _ in 0..3 {
+        for _ in 0..4 {
+            let answer = browser.post("/auth/login", wrong("ada")).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        }
+        browser.log_in().await;
+    }
+    for _ in 0..3 {
+        for _ in 0..4 {
+            let answer = browser.post("/auth/password", change("wrong password", "another password")).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        }
+        let answer = browser.post("/auth/password", change(PASSWORD, PASSWORD)).await;
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn who_is_right_makes_no_neighbour_wait() {
+    let throttle = MemoryThrottle::builder().free_attempts_per_address(1).build().unwrap();
+    let world = World::with(Strategy::Sessions, |guard| guard.throttle(throttle)).await;
+    for _ in 0..10 {
+        let mut browser = world.browser();
+        let answer = browser.send(from([192, 0, 2, 1], "/auth/login", &credentials("ada"))).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        let sent = from([192, 0, 2, 1], "/auth/password", &change(PASSWORD, PASSWORD));
+        assert_eq!(browser.send(sent).await.status, StatusCode::OK);
+    }
+    // A wrong one is told too, or it would be one of four that may be undecided.
+    let guess = || from([192, 0, 2, 1], "/auth/login", &wrong("ada"));
+    assert_eq!(world.browser().send(guess()).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(world.browser().send(guess()).await.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn waits_are_rounded_up_to_seconds() {
+    let world = World::new(Strategy::Sessions).await;
+    let mut browser = world.browser();
+    for expected in ["1", "2", "4"] {
+        while browser.post("/auth/login", wrong("ada")).await.status == StatusCode::UNAUTHORIZED {}
+        world.clock.advance(Duration::from_millis(1));
+        let answer = browser.post("/auth/login", wrong("ada")).await;
+        assert_eq!(answer.header("retry-after"), Some(expected));
+        world.clock.advance(Duration::from_millis(expected.parse::<u64>().unwrap() * 1000 - 2));
+        let answer = browser.post("/auth/login", wrong("ada")).await;
+        assert_eq!(answer.header("retry-after"), Some("1"), "a millisecond");
+        world.clock.advance(Duration::from_millis(1));
+    }
+}
+
+#[tokio::test]
+async fn the_device_has_the_browsers_name_and_address() {
+    let world = World::new(Strategy::Sessions).await;
+    let mut browser = world.browser();
+    let mut sent = from([192, 0, 2, 1], "/auth/login", &json!({ "username": "ada", "password": PASSWORD }));
+    sent.headers_mut().insert(USER_AGENT, "a browser/1.0".parse().unwrap());
+    assert_eq!(browser.send(sent).await.status, StatusCode::OK);
+    let devices = browser.get("/auth/sessions").await.json();
+    assert_eq!((&devices[0]["device"], &devices[0]["ip"]), (&json!("a browser/1.0"), &json!("192.0.2.1")));
+    // What the user calls it comes first.
+    let sent = from([192, 0, 2, 2], "/auth/login", &credentials("ada"));
+    assert_eq!(browser.send(sent).await.status, StatusCode::OK);
+    let devices = browser.get("/auth/sessions").await.json();
+    assert_eq!((&devices[0]["device"], &devices[0]["ip"]), (&json!("a test"), &json!("192.0.2.2")));
+}
+
+/// A throttle on a server that is out: before a password is looked at, or after.
+#[derive(Debug, Clone, Default)]
+struct Out(Arc<AtomicBool>);
+
+#[async_trait]
+impl LoginThrottle for Out {
+    async fn admit(&self, _: Attempt<'_>, _: Timestamp) -> Result<Admission, StoreError> {
+        if self.0.load(Ordering::Relaxed) {
+            return Err(StoreError::unavailable("out"));
+        }
+        Ok(Admission::Granted)
+    }
+
+    async fn succeeded(&self, _: Attempt<'_>, _: Timestamp) -> Result<(), StoreError> {
+        Err(StoreError::unavailable("out"))
+    }
+
+    async fn failed(&self, _: Attempt<'_>, _: Timestamp) -> Result<(), StoreError> {
+        Err(StoreError::unavailable("out"))
+    }
+}
+
+#[tokio::test]
+async fn a9_a_throttle_that_is_out_grants_nothing() {
+    let throttle = Out::default();
+    let world = World::with(Strategy::Sessions, |guard| guard.throttle(throttle.clone())).await;
+    let mut browser = world.browser();
+    // Afterwards the outcome is known, and holds.
+    browser.log_in().await;
+    let answer = world.browser().post("/auth/login", wrong("ada")).await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    throttle.0.store(true, Ordering::Relaxed);
+    for password in [PASSWORD, "wrong password"] {
+        world.store.calls();
+        let sent = json!({ "username": "ada", "password": password });
+        let answer = world.browser().post("/auth/login", sent).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.set_cookies().is_empty());
+        assert_eq!(world.store.calls(), 0);
+        let answer = browser.post("/auth/password", change(password, "another password")).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    throttle.0.store(false, Ordering::Relaxed);
+    browser.log_in().await;
 }
 
 /// The warnings that are logged.

@@ -60,3 +60,54 @@ async fn at_a_new_place_the_owner_waits_as_long_as_an_attacker_goes_on() {
     // It ends with the attack.
     log_in(&throttle, attempt("ada", CAFE), 3660).await;
 }
+
+#[tokio::test]
+async fn a_success_forgives_the_accounts_failures_at_that_place_only() {
+    let throttle = MemoryThrottle::new();
+    // At a new place, those of the account.
+    for _ in 0..3 {
+        for _ in 0..4 {
+            assert!(guess(&throttle, nowhere("ada"), 0).await);
+        }
+        log_in(&throttle, nowhere("ada"), 0).await;
+    }
+    // At an own one, those there, and not the stranger's elsewhere.
+    log_in(&throttle, attempt("ada", HOME), 0).await;
+    make_wait(&throttle, "ada", 0).await;
+    for _ in 0..3 {
+        for _ in 0..4 {
+            assert!(guess(&throttle, attempt("ada", HOME), 0).await);
+        }
+        log_in(&throttle, attempt("ada", HOME), 0).await;
+    }
+    assert!(!guess(&throttle, nowhere("ada"), 0).await);
+}
+
+#[tokio::test]
+async fn who_is_right_makes_no_neighbour_wait() {
+    let throttle = MemoryThrottle::new();
+    for number in 0..20 {
+        assert!(guess(&throttle, attempt(&format!("user-{number}"), CAFE), 0).await);
+    }
+    assert!(!guess(&throttle, attempt("ada", CAFE), 0).await);
+    for number in 0..100 {
+        log_in(&throttle, attempt(&format!("owner-{number}"), CAFE), 1).await;
+    }
+    assert!(guess(&throttle, attempt("ada", CAFE), 1).await);
+    assert!(!guess(&throttle, attempt("grace", CAFE), 2).await, "those before are not forgiven");
+}
+
+#[tokio::test]
+async fn addresses_of_ipv4_written_as_ipv6_are_not_one_network() {
+    let throttle = MemoryThrottle::new();
+    for number in 0..30 {
+        let account = format!("user-{number}");
+        assert!(guess(&throttle, attempt(&account, &format!("::ffff:192.0.2.{number}")), 0).await);
+    }
+    // And are the same as without that.
+    for number in 0..19 {
+        assert!(guess(&throttle, attempt(&format!("guest-{number}"), "::ffff:198.51.100.7"), 0).await);
+    }
+    assert!(guess(&throttle, attempt("ada", CAFE), 0).await);
+    assert!(!guess(&throttle, attempt("ada", CAFE), 0).await);
+}

@@ -49,7 +49,6 @@ struct Caller(Principal);
 impl FromRequest for Caller {
     type Error = Error;
     type Future = std::pin::Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
-
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let (state, shown) = (Data::<State>::extract(request), cookies(request));
         Box::pin(async move {
@@ -72,15 +71,12 @@ async fn login(state: Data<State>, request: HttpRequest, form: Json<Value>) -> R
         return Ok(HttpResponse::TooManyRequests().insert_header(("Retry-After", "60")).finish());
     }
     let hash = (name == "ada").then_some(&state.hash_of_ada); // `None` takes as long (rule P2).
-    let verdict = state.hasher.verify(password, hash).await;
-    let _ = match verdict {
-        Ok(Verdict::Mismatch) => state.throttle.failed(attempt, SystemClock.now()).await,
-        Ok(_) => state.throttle.succeeded(attempt, SystemClock.now()).await,
-        Err(_) => state.throttle.withdrawn(attempt, SystemClock.now()).await,
-    };
-    if verdict.map_err(|error| refuse(error.kind(), error))? == Verdict::Mismatch {
+    let verdict = state.hasher.verify(password, hash).await.map_err(|error| refuse(error.kind(), error))?;
+    if verdict == Verdict::Mismatch {
+        let _ = state.throttle.failed(attempt, SystemClock.now()).await;
         return Err(refuse(ErrorKind::Unauthenticated, "wrong password"));
     }
+    let _ = state.throttle.succeeded(attempt, SystemClock.now()).await;
     let login = Login::new(name).map_err(|error| refuse(ErrorKind::Internal, error))?;
     let login = if let [one] = &cookies(&request)[..] { login.replacing(one) } else { login }; // Ends it (A10).
     let issued = state.auth.login(login).await.map_err(|error| refuse(error.kind(), error))?;
@@ -110,15 +106,14 @@ async fn same_origin(request: ServiceRequest, next: Next<BoxBody>) -> Result<Ser
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let auth = Auth::sessions(ServerSessions::builder(MemoryStore::new()).build()?);
-    let hasher = PasswordHasher::builder().build()?;
+    let (hasher, throttle) = (PasswordHasher::builder().build()?, MemoryThrottle::new());
     let hash_of_ada = hasher.hash(NewPassword::new("demo-only-not-secret")?).await?;
-    let state = Data::new(State { auth, hasher, hash_of_ada, throttle: MemoryThrottle::new() });
+    let state = Data::new(State { auth, hasher, hash_of_ada, throttle });
     let app = move || {
         let headers = DefaultHeaders::new().add(("Cache-Control", "no-store")).add(("Vary", "Cookie"));
         let json = JsonConfig::default().error_handler(|_, _| ErrorBadRequest("")); // Not what serde says.
         let app = App::new().app_data(state.clone()).app_data(json).wrap(from_fn(same_origin)).wrap(headers);
         app.route("/me", get().to(me)).route("/login", post().to(login)).route("/logout", post().to(logout))
     };
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
-    Ok(HttpServer::new(app).bind(address)?.run().await?)
+    Ok(HttpServer::new(app).bind(std::env::args().nth(1).unwrap_or("127.0.0.1:8080".into()))?.run().await?)
 }

@@ -298,6 +298,8 @@ impl Visit for Warnings {
 #[tokio::test]
 async fn logins_without_an_address_are_a_warning_once() {
     let warnings = Warnings::default();
+    // With one dispatcher alone, `tracing` lets the thread of whichever test comes first decide what is logged.
+    let _another = tracing::Dispatch::new(warnings.clone());
     let _guard = tracing::subscriber::set_default(warnings.clone());
     let said = || std::mem::take(&mut *warnings.0.lock().unwrap());
     let home = [192, 0, 2, 1];

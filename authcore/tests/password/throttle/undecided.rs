@@ -67,6 +67,9 @@ async fn guesses_one_by_one_are_fewer() {
         looks += usize::from(guess(&throttle, attempt(&name, CAFE), 0).await);
     }
     assert_eq!(looks, 20);
+    // From then on it is one at once.
+    assert!(granted(&throttle, attempt("another", CAFE), 1).await);
+    assert!(!granted(&throttle, attempt("a-third", CAFE), 1).await);
 }
 
 /// Whether they are decided at once, later, or never.

@@ -1,19 +1,25 @@
 //! What the log says: why something was refused, and nothing that is a secret (rule C6).
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use serde_json::json;
-use tracing::subscriber::{DefaultGuard, set_default};
+use tracing::Dispatch;
+use tracing::dispatcher::{DefaultGuard, set_default};
+use tracing_subscriber::Registry;
 
-use crate::world::{ALL, Browser, PASSWORD, Strategy, World, bearer, post};
+use crate::world::{ALL, Browser, PASSWORD, Strategy, World, bearer, credentials, post};
 
 /// Everything that this thread logs while it lives, of whatever level.
 struct Log {
     lines: Arc<Mutex<Vec<u8>>>,
+    /// With one dispatcher alone, `tracing` lets the thread of whichever test comes first decide what is logged.
+    _another: Dispatch,
     _until: DefaultGuard,
 }
 
@@ -35,11 +41,13 @@ impl Log {
         let lines = Arc::default();
         let to = Lines(Arc::clone(&lines));
         let all = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
-        Self { lines, _until: set_default(all.with_writer(move || to.clone()).finish()) }
+        let log = Dispatch::new(all.with_writer(move || to.clone()).finish());
+        Self { lines, _another: Dispatch::new(Registry::default()), _until: set_default(&log) }
     }
 
-    fn text(&self) -> String {
-        String::from_utf8(self.lines.lock().unwrap().clone()).unwrap()
+    /// What was logged since this was last asked.
+    fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut self.lines.lock().unwrap())).unwrap()
     }
 }
 
@@ -78,7 +86,7 @@ async fn misuse(world: &World, browser: &mut Browser) -> Vec<String> {
     browser.clone().get("/me").await;
     browser.clone().post("/auth/refresh", json!({})).await;
     browser.clone().post("/auth/logout", json!({})).await;
-    browser.clone().post("/auth/login", crate::world::credentials("ada")).await;
+    browser.clone().post("/auth/login", credentials("ada")).await;
     world.store.set_out(false);
     for _ in 0..3 {
         world.clock.advance(Duration::from_secs(60));
@@ -97,7 +105,7 @@ async fn c6_nothing_that_is_secret_is_logged() {
         let world = World::new(strategy).await;
         let log = Log::start();
         let secrets = misuse(&world, &mut world.browser()).await;
-        let text = log.text();
+        let text = log.take();
         assert!(text.lines().count() > 10 && text.contains("authcore_axum"), "{strategy:?}: {text}");
         for secret in secrets {
             // A piece is enough for whoever guesses the rest.
@@ -120,9 +128,37 @@ async fn a_replayed_refresh_token_is_an_alert_with_whom_and_where() {
     }
     let log = Log::start();
     assert_eq!(thief.post("/auth/refresh", json!({})).await.status, StatusCode::UNAUTHORIZED);
-    let text = log.text();
+    let text = log.take();
     let alert = text.lines().find(|line| line.contains(" WARN ")).unwrap_or_else(|| panic!("{text}"));
     for told in ["a stolen credential", "user-42", "a test", &session] {
         assert!(alert.contains(told), "{told}: {alert}");
     }
+}
+
+#[tokio::test]
+async fn logins_without_an_address_are_a_warning_once() {
+    let log = Log::start();
+    let said =
+        || log.take().lines().filter(|line| line.contains(" WARN ")).map(str::to_owned).collect::<Vec<_>>();
+
+    let world = World::new(Strategy::Sessions).await;
+    let mut browser = world.browser();
+    let mut sent = post("/auth/login", &credentials("ada"));
+    sent.extensions_mut().insert(ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 1000))));
+    browser.send(sent).await;
+    assert!(said().is_empty());
+    for _ in 0..3 {
+        browser.log_in().await;
+    }
+    let said_once = said();
+    assert_eq!(said_once.len(), 1, "{said_once:?}");
+    for what_to_do in ["into_make_service_with_connect_info::<SocketAddr>()", "client_address"] {
+        assert!(said_once[0].contains(what_to_do), "{said_once:?}");
+    }
+    // Another guard says it too, and one that counts nothing does not.
+    World::new(Strategy::Sessions).await.browser().log_in().await;
+    assert_eq!(said().len(), 1);
+    let world = World::with(Strategy::Sessions, |guard| guard.without_throttle()).await;
+    world.browser().log_in().await;
+    assert!(said().is_empty());
 }

@@ -1,9 +1,8 @@
 //! What the throttle of logins is told, and what it is not.
 
-use std::fmt::Debug;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,8 +14,6 @@ use axum::http::header::USER_AGENT;
 use axum::http::{Request, StatusCode};
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Metadata, Subscriber, span};
 
 use crate::world::{PASSWORD, Strategy, World, credentials, post};
 
@@ -261,65 +258,4 @@ async fn a9_a_throttle_that_is_out_grants_nothing() {
     }
     throttle.0.store(false, Ordering::Relaxed);
     browser.log_in().await;
-}
-
-/// The warnings that are logged.
-#[derive(Clone, Default)]
-struct Warnings(Arc<Mutex<Vec<String>>>);
-
-impl Subscriber for Warnings {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == Level::WARN
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        event.record(&mut self.clone());
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
-
-impl Visit for Warnings {
-    fn record_debug(&mut self, _: &Field, value: &dyn Debug) {
-        self.0.lock().unwrap().push(format!("{value:?}"));
-    }
-}
-
-#[tokio::test]
-async fn logins_without_an_address_are_a_warning_once() {
-    let warnings = Warnings::default();
-    // With one dispatcher alone, `tracing` lets the thread of whichever test comes first decide what is logged.
-    let _another = tracing::Dispatch::new(warnings.clone());
-    let _guard = tracing::subscriber::set_default(warnings.clone());
-    let said = || std::mem::take(&mut *warnings.0.lock().unwrap());
-    let home = [192, 0, 2, 1];
-
-    let world = World::new(Strategy::Sessions).await;
-    let mut browser = world.browser();
-    browser.send(from(home, "/auth/login", &credentials("ada"))).await;
-    assert!(said().is_empty());
-    for _ in 0..3 {
-        browser.log_in().await;
-    }
-    let said_once = said();
-    assert_eq!(said_once.len(), 1, "{said_once:?}");
-    for what_to_do in ["into_make_service_with_connect_info::<SocketAddr>()", "client_address"] {
-        assert!(said_once[0].contains(what_to_do), "{said_once:?}");
-    }
-    // Another guard says it too, and one that counts nothing does not.
-    World::new(Strategy::Sessions).await.browser().log_in().await;
-    assert_eq!(said().len(), 1);
-    let world = World::with(Strategy::Sessions, |guard| guard.without_throttle()).await;
-    world.browser().log_in().await;
-    assert!(said().is_empty());
 }

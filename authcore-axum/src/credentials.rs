@@ -50,7 +50,7 @@ impl Settings {
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Unusable> {
     let mut found = None;
     for value in headers.get_all(AUTHORIZATION) {
-        let Ok(value) = value.to_str() else { return Err(Unusable) };
+        let Ok(value) = std::str::from_utf8(value.as_bytes()) else { return Err(Unusable) };
         let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
         if !scheme.eq_ignore_ascii_case("Bearer") {
             continue;
@@ -67,7 +67,9 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Unusable> {
 /// Whether this is the `b64token` of RFC 6750.
 fn is_b64token(token: &[u8]) -> bool {
     let end = token.iter().rposition(|c| *c != b'=').map_or(0, |last| last + 1);
-    end > 0 && token[..end].iter().all(|c| c.is_ascii_alphanumeric() || b"-._~+/".contains(c))
+    let is_one = |c: &u8| c.is_ascii_alphanumeric() | matches!(c, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+    // To the end, whatever comes: so the processor looks at many at once.
+    end > 0 && token.iter().take(end).fold(true, |all, c| all & is_one(c))
 }
 
 #[cfg(test)]

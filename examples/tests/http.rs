@@ -11,6 +11,8 @@ use authcore_examples::strategies::{self, Strategy};
 use authcore_examples::{app, log, server};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// A running server, and a client without a cookie jar.
 struct Server {
@@ -239,4 +241,21 @@ async fn the_page_names_no_route_that_its_strategy_does_not_have() {
             assert!(there, "{strategy:?} {method} {path}: {status} {told}");
         }
     }
+}
+
+/// Control bytes end where the request is parsed, before anything of ours sees them.
+#[tokio::test]
+async fn control_bytes_in_a_header_are_a_bad_request() {
+    let server = Server::start(Strategy::Sessions).await;
+    let address = server.url.strip_prefix("http://").unwrap();
+    for header in ["Cookie: __Host-session=a\x01b", "Authorization: Bearer a\0b", "Cookie: a=\x7f"] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET /me HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{header}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{header:?}: {answer}");
+        assert!(answer.to_ascii_lowercase().contains("content-length: 0"), "{answer}");
+    }
+    assert_eq!(server.logged(), [""; 0]);
 }

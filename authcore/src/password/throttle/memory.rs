@@ -41,7 +41,7 @@ const AT_ONCE: u32 = 4;
 ///
 /// # Memory
 ///
-/// It takes about 5 MB unless set otherwise; when it is full, whoever failed least is forgotten first.
+/// It takes less than 5 MB unless set otherwise; when it is full, whoever failed least is forgotten first.
 ///
 /// ```
 /// use std::time::Duration;
@@ -272,7 +272,7 @@ impl MemoryThrottleBuilder {
     }
 
     /// Sets how many accounts and addresses are remembered, and as many addresses where accounts were logged in to, of
-    /// 40 bytes each: at most 16 million.
+    /// less than 40 bytes each: at most 16 million.
     pub const fn capacity(mut self, entries: usize) -> Self {
         self.capacity = entries;
         self

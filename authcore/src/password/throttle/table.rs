@@ -170,3 +170,15 @@ fn least(set: &[Entry; WAYS], now: Timestamp, memory: Duration) -> usize {
     };
     (0..WAYS).min_by_key(|place| worth(&set[*place])).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_as_small_as_the_docs_say() {
+        assert!(size_of::<Mutex<[Entry; WAYS]>>() < 40 * WAYS);
+        // Those of accounts and addresses, and the places beside them.
+        assert!(2 * 65_536 / WAYS * size_of::<Mutex<[Entry; WAYS]>>() < 5_000_000);
+    }
+}

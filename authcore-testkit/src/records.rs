@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use authcore::{
-    Clock as _, Device, RecordParts, SecretBytes, SessionId, SessionRecord, StoredCredential, Subject,
-    SystemClock, Timestamp, Version,
+    Clock as _, Device, RecordParts, SecretBytes, SessionDetails, SessionId, SessionRecord, StoredCredential,
+    Subject, SystemClock, Timestamp, Version,
 };
 
 use crate::expect::Must as _;
@@ -61,6 +61,7 @@ pub(crate) fn record_with(subject: &Subject, change: impl FnOnce(&mut RecordPart
         idle_expires_at: now.plus(HOUR),
         expires_at: now.plus(24 * HOUR),
         device: Device::unknown(),
+        details: SessionDetails::default(),
         claims: r#"{"role":"admin"}"#.into(),
     };
     change(&mut parts);

@@ -10,14 +10,16 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::issue::{by_refresh, by_session, issue_alone, reissue};
+use self::issue::{AccessTokens, LoneTokens, by_session};
+use self::logout::check_realm;
 use crate::claims::SecretNames;
 use crate::refresh::token::RefreshToken;
 use crate::refresh::{RefreshSessions, Refreshed};
-use crate::session::Renewal;
+use crate::session::api_key::{self, API_KEY_PREFIX};
+use crate::session::engine::Sessions;
 use crate::{
-    Clock, ConfigError, Error, Issued, Login, OpenedSession, Principal, Refresh, Rejection, ServerSessions,
-    SessionId, SessionRecord, SessionStrategy, SystemClock, TokenStrategy,
+    CallContext, Clock, ConfigError, Error, Issued, Login, Principal, Realm, Refresh, Rejection, Renewal,
+    ServerSessions, SessionId, SessionRecord, SessionStrategy, SystemClock, Timestamp, TokenStrategy, Usage,
 };
 
 pub use admin::Admin;
@@ -34,6 +36,7 @@ pub use answers::{Effective, Revoked, SessionInfo};
 /// | [`authenticate`](Auth::authenticate) | reads the store | no store | no store |
 /// | [`authenticate_live`](Auth::authenticate_live) | reads the store | unsupported | reads the store |
 /// | [`refresh`](Auth::refresh) | unsupported | unsupported, or a [re-issue](Auth::tokens_with_reissue) | reads and writes the store, signs |
+/// | [`create_api_key`](Auth::create_api_key) | writes a session | unsupported | writes a session |
 /// | [`renew`](Auth::renew), [`reauthenticated`](Auth::reauthenticated) | reads and writes | unsupported | reads and writes, signs |
 /// | [`logout`](Auth::logout) | ends the session: now | at expiry | ends the session now, its access tokens at expiry |
 /// | [`sessions_of`](Auth::sessions_of), [`revoke`](Auth::revoke), [`logout_others`](Auth::logout_others), [`logout_everywhere`](Auth::logout_everywhere), [`update_claims`](Auth::update_claims) | by the store | unsupported | by the store |
@@ -42,6 +45,9 @@ pub struct Auth {
     strategy: Strategy,
     clock: Arc<dyn Clock>,
     secret_names: Arc<SecretNames>,
+    realm: Realm,
+    /// The longest access token that can be handed out, in bytes.
+    max_token_len: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -61,7 +67,13 @@ enum Strategy {
 
 impl Auth {
     fn new(strategy: Strategy) -> Self {
-        Self { strategy, clock: Arc::new(SystemClock), secret_names: Arc::default() }
+        Self {
+            strategy,
+            clock: Arc::new(SystemClock),
+            secret_names: Arc::default(),
+            realm: Realm::UNNAMED,
+            max_token_len: usize::MAX,
+        }
     }
 
     /// The stateful strategy: every request reads the store, and a revocation takes effect at once.
@@ -104,13 +116,18 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// If the sessions' idle timeout is below twice the lifetime of access tokens: only refreshes count as uses,
-    /// so that such a session would end under its user's hands.
+    /// If the idle timeout of a kind of session is below twice the lifetime of access tokens: only refreshes count as
+    /// uses, so that such a session would end under its user's hands.
     pub fn hybrid(tokens: impl TokenStrategy, refresh: Refresh) -> Result<Self, ConfigError> {
         let Refresh(mut refresh) = refresh;
-        if refresh.sessions().policy().idle() < tokens.lifetime().saturating_mul(2) {
-            return Err(ConfigError::new("the idle timeout is below twice the access token's lifetime"));
+        let least = tokens.lifetime().saturating_mul(2);
+        let mut policies = refresh.sessions().policies().all();
+        if policies.any(|policy| !policy.is_for_api_keys() && policy.idle() < least) {
+            return Err(ConfigError::new(
+                "the idle timeout of a kind of session is below twice the access token's lifetime",
+            ));
         }
+        drop(policies);
         refresh.set_leeway(tokens.leeway());
         Ok(Self::new(Strategy::Hybrid { tokens: Arc::new(tokens), refresh: Arc::new(refresh) }))
     }
@@ -130,60 +147,170 @@ impl Auth {
         self
     }
 
+    /// The same authentication for the applications and users of `realm` (rule A12).
+    ///
+    /// Cheap: an application with many tenants calls it for each request. Credentials, principals, subjects and limits of
+    /// one realm mean nothing in another, in every strategy and on every store. Another issuer's tokens are of the unnamed
+    /// realm.
+    ///
+    /// ```
+    /// # async fn example(auth: authcore::Auth) -> Result<(), Box<dyn std::error::Error>> {
+    /// use authcore::{Login, Realm};
+    ///
+    /// let (one, other) = (auth.in_realm(&Realm::new("tenant-1")?), auth.in_realm(&Realm::new("tenant-2")?));
+    /// let issued = one.login(Login::new("ada")?).await?;
+    /// assert!(one.authenticate(issued.credential()).await.is_ok());
+    /// assert!(other.authenticate(issued.credential()).await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn in_realm(&self, realm: &Realm) -> Self {
+        Self { realm: realm.clone(), ..self.clone() }
+    }
+
+    /// The realm that this is for.
+    pub const fn realm(&self) -> &Realm {
+        &self.realm
+    }
+
+    /// Refuses to issue an access token of more than `max` bytes, so that nothing changes when it could not be handed out
+    /// (rule R12): what a cookie has room for, for instance. The default is the longest token that is accepted.
+    #[must_use]
+    pub const fn with_max_token_len(mut self, max: usize) -> Self {
+        self.max_token_len = max;
+        self
+    }
+
+    fn context(&self) -> CallContext<'_> {
+        CallContext::new(&self.realm, self.clock.now())
+    }
+
+    fn access_tokens<'a>(
+        &self,
+        tokens: &'a dyn TokenStrategy,
+        refresh: &'a RefreshSessions,
+        now: Timestamp,
+    ) -> AccessTokens<'a> {
+        AccessTokens { tokens, sessions: refresh.sessions(), max_len: self.max_token_len, now }
+    }
+
+    fn lone_tokens<'a>(&'a self, tokens: &'a dyn TokenStrategy, now: Timestamp) -> LoneTokens<'a> {
+        LoneTokens { tokens, realm: &self.realm, max_len: self.max_token_len, now }
+    }
+
     /// Issues credentials to somebody who has just proved who they are.
     ///
     /// Always mints new ones (rule A1); see [`Login::replacing`] for the credential that the client held before.
     ///
     /// # Errors
     ///
-    /// [`Error::Login`] for claims with a secret's name (rule T10) or that do not fit into a token; [`Error::Store`],
-    /// [`Error::SessionLimit`] or [`Error::NoEntropy`]. Nobody is logged in then.
+    /// [`Error::Login`] for claims with a secret's name (rule T10) or that do not fit into a token that can be handed out
+    /// (rule R12), and for a kind of session that was not registered; [`Error::Store`], [`Error::SessionLimit`] or
+    /// [`Error::NoEntropy`]. Nobody is logged in then.
     pub async fn login(&self, login: Login) -> Result<Issued, Error> {
-        let now = self.clock.now();
+        let context = self.context();
         self.secret_names.check(&login.claims)?;
-        let replaces = match &login.replacing {
-            Some(credential) => self.former_session(credential.expose(), now).await?,
-            None => None,
-        };
+        let replaces = self.former_sessions(&login.replacing, &context).await?;
         match &self.strategy {
-            Strategy::Sessions(_) | Strategy::ServerSessions(_) => {
-                Ok(by_session(self.stateful("login")?.open(&login, replaces, now).await?, now))
+            Strategy::Sessions(strategy) => {
+                let opened = strategy.open(&login, &replaces, &context).await?;
+                Ok(by_session(strategy.sessions(), opened, context.now))
             }
-            Strategy::Tokens { tokens, .. } => issue_alone(tokens.as_ref(), &login, now, now, None),
+            Strategy::ServerSessions(strategy) => {
+                let opened = strategy.open(&login, &replaces, &context).await?;
+                Ok(by_session(strategy.sessions(), opened, context.now))
+            }
+            Strategy::Tokens { tokens, .. } => self.lone_tokens(&**tokens, context.now).login(&login),
             Strategy::Hybrid { tokens, refresh } => {
-                let opened = refresh.open(&login, replaces, now).await?;
-                let id = opened.record.id();
-                match by_refresh(tokens.as_ref(), opened, now) {
-                    Ok(issued) => Ok(issued),
-                    Err(error) => {
-                        // Nobody will hold the session's credential.
-                        let _ = refresh.sessions().store().remove(id).await;
-                        Err(error)
-                    }
-                }
+                let access = self.access_tokens(&**tokens, refresh, context.now);
+                let (opened, made) =
+                    refresh.open(&login, &replaces, &context, |record| access.issue(record)).await?;
+                Ok(access.hand_out(opened, made))
             }
         }
     }
 
-    /// Who sent this credential.
+    /// Returns the principal of the request that sent this credential.
+    ///
+    /// Refuses sessions that [do not represent a login](crate::SessionPolicy::not_a_login); see
+    /// [`Auth::authenticate_any`].
     ///
     /// # Errors
     ///
     /// [`Error::Unauthenticated`] if it is not good, and [`Error::Store`] if that cannot be said: never a fresh or
     /// anonymous principal (rule A9).
     pub async fn authenticate(&self, credential: &str) -> Result<Principal, Error> {
-        let now = self.clock.now();
-        match &self.strategy {
-            Strategy::ServerSessions(sessions) => {
-                Ok(Principal::from_session(sessions.verify_unboxed(credential, now).await?))
+        self.verified(credential, Usage::Counts, Accepts::Logins).await
+    }
+
+    /// As [`Auth::authenticate`], without counting as a use of the session: for requests that a page sends by itself, such
+    /// as a poll for messages, which must not keep an absent user logged in (rule A14).
+    ///
+    /// # Errors
+    ///
+    /// As [`Auth::authenticate`].
+    pub async fn authenticate_passively(&self, credential: &str) -> Result<Principal, Error> {
+        self.verified(credential, Usage::DoesNotCount, Accepts::Logins).await
+    }
+
+    /// As [`Auth::authenticate`], also for sessions that do not represent a login: those of guests, and of users between
+    /// password and second factor (rule A13).
+    ///
+    /// # Security
+    ///
+    /// Look at [`Principal::kind`] before you grant anything.
+    ///
+    /// # Errors
+    ///
+    /// As [`Auth::authenticate`].
+    pub async fn authenticate_any(&self, credential: &str) -> Result<Principal, Error> {
+        self.verified(credential, Usage::Counts, Accepts::Any).await
+    }
+
+    async fn verified(&self, credential: &str, usage: Usage, accepts: Accepts) -> Result<Principal, Error> {
+        let context = self.context().with_usage(usage);
+        let principal = match &self.strategy {
+            Strategy::Tokens { tokens, .. } => {
+                let principal = tokens.verify(credential, context.now)?;
+                check_realm(&principal, &context)?;
+                principal
             }
-            Strategy::Sessions(sessions) => {
-                Ok(Principal::from_session(sessions.as_ref().verify(credential, now).await?))
+            _ if credential.starts_with(API_KEY_PREFIX) => {
+                Box::pin(self.verify_api_key(credential, &context)).await?
             }
-            Strategy::Tokens { tokens, .. } | Strategy::Hybrid { tokens, .. } => {
-                Ok(tokens.verify(credential, now)?)
+            Strategy::ServerSessions(strategy) => {
+                let record = strategy.verify_unboxed(credential, &context).await?;
+                session_principal(strategy.sessions(), record)
             }
+            Strategy::Sessions(strategy) => {
+                let record = strategy.as_ref().verify(credential, &context).await?;
+                session_principal(strategy.sessions(), record)
+            }
+            Strategy::Hybrid { tokens, .. } => {
+                let principal = tokens.verify(credential, context.now)?;
+                check_realm(&principal, &context)?;
+                principal
+            }
+        };
+        match accepts {
+            Accepts::Logins if !self.is_login(&principal) => Err(Rejection::NotALogin.into()),
+            _ => Ok(principal),
         }
+    }
+
+    async fn verify_api_key(&self, key: &str, context: &CallContext<'_>) -> Result<Principal, Error> {
+        let sessions = self.stateful("API keys")?;
+        let record = api_key::verify(sessions, key, context).await?;
+        Ok(session_principal(sessions, record))
+    }
+
+    /// Whether a principal represents a login, as its credential says and, where the kind is known here, today's policy.
+    fn is_login(&self, principal: &Principal) -> bool {
+        let kind = principal.kind_name();
+        principal.states_login()
+            && (kind.is_empty()
+                || self.stateful("kinds").map_or(true, |sessions| sessions.policies().allows_login(kind)))
     }
 
     /// As [`Auth::authenticate`], and the session is asked for in the store even by the hybrid strategy: for the
@@ -194,47 +321,49 @@ impl Auth {
     /// As [`Auth::authenticate`]; [`Error::Unsupported`] for tokens alone.
     pub async fn authenticate_live(&self, credential: &str) -> Result<Principal, Error> {
         match &self.strategy {
-            Strategy::Sessions(_) | Strategy::ServerSessions(_) => self.authenticate(credential).await,
             Strategy::Tokens { .. } => Err(self.unsupported("the live check")),
-            Strategy::Hybrid { tokens, refresh } => {
-                let now = self.clock.now();
-                let principal = tokens.verify(credential, now)?;
-                let record = refresh.sessions().own(&principal, now).await?;
-                Ok(Principal::from_access(record, principal.expires_at()))
+            Strategy::Hybrid { refresh, .. } if !credential.starts_with(API_KEY_PREFIX) => {
+                let principal = self.authenticate(credential).await?;
+                let record = refresh.sessions().own(&principal, &self.context()).await?;
+                Ok(principal.refreshed_by(record))
             }
+            _ => self.authenticate(credential).await,
         }
     }
 
-    /// Exchanges a refresh token for its successor and a fresh access token (rules R1 to R11).
+    /// Exchanges a refresh token for its successor and a fresh access token (rules R1 to R12).
     ///
     /// # Errors
     ///
     /// [`Error::Unauthenticated`]: ask for a login; alert the subject if there is an [`Error::incident`].
     /// [`Error::Store`] of kind `Unavailable`, [`Error::Contended`] or [`Error::NoEntropy`]: the same token presented
     /// again works (rule R7). What the [`RefreshHook`](crate::RefreshHook) answers, and [`Error::Login`] for claims of
-    /// its that cannot be kept. [`Error::Unsupported`] where there are no refresh tokens.
+    /// its that cannot be kept or handed out; then nothing has changed, and the same token works once they fit (rule R12).
+    /// [`Error::Unsupported`] where there are no refresh tokens.
     pub async fn refresh(&self, refresh_token: &str) -> Result<Issued, Error> {
-        let now = self.clock.now();
+        let context = self.context();
         match &self.strategy {
             Strategy::Hybrid { tokens, refresh } => {
-                let Refreshed { record, credential, incident } =
-                    refresh.rotate(refresh_token, now, &self.secret_names).await?;
-                let mut issued = by_refresh(tokens.as_ref(), OpenedSession { record, credential }, now)?;
-                issued.incident = incident;
-                Ok(issued)
+                let access = self.access_tokens(&**tokens, refresh, context.now);
+                let rotated = refresh
+                    .rotate(refresh_token, &context, &self.secret_names, |record| access.issue(record))
+                    .await?;
+                let Refreshed { opened, prepared, incident } = rotated;
+                Ok(Issued { incident, ..access.hand_out(opened, prepared) })
             }
             Strategy::Tokens { tokens, reissue: Some(limit) } => {
-                reissue(tokens.as_ref(), refresh_token, *limit, now)
+                self.lone_tokens(&**tokens, context.now).reissue(refresh_token, *limit)
             }
             _ => Err(self.unsupported("refresh")),
         }
     }
 
-    /// As [`Auth::refresh`], if the access token is one of the same session, expired or not.
+    /// As [`Auth::refresh`], if the access token names the same session.
     ///
     /// For browsers: a page of a sibling domain can plant a refresh cookie of its own, and not the `__Host-` cookie of
-    /// the access token (rule C1). Where there is only one kind of credential, the access token is refreshed, and what is
-    /// in the place of a refresh token does not count.
+    /// the access token (rule C1). The refresh token proves the session. The access token is not verified: it may have
+    /// expired, and be of a key, an issuer or a lifetime that was changed since (rule T17). Where there is only one kind of
+    /// credential, the access token is refreshed, and what is in the place of a refresh token does not count.
     ///
     /// # Errors
     ///
@@ -244,8 +373,7 @@ impl Auth {
             return self.refresh(access_token).await;
         };
         let presented = RefreshToken::parse(refresh_token)?.id;
-        let access = tokens.verify_ignoring_expiry(access_token, self.clock.now())?;
-        if access.session_id() != Some(presented) {
+        if tokens.named_session(access_token) != Some(presented) {
             return Err(Rejection::OtherSession.into());
         }
         self.refresh(refresh_token).await
@@ -262,8 +390,9 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`] if the principal's session has ended or was renewed since, or if the principal's own
-    /// credential has expired; [`Error::Store`], [`Error::Contended`] or [`Error::NoEntropy`]; [`Error::Unsupported`] for tokens alone.
+    /// [`Error::Unauthenticated`] if the principal's session has ended or was renewed since, if the principal's own
+    /// credential has expired, or if it is an API key; [`Error::Store`], [`Error::Contended`] or [`Error::NoEntropy`];
+    /// [`Error::Unsupported`] for tokens alone.
     pub async fn renew(&self, principal: &Principal) -> Result<Issued, Error> {
         self.renewed(principal, Renewal::Credential).await
     }
@@ -279,11 +408,23 @@ impl Auth {
     }
 
     async fn renewed(&self, principal: &Principal, renewal: Renewal) -> Result<Issued, Error> {
-        let now = self.clock.now();
-        let opened = self.stateful("renew")?.renew(principal, renewal, now).await?;
+        let context = self.context();
         match &self.strategy {
-            Strategy::Hybrid { tokens, .. } => by_refresh(tokens.as_ref(), opened, now),
-            _ => Ok(by_session(opened, now)),
+            Strategy::Sessions(strategy) => {
+                let opened = strategy.renew(principal, renewal, &context).await?;
+                Ok(by_session(strategy.sessions(), opened, context.now))
+            }
+            Strategy::ServerSessions(strategy) => {
+                let opened = strategy.renew(principal, renewal, &context).await?;
+                Ok(by_session(strategy.sessions(), opened, context.now))
+            }
+            Strategy::Hybrid { tokens, refresh } => {
+                let access = self.access_tokens(&**tokens, refresh, context.now);
+                let (opened, made) =
+                    refresh.renew(principal, renewal, &context, |record| access.issue(record)).await?;
+                Ok(access.hand_out(opened, made))
+            }
+            Strategy::Tokens { .. } => Err(self.unsupported("renew")),
         }
     }
 
@@ -299,27 +440,21 @@ impl Auth {
     /// The principal's own live session (rule A11); `None` if the strategy keeps none.
     #[cfg(feature = "password")]
     pub(crate) async fn own_session(&self, principal: &Principal) -> Result<Option<SessionRecord>, Error> {
-        let now = self.clock.now();
         match self.stateful("own session") {
-            Ok(strategy) => strategy.sessions().own(principal, now).await.map(Some),
-            Err(_) => Ok(None),
-        }
-    }
-
-    /// The principal of a changed record, which ends with the credential of the one before.
-    fn principal_like(&self, principal: &Principal, record: SessionRecord) -> Principal {
-        match self.strategy {
-            Strategy::Hybrid { .. } => Principal::from_access(record, principal.expires_at()),
-            _ => Principal::from_session(record),
+            Ok(sessions) => sessions.own(principal, &self.context()).await.map(Some),
+            Err(_) => {
+                check_realm(principal, &self.context())?;
+                Ok(None)
+            }
         }
     }
 
     /// The strategy's sessions, if it has any.
-    fn stateful(&self, operation: &'static str) -> Result<&dyn SessionStrategy, Error> {
+    fn stateful(&self, operation: &'static str) -> Result<&Sessions, Error> {
         match &self.strategy {
-            Strategy::Sessions(sessions) => Ok(&**sessions),
-            Strategy::ServerSessions(sessions) => Ok(&**sessions),
-            Strategy::Hybrid { refresh, .. } => Ok(&**refresh),
+            Strategy::Sessions(strategy) => Ok(strategy.sessions()),
+            Strategy::ServerSessions(strategy) => Ok(strategy.sessions()),
+            Strategy::Hybrid { refresh, .. } => Ok(refresh.sessions()),
             Strategy::Tokens { .. } => Err(self.unsupported(operation)),
         }
     }
@@ -351,4 +486,18 @@ impl Auth {
         };
         Revoked { sessions, effective }
     }
+}
+
+/// Which sessions a verification accepts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Accepts {
+    Logins,
+    /// Those too that do not represent a login.
+    Any,
+}
+
+/// The principal of a session token or an API key.
+fn session_principal(sessions: &Sessions, record: SessionRecord) -> Principal {
+    let end = sessions.policies().of(&record).absolute_end(&record);
+    Principal::from_session(record, end)
 }

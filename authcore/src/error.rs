@@ -1,6 +1,6 @@
 //! What can go wrong, told apart by whose fault it is.
 
-use crate::{Incident, StoreError, StoreErrorKind};
+use crate::{ClaimsMismatch, Incident, SessionKind, StoreError, StoreErrorKind};
 
 /// What a call of [`Auth`](crate::Auth) answers instead of a result.
 ///
@@ -29,13 +29,12 @@ pub enum Error {
     /// What the application said about the subject cannot be used.
     #[error(transparent)]
     Login(#[from] LoginError),
-    /// The principal's claims are not of the type that was asked for.
+    /// The principal's claims are not of the type that was asked for: the application has changed since its user logged
+    /// in, who must log in again (HTTP 401, rule A16). The [`ClaimsMismatch`] is for logs only.
     #[error("the claims are not of the expected type")]
-    Claims {
-        /// The name of the type that was asked for.
-        expected: &'static str,
-    },
-    /// Other logins of the same subject at the same moment filled its last places (rule A7).
+    Claims(#[source] Box<ClaimsMismatch>),
+    /// Other logins of the same subject at the same moment filled its last places (rule A7), or the subject has as many API
+    /// keys as are allowed.
     #[error("too many sessions")]
     SessionLimit,
     /// Others changed the session at every attempt; the same call may be repeated.
@@ -64,13 +63,13 @@ impl Error {
     /// What a host does about it.
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::Unauthenticated(_) => ErrorKind::Unauthenticated,
+            Self::Unauthenticated(_) | Self::Claims(_) => ErrorKind::Unauthenticated,
             Self::Store(error) if matches!(error.kind(), StoreErrorKind::Unavailable) => {
                 ErrorKind::Unavailable
             }
             Self::SessionLimit | Self::Contended | Self::NoEntropy => ErrorKind::Unavailable,
             Self::Unsupported { .. } => ErrorKind::Unsupported,
-            Self::Store(_) | Self::Login(_) | Self::Claims { .. } => ErrorKind::Internal,
+            Self::Store(_) | Self::Login(_) => ErrorKind::Internal,
         }
     }
 
@@ -94,6 +93,12 @@ impl Error {
 impl From<Rejection> for Error {
     fn from(rejection: Rejection) -> Self {
         Self::Unauthenticated(rejection)
+    }
+}
+
+impl From<ClaimsMismatch> for Error {
+    fn from(mismatch: ClaimsMismatch) -> Self {
+        Self::Claims(Box::new(mismatch))
     }
 }
 
@@ -144,6 +149,12 @@ pub enum Rejection {
     /// The token lives longer than is accepted (rule T7).
     #[error("the token's lifetime is above the cap")]
     LifetimeAboveCap,
+    /// The credential is of another realm (rule A12).
+    #[error("the credential is of another realm")]
+    OtherRealm,
+    /// The session does not represent a login: it is a guest's, or its login is not complete (rule A13).
+    #[error("the session does not represent a login")]
+    NotALogin,
     /// The session has ended: by logout, revocation, or long enough after its expiry.
     #[error("the session has ended")]
     SessionEnded,
@@ -168,24 +179,58 @@ pub enum Rejection {
 }
 
 /// What an application said about a subject that cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoginError {
     /// The subject is empty, longer than 255 bytes, or contains NUL.
     #[error("a subject has 1 to 255 bytes of text and no NUL")]
     Subject,
-    /// The claims do not serialize as a JSON object.
+    /// The claims are JSON, and not an object.
     #[error("claims must be a JSON object")]
     NotAnObject,
+    /// The claims cannot be written as JSON that every reader accepts.
+    #[error(
+        "claims must be JSON that every reader accepts: members named by text, finite numbers, at most 127 levels"
+    )]
+    InvalidJson,
     /// A claim has a name that tokens need (rule T13).
     #[error("the claim name `{0}` is reserved")]
     ReservedClaim(&'static str),
-    /// A claim has a name that says it is a secret (rule T10).
-    #[error("a claim's name says that it is a secret, and claims are readable")]
-    SecretClaim,
-    /// The claims' JSON is longer than 3072 bytes.
-    #[error("claims are larger than 3072 bytes of JSON")]
-    ClaimsTooLarge,
+    /// A claim has a name that says it is a secret (rule T10): the path to it, such as `address.pin`.
+    #[error("the name of claim {0:?} says that it is a secret, and claims are readable")]
+    SecretClaim(Box<str>),
+    /// The claims' JSON is too long.
+    #[error("the claims have {len} bytes of JSON, and at most {max} are allowed")]
+    ClaimsTooLarge {
+        /// Their length, in bytes.
+        len: usize,
+        /// The limit, in bytes.
+        max: usize,
+    },
+    /// The access token would be longer than the client can be handed (rule R12).
+    #[error(
+        "the access token would have {len} bytes, and at most {max} can be handed out; the largest claim is {largest:?}"
+    )]
+    TokenTooLarge {
+        /// Its length, in bytes.
+        len: usize,
+        /// The limit, in bytes: 8192, or what a cookie has room for.
+        max: usize,
+        /// The name of the largest claim.
+        largest: Box<str>,
+    },
+    /// No policy was registered for this kind of session (rule A13).
+    #[error("no policy was registered for sessions of kind `{0}`; add `.kind(..)` to the strategy's builder")]
+    UnknownKind(SessionKind),
+    /// This kind of session is for API keys and cannot be opened by a login, or the reverse (rule A13).
+    #[error("sessions of kind `{0}` are opened by the other of `login` and `create_api_key`")]
+    UnsuitableKind(SessionKind),
+    /// An API key has no name; set one by [`Device::with_label`](crate::Device::with_label).
+    #[error("an API key needs a name by which its owner recognises it")]
+    UnnamedKey,
+    /// A detail of the login is empty, too long or has control characters.
+    #[error("{0}")]
+    InvalidDetail(&'static str),
 }
 
 /// A setting that was refused when something was built.

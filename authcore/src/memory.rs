@@ -107,8 +107,8 @@ impl MemoryStore {
         &self.shared.shards[usize::from(partition) % SHARDS]
     }
 
-    fn subject_hash(&self, subject: &str) -> u32 {
-        self.shared.hasher.hash_one(subject) as u32
+    fn subject_hash(&self, key: &str) -> u32 {
+        self.shared.hasher.hash_one(key) as u32
     }
 
     /// Seconds since the store was made, by its clock.
@@ -120,7 +120,7 @@ impl MemoryStore {
         let end = self.shared.clock.now().plus(record.time_to_live()).since(self.shared.started);
         Entry {
             record: record.clone(),
-            subject_hash: self.subject_hash(record.subject()),
+            subject_hash: self.subject_hash(record.subject_key()),
             droppable_at: secs(end.as_millis().saturating_add(999)),
         }
     }
@@ -209,7 +209,7 @@ impl Table {
         self.by_subject
             .range((hash, FIRST)..=(hash, LAST))
             .filter_map(|(_, id)| self.get(*id))
-            .filter(move |record| record.subject() == subject.as_str())
+            .filter(move |record| record.belongs_to(subject))
     }
 
     /// Looks at the next few buckets and drops what has expired at `age`. Every bucket's turn comes before the
@@ -252,7 +252,7 @@ impl SessionStore for MemoryStore {
     }
 
     async fn list(&self, subject: &Subject) -> Result<Vec<SessionRecord>, StoreError> {
-        let hash = self.subject_hash(subject.as_str());
+        let hash = self.subject_hash(subject.key());
         let table = self.shard(subject.partition()).read();
         Ok(table.of_subject(subject, hash).cloned().collect())
     }
@@ -262,7 +262,7 @@ impl SessionStore for MemoryStore {
         subject: &Subject,
         keep: Option<SessionId>,
     ) -> Result<Vec<SessionId>, StoreError> {
-        let hash = self.subject_hash(subject.as_str());
+        let hash = self.subject_hash(subject.key());
         let mut table = self.shard(subject.partition()).write();
         let all: Vec<_> =
             table.of_subject(subject, hash).map(SessionRecord::id).filter(|id| Some(*id) != keep).collect();
@@ -336,6 +336,7 @@ mod tests {
             idle_expires_at: NOW.plus(MINUTE),
             expires_at: NOW.plus(MINUTE),
             device: crate::Device::unknown(),
+            details: crate::SessionDetails::default(),
             claims: "{}".into(),
         };
         SessionRecord::from_parts(&parts).unwrap()

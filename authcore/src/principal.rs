@@ -1,214 +1,20 @@
-//! Who just proved themselves, what they are handed, and who a request is.
+//! Who a request is.
 
-use std::any::type_name;
+mod contents;
+mod facts;
+
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::claims::Claims;
-use crate::secret::SecretString;
+use crate::claims::{ClaimsMismatch, is_readable};
 use crate::token::SessionClaims;
-use crate::{Device, Error, LoginError, SessionId, SessionRecord, Subject, Timestamp};
+use crate::{Error, Realm, Rejection, SessionId, SessionKind, SessionRecord, Subject, Timestamp};
 
-/// Somebody who has just proved who they are, by whatever means the application uses.
-///
-/// ```
-/// # fn main() -> Result<(), authcore::LoginError> {
-/// use authcore::{Device, Login};
-///
-/// #[derive(serde::Serialize)]
-/// struct Role { role: String }
-///
-/// let login = Login::new("user-42")?
-///     .claims(&Role { role: "admin".into() })?
-///     .device(Device::unknown().with_label("Ada's phone"));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone)]
-pub struct Login {
-    pub(crate) subject: Subject,
-    pub(crate) claims: Box<str>,
-    pub(crate) device: Device,
-    pub(crate) replacing: Option<SecretString>,
-}
-
-impl Login {
-    /// A login of `subject`, without claims.
-    ///
-    /// # Errors
-    ///
-    /// [`LoginError::Subject`] if `subject` is empty, longer than 255 bytes or contains NUL.
-    pub fn new(subject: impl Into<String>) -> Result<Self, LoginError> {
-        Ok(Self::of(Subject::new(subject)?))
-    }
-
-    /// A login of `subject`, without claims.
-    pub fn of(subject: Subject) -> Self {
-        Self { subject, claims: "{}".into(), device: Device::unknown(), replacing: None }
-    }
-
-    /// Sets the application's claims: anything that serializes as a JSON object.
-    ///
-    /// # Errors
-    ///
-    /// As [`Claims::from_serialize`].
-    pub fn claims<T: Serialize + ?Sized>(mut self, claims: &T) -> Result<Self, LoginError> {
-        self.claims = Claims::from_serialize(claims)?.to_json()?;
-        Ok(self)
-    }
-
-    /// Says what is logging in, for the subject's list of devices.
-    #[must_use]
-    pub fn device(mut self, device: Device) -> Self {
-        self.device = device;
-        self
-    }
-
-    /// Names the credential that the client held until now: if it is good, its session ends once the new one
-    /// exists (rule A10). One that is not good is ignored.
-    #[must_use]
-    pub fn replacing(mut self, credential: impl Into<String>) -> Self {
-        self.replacing = Some(SecretString::new(credential.into()));
-        self
-    }
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login")
-            .field("subject", &self.subject)
-            .field("claims", &format_args!("[{} bytes]", self.claims.len()))
-            .field("device", &self.device)
-            .field("replacing", &self.replacing)
-            .finish()
-    }
-}
-
-/// What to hand the client after a login, a refresh or a renewal.
-///
-/// Its secrets are redacted in `Debug` and wiped when it is dropped.
-#[derive(Debug, Clone)]
-pub struct Issued {
-    pub(crate) credential: SecretString,
-    pub(crate) issued_at: Timestamp,
-    pub(crate) expires_at: Timestamp,
-    pub(crate) refresh: Option<SecretString>,
-    pub(crate) refresh_expires_at: Option<Timestamp>,
-    pub(crate) principal: Principal,
-    pub(crate) incident: Option<Box<Incident>>,
-}
-
-impl Issued {
-    /// What the client sends with every request: the session token or the access token.
-    ///
-    /// # Security
-    ///
-    /// Whoever holds it is the subject. It belongs into a cookie or a response body, and nowhere else.
-    pub fn credential(&self) -> &str {
-        self.credential.expose()
-    }
-
-    /// When the credential ends in any case.
-    pub const fn expires_at(&self) -> Timestamp {
-        self.expires_at
-    }
-
-    /// How long the credential lives at most: OAuth's `expires_in`, or a cookie's `Max-Age`.
-    pub const fn expires_in(&self) -> Duration {
-        self.expires_at.since(self.issued_at)
-    }
-
-    /// What the client sends to [`Auth::refresh`](crate::Auth::refresh), and nowhere else: the hybrid strategy's
-    /// second credential.
-    ///
-    /// # Security
-    ///
-    /// As [`Issued::credential`]. It is replaced when it is used; keep the one that the answer has.
-    pub fn refresh_token(&self) -> Option<&str> {
-        self.refresh.as_ref().map(SecretString::expose)
-    }
-
-    /// When the refresh token's session ends in any case.
-    pub const fn refresh_expires_at(&self) -> Option<Timestamp> {
-        self.refresh_expires_at
-    }
-
-    /// How long the refresh token's session lives at most.
-    pub fn refresh_expires_in(&self) -> Option<Duration> {
-        self.refresh_expires_at.map(|end| end.since(self.issued_at))
-    }
-
-    /// Who the credential says that its holder is.
-    pub const fn principal(&self) -> &Principal {
-        &self.principal
-    }
-
-    /// The incident that this call discovered and survived: [`IncidentKind::StoreWentBack`] (rule R6).
-    pub fn incident(&self) -> Option<&Incident> {
-        self.incident.as_deref()
-    }
-}
-
-/// Something that the subject or an operator should hear of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Incident {
-    pub(crate) kind: IncidentKind,
-    pub(crate) subject: Subject,
-    pub(crate) session_id: SessionId,
-    pub(crate) device: Device,
-}
-
-/// The kinds of [`Incident`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum IncidentKind {
-    /// A refresh token was used after its grace window: a client that lost its successor, or a thief (rule R3).
-    ReplayedLate,
-    /// A refresh token was used that had been replaced twice or more: somebody kept it (rule R3).
-    Reuse,
-    /// A good refresh token was newer than its stored session: the store lost writes (rule R6).
-    StoreWentBack,
-}
-
-impl fmt::Display for IncidentKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ReplayedLate => "replayed late",
-            Self::Reuse => "reuse",
-            Self::StoreWentBack => "the store went back",
-        })
-    }
-}
-
-impl Incident {
-    pub(crate) fn new(kind: IncidentKind, record: &SessionRecord) -> Box<Self> {
-        let (subject, device) = (record.to_subject(), record.device());
-        Box::new(Self { kind, subject, session_id: record.id(), device })
-    }
-
-    /// What happened.
-    pub const fn kind(&self) -> IncidentKind {
-        self.kind
-    }
-
-    /// To whom.
-    pub const fn subject(&self) -> &Subject {
-        &self.subject
-    }
-
-    /// In which session. It has ended, but for [`IncidentKind::StoreWentBack`].
-    pub const fn session_id(&self) -> SessionId {
-        self.session_id
-    }
-
-    /// What had logged in.
-    pub const fn device(&self) -> &Device {
-        &self.device
-    }
-}
+pub use contents::TokenContents;
+pub(crate) use facts::{StatedKind, TokenFacts, TokenTexts};
 
 /// Who a request is: what a verified credential says.
 ///
@@ -224,66 +30,22 @@ pub struct Principal {
 enum Source {
     Session(SessionRecord),
     Token(TokenFacts),
-}
-
-/// What a principal keeps of a token; small, since it is moved as often as it is asked for.
-#[derive(Clone)]
-pub(crate) struct TokenFacts {
-    /// The claims and behind them the subject, in one block of memory.
-    texts: String,
-    claims_len: usize,
-    authenticated_at: Timestamp,
-    origin: Option<Box<Origin>>,
-}
-
-/// Where a token comes from, unless it is our own and without a session.
-#[derive(Clone)]
-struct Origin {
-    session: Option<SessionClaims>,
-    foreign_issuer: Option<Arc<str>>,
-}
-
-impl TokenFacts {
-    pub(crate) fn new(
-        claims: String,
-        subject: &str,
-        authenticated_at: Timestamp,
-        session: Option<SessionClaims>,
-        foreign_issuer: Option<Arc<str>>,
-    ) -> Self {
-        let (claims_len, mut texts) = (claims.len(), claims);
-        texts.push_str(subject);
-        let origin = (session.is_some() || foreign_issuer.is_some())
-            .then(|| Box::new(Origin { session, foreign_issuer }));
-        Self { texts, claims_len, authenticated_at, origin }
-    }
-
-    fn subject(&self) -> &str {
-        self.texts.split_at(self.claims_len).1
-    }
-
-    fn claims(&self) -> &str {
-        self.texts.split_at(self.claims_len).0
-    }
-
-    fn foreign_issuer(&self) -> Option<&str> {
-        self.origin.as_ref()?.foreign_issuer.as_deref()
-    }
-
-    /// Another issuer's tokens never reach our sessions, whatever a token strategy says.
-    fn session(&self) -> Option<SessionClaims> {
-        self.origin.as_ref().filter(|origin| origin.foreign_issuer.is_none())?.session
-    }
+    /// A token whose session was read from the store.
+    Live(Box<(SessionRecord, TokenFacts)>),
 }
 
 /// What a [`TokenStrategy`](crate::TokenStrategy) read from a good token.
 #[derive(Clone)]
 #[expect(clippy::exhaustive_structs, reason = "token strategies build it")]
 pub struct VerifiedToken {
-    /// `sub`.
+    /// `sub`, within the realm that the token is for.
     pub subject: Subject,
     /// `sid` and `epoch`, if the token belongs to a session of ours.
     pub session: Option<SessionClaims>,
+    /// The kind of that session.
+    pub kind: SessionKind,
+    /// Whether the token represents a login.
+    pub is_login: bool,
     /// `iss`, if it is not our own: subjects of different issuers are different people.
     pub foreign_issuer: Option<Arc<str>>,
     /// `iat`.
@@ -294,6 +56,29 @@ pub struct VerifiedToken {
     pub expires_at: Timestamp,
     /// The application's claims: the text of one JSON object, without the registered ones.
     pub claims: String,
+    /// The id of the key that verified the token.
+    pub key_id: String,
+    /// All that the token says, for [`Principal::token`]: the text of one JSON object.
+    pub contents: String,
+}
+
+impl VerifiedToken {
+    /// A token of our own with these times and claims, the default kind, and nothing else that it says.
+    pub const fn new(subject: Subject, issued_at: Timestamp, expires_at: Timestamp, claims: String) -> Self {
+        Self {
+            subject,
+            session: None,
+            kind: SessionKind::DEFAULT,
+            is_login: true,
+            foreign_issuer: None,
+            issued_at,
+            authenticated_at: issued_at,
+            expires_at,
+            claims,
+            key_id: String::new(),
+            contents: String::new(),
+        }
+    }
 }
 
 impl fmt::Debug for VerifiedToken {
@@ -301,12 +86,14 @@ impl fmt::Debug for VerifiedToken {
         f.debug_struct("VerifiedToken")
             .field("subject", &self.subject)
             .field("session", &self.session)
+            .field("kind", &self.kind)
             .field("foreign_issuer", &self.foreign_issuer)
             .field("issued_at", &self.issued_at)
             .field("authenticated_at", &self.authenticated_at)
             .field("expires_at", &self.expires_at)
+            .field("key_id", &self.key_id)
             .field("claims", &format_args!("[{} bytes]", self.claims.len()))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -323,25 +110,40 @@ pub(crate) struct SessionRef {
 pub(crate) enum CredentialKind {
     Session,
     Refresh,
+    ApiKey,
 }
 
 impl Principal {
-    /// The principal of a session token, which ends with its session.
-    pub(crate) fn from_session(record: SessionRecord) -> Self {
-        Self { expires_at: record.expires_at(), source: Source::Session(record) }
+    /// The principal of a session token or an API key, which ends at `expires_at` with its session.
+    pub(crate) const fn from_session(record: SessionRecord, expires_at: Timestamp) -> Self {
+        Self { expires_at, source: Source::Session(record) }
     }
 
-    /// The principal of an access token that ends at `expires_at`, as its session says now.
-    pub(crate) const fn from_access(record: SessionRecord, expires_at: Timestamp) -> Self {
-        Self { expires_at, source: Source::Session(record) }
+    /// The principal of the same credential, as its session says now.
+    pub(crate) fn refreshed_by(self, record: SessionRecord) -> Self {
+        let source = match self.source {
+            Source::Session(_) => Source::Session(record),
+            Source::Token(token) => Source::Live(Box::new((record, token))),
+            Source::Live(both) => Source::Live(Box::new((record, both.1))),
+        };
+        Self { expires_at: self.expires_at, source }
     }
 
     /// The principal of a token that a [`TokenStrategy`](crate::TokenStrategy) has verified.
     pub fn from_token(token: VerifiedToken) -> Self {
+        let texts = TokenTexts {
+            claims: token.claims,
+            subject: token.subject.as_str(),
+            realm: token.subject.realm_name(),
+            kind: if token.kind.is_default() { "" } else { token.kind.as_str() },
+            key_id: &token.key_id,
+            known: "",
+            payload: &token.contents,
+        };
         let facts = TokenFacts::new(
-            token.claims,
-            token.subject.as_str(),
+            texts,
             token.authenticated_at,
+            token.is_login,
             token.session,
             token.foreign_issuer,
         );
@@ -352,17 +154,69 @@ impl Principal {
         Self { expires_at, source: Source::Token(token) }
     }
 
-    /// The authenticated user.
-    pub fn subject(&self) -> &str {
+    /// The session's record, unless only a token is known.
+    fn record(&self) -> Option<&SessionRecord> {
         match &self.source {
-            Source::Session(record) => record.subject(),
-            Source::Token(token) => token.subject(),
+            Source::Session(record) => Some(record),
+            Source::Live(both) => Some(&both.0),
+            Source::Token(_) => None,
         }
     }
 
-    /// The authenticated user, as [`Admin`](crate::Admin) and stores take it.
+    fn facts(&self) -> Option<&TokenFacts> {
+        match &self.source {
+            Source::Token(token) => Some(token),
+            Source::Live(both) => Some(&both.1),
+            Source::Session(_) => None,
+        }
+    }
+
+    /// What the record says, or else the token.
+    fn either<'p, T: Default>(
+        &'p self,
+        record: impl FnOnce(&'p SessionRecord) -> T,
+        token: impl FnOnce(&'p TokenFacts) -> T,
+    ) -> T {
+        match (self.record(), self.facts()) {
+            (Some(stored), _) => record(stored),
+            (None, Some(facts)) => token(facts),
+            (None, None) => T::default(),
+        }
+    }
+
+    /// The authenticated user.
+    pub fn subject(&self) -> &str {
+        self.either(SessionRecord::subject, TokenFacts::subject)
+    }
+
+    /// The authenticated user within the realm, as [`Admin`](crate::Admin) and stores take it.
     pub fn to_subject(&self) -> Subject {
-        Subject::from_checked(self.subject())
+        Subject::from_checked(self.realm_name(), self.subject())
+    }
+
+    /// The realm that the credential is for (rule A12).
+    pub fn realm(&self) -> Realm {
+        Realm::from_checked(self.realm_name())
+    }
+
+    /// The name of the [realm](Principal::realm); empty for the unnamed one.
+    pub fn realm_name(&self) -> &str {
+        self.either(SessionRecord::realm_name, TokenFacts::realm_name)
+    }
+
+    /// The kind of session (rule A13); the default where the strategy keeps none.
+    pub fn kind(&self) -> SessionKind {
+        SessionKind::from_checked(self.kind_name())
+    }
+
+    /// The name of the kind; empty for the default.
+    pub(crate) fn kind_name(&self) -> &str {
+        self.either(SessionRecord::session_kind, TokenFacts::kind)
+    }
+
+    /// Whether the credential says that it represents a login.
+    pub(crate) fn states_login(&self) -> bool {
+        self.either(SessionRecord::is_login, |token| token.is_login)
     }
 
     /// The issuer that vouches for the subject, if it is not the application itself.
@@ -371,10 +225,44 @@ impl Principal {
     ///
     /// Subjects are unique within one issuer only: `user-42` of another issuer is somebody else.
     pub fn foreign_issuer(&self) -> Option<&str> {
-        match &self.source {
-            Source::Session(_) => None,
-            Source::Token(token) => token.foreign_issuer(),
-        }
+        self.facts()?.foreign_issuer()
+    }
+
+    /// Who acts as the subject, such as support staff (RFC 8693); `None` if it is the subject itself.
+    pub fn actor(&self) -> Option<Cow<'_, str>> {
+        self.either(
+            |record| record.details().actor.map(|actor| Cow::Owned(actor.into())),
+            |token| token.contents().actor(),
+        )
+    }
+
+    /// The OAuth client that the credential was issued to. Where only a session is known, the one that its login stated.
+    pub fn client_id(&self) -> Option<Cow<'_, str>> {
+        self.facts().and_then(|token| token.contents().client_id()).or_else(|| {
+            let details = self.record()?.details();
+            details.client_id.map(|client| Cow::Owned(client.into()))
+        })
+    }
+
+    /// By which methods the subject was authenticated: `amr` (RFC 8176), as the login or the token's issuer stated.
+    pub fn methods(&self) -> Vec<Cow<'_, str>> {
+        self.either(
+            |record| record.details().amr.into_iter().map(|method| Cow::Owned(method.into())).collect(),
+            |token| token.contents().methods(),
+        )
+    }
+
+    /// How strongly the subject was authenticated: `acr` (OpenID Connect), as the login or the token's issuer stated.
+    pub fn context_class(&self) -> Option<Cow<'_, str>> {
+        self.either(
+            |record| record.details().acr.map(|acr| Cow::Owned(acr.into())),
+            |token| token.contents().context_class(),
+        )
+    }
+
+    /// The verified contents of the token (rule T16); `None` for a session token or an API key.
+    pub fn token(&self) -> Option<TokenContents<'_>> {
+        self.facts().map(TokenFacts::contents)
     }
 
     /// The session, where there is one.
@@ -383,23 +271,23 @@ impl Principal {
     }
 
     pub(crate) fn session(&self) -> Option<SessionRef> {
-        match &self.source {
-            Source::Session(record) => {
-                Some(SessionRef { id: record.id(), epoch: record.epoch(), kind: record.kind() })
-            }
-            Source::Token(token) => {
+        self.either(
+            |record| Some(SessionRef { id: record.id(), epoch: record.epoch(), kind: record.kind() }),
+            |token| {
                 let SessionClaims { id, epoch } = token.session()?;
                 Some(SessionRef { id, epoch, kind: CredentialKind::Refresh })
-            }
-        }
+            },
+        )
+    }
+
+    /// Whether the credential is an [API key](crate::Auth::create_api_key).
+    pub fn is_api_key(&self) -> bool {
+        self.record().is_some_and(|record| record.kind() == CredentialKind::ApiKey)
     }
 
     /// When the subject last proved who they are.
     pub fn authenticated_at(&self) -> Timestamp {
-        match &self.source {
-            Source::Session(record) => record.authenticated_at(),
-            Source::Token(token) => token.authenticated_at,
-        }
+        self.either(SessionRecord::authenticated_at, |token| token.authenticated_at)
     }
 
     /// When the credential behind this principal ends in any case.
@@ -411,22 +299,34 @@ impl Principal {
     ///
     /// # Errors
     ///
-    /// [`Error::Claims`] if the claims are not a `T`.
+    /// [`Error::Claims`] if the claims are not a `T`: the application's type has changed since the login, and its user must
+    /// log in again (rule A16). [`Error::Unauthenticated`] if no type could read them.
     pub fn claims<'p, T: Deserialize<'p>>(&'p self) -> Result<T, Error> {
-        let claims = match &self.source {
-            Source::Session(record) => record.claims_json(),
-            Source::Token(token) => token.claims(),
-        };
-        serde_json::from_str(claims).map_err(|_| Error::Claims { expected: type_name::<T>() })
+        let claims = self.either(SessionRecord::claims_json, TokenFacts::claims);
+        serde_json::from_str(claims).map_err(|error| {
+            if is_readable(claims) {
+                Error::Claims(Box::new(ClaimsMismatch::of_object::<T>(claims, &error)))
+            } else {
+                Rejection::Malformed("the claims have a number out of range or are nested too deeply").into()
+            }
+        })
     }
 }
 
 impl fmt::Debug for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Principal")
-            .field("subject", &self.subject())
+        let mut shown = f.debug_struct("Principal");
+        shown.field("subject", &self.subject());
+        if !self.realm_name().is_empty() {
+            shown.field("realm", &self.realm_name());
+        }
+        if let Some(actor) = self.actor() {
+            shown.field("actor", &actor);
+        }
+        shown
             .field("foreign_issuer", &self.foreign_issuer())
             .field("session_id", &self.session_id())
+            .field("kind", &self.kind().as_str())
             .field("authenticated_at", &self.authenticated_at())
             .field("expires_at", &self.expires_at())
             .finish_non_exhaustive()

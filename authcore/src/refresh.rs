@@ -11,12 +11,15 @@ use async_trait::async_trait;
 use self::token::RefreshToken;
 use crate::claims::{Claims, SecretNames};
 use crate::principal::CredentialKind;
-use crate::secret::{SecretBytes, SecretString};
+use crate::secret::SecretBytes;
 use crate::session::engine::{ATTEMPTS, Store};
+use crate::session::policies::Policies;
+use crate::session::policy;
 use crate::session::record::{RecordParts, StoredCredential};
 use crate::{
-    ConfigError, Error, Incident, IncidentKind, Login, OpenedSession, Principal, Rejection, Renewal,
-    Replaced, SessionId, SessionPolicy, SessionRecord, SessionStore, SessionStrategy, Sessions, Timestamp,
+    CallContext, ConfigError, Error, Incident, IncidentKind, Login, OpenedSession, Principal, Rejection,
+    Renewal, Replaced, SessionId, SessionKind, SessionPolicy, SessionRecord, SessionStore, Sessions,
+    Timestamp,
 };
 
 /// Sessions proved by a refresh token, which is replaced by its successor when it is used (rules R1 to R11); one that
@@ -46,6 +49,7 @@ impl Refresh {
         RefreshBuilder {
             store: Store::new(store),
             policy: SessionPolicy::default(),
+            kinds: Vec::new(),
             grace: Duration::from_secs(30),
             rotation: Rotation::Window,
             hook: None,
@@ -126,12 +130,19 @@ impl<H: RefreshHook + ?Sized> RefreshHook for Arc<H> {
     }
 }
 
-/// What a refresh gave: a session, the token to use next, and perhaps news of the store.
-pub(crate) struct Refreshed {
-    pub(crate) record: SessionRecord,
-    pub(crate) credential: SecretString,
+/// What a refresh gave: a session, the token to use next, what was prepared for its holder, and perhaps news of the
+/// store.
+pub(crate) struct Refreshed<T> {
+    pub(crate) opened: OpenedSession,
+    pub(crate) prepared: T,
     pub(crate) incident: Option<Box<Incident>>,
 }
+
+/// Whether stored state may change for a record: makes what is handed out beside the refresh token, or says why that
+/// cannot be (rule R12).
+pub(crate) trait Prepare<T>: Fn(&SessionRecord) -> Result<T, Error> + Send + Sync {}
+
+impl<T, F: Fn(&SessionRecord) -> Result<T, Error> + Send + Sync> Prepare<T> for F {}
 
 /// What is to be done with a token that was proved.
 enum Verdict {
@@ -171,19 +182,67 @@ impl RefreshSessions {
         Ok((SecretBytes::generate()?, SecretBytes::generate()?))
     }
 
-    /// Takes a refresh token and gives the next one (rules R1 to R11).
-    pub(crate) async fn rotate(
+    /// The sessions themselves, whatever their credential.
+    pub(crate) const fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// Opens a session with a refresh token.
+    pub(crate) async fn open<T>(
+        &self,
+        login: &Login,
+        replaces: &[SessionId],
+        context: &CallContext<'_>,
+        prepare: impl Prepare<T>,
+    ) -> Result<(OpenedSession, T), Error> {
+        let (secret, mac_key) = Self::mint()?;
+        let stored = stored(&secret, &mac_key, context.now);
+        let (record, prepared) = self.sessions.open(login, replaces, context, &stored, prepare).await?;
+        let credential = RefreshToken::new(record.id(), 0, secret, &mac_key).to_text();
+        Ok((OpenedSession { record, credential }, prepared))
+    }
+
+    /// The session that a token of any generation proves, live or expired; `None` if it is gone.
+    pub(crate) async fn find(
+        &self,
+        credential: &str,
+        context: &CallContext<'_>,
+    ) -> Result<Option<SessionRecord>, Error> {
+        self.prove(&RefreshToken::parse(credential)?, context).await
+    }
+
+    /// Gives the principal's session a new refresh token and a new epoch.
+    pub(crate) async fn renew<T: Send>(
+        &self,
+        principal: &Principal,
+        renewal: Renewal,
+        context: &CallContext<'_>,
+        prepare: impl Prepare<T>,
+    ) -> Result<(OpenedSession, T), Error> {
+        let (secret, mac_key) = Self::mint()?;
+        let change = |parts: &mut RecordParts| {
+            parts.renew(stored(&secret, &mac_key, context.now), renewal, context.now);
+            Ok(())
+        };
+        let (record, prepared) = self.sessions.change_own(principal, context, change, prepare).await?;
+        let credential = RefreshToken::new(record.id(), 0, secret, &mac_key).to_text();
+        Ok((OpenedSession { record, credential }, prepared))
+    }
+
+    /// Takes a refresh token and gives the next one (rules R1 to R12).
+    pub(crate) async fn rotate<T>(
         &self,
         token: &str,
-        now: Timestamp,
+        context: &CallContext<'_>,
         secret_names: &SecretNames,
-    ) -> Result<Refreshed, Error> {
+        prepare: impl Prepare<T>,
+    ) -> Result<Refreshed<T>, Error> {
         let token = RefreshToken::parse(token)?;
         let mut asked: Option<(Box<str>, Option<Box<str>>)> = None;
         for _ in 0..ATTEMPTS {
-            let record = self.prove(&token).await?.ok_or(Rejection::SessionEnded)?;
-            SessionPolicy::check_live(&record, now)?;
-            let step = match self.judge(&token, &record, now)? {
+            let record = self.prove(&token, context).await?.ok_or(Rejection::SessionEnded)?;
+            self.sessions.policies().check_live(&record, context.now)?;
+            let step = match self.judge(&token, &record, context.now)? {
                 Verdict::Go(step) => step,
                 Verdict::End(kind) => return Err(self.end(&record, kind).await),
             };
@@ -192,7 +251,7 @@ impl RefreshSessions {
                 asked = Some((record.claims_json().into(), replacement));
             }
             let claims = asked.as_ref().and_then(|(_, replacement)| replacement.as_deref());
-            if let Some(refreshed) = self.apply(&token, &record, step, claims, now).await? {
+            if let Some(refreshed) = self.apply(&token, &record, step, claims, context, &prepare).await? {
                 return Ok(refreshed);
             }
         }
@@ -200,8 +259,13 @@ impl RefreshSessions {
     }
 
     /// The session that a token proves, in any generation; `None` if it is gone.
-    async fn prove(&self, token: &RefreshToken) -> Result<Option<SessionRecord>, Error> {
-        let Some(record) = self.sessions.load(token.id).await? else { return Ok(None) };
+    async fn prove(
+        &self,
+        token: &RefreshToken,
+        context: &CallContext<'_>,
+    ) -> Result<Option<SessionRecord>, Error> {
+        let found = self.sessions.load(token.id, CredentialKind::Refresh, context).await?;
+        let Some(record) = found else { return Ok(None) };
         match record.credential() {
             StoredCredential::Refresh { secret_digest, mac_key, .. }
                 if token.is_proved(&secret_digest, &mac_key) =>
@@ -224,16 +288,15 @@ impl RefreshSessions {
         };
         let presented = token.generation;
         let next = presented.checked_add(1).ok_or(Rejection::Malformed("no generation is left"))?;
-        // A negative age counts as none (rule R3).
-        let in_window = now.since(rotated_at) <= self.grace;
+        // A negative age counts as none (rule R3). A window of no length is none at any moment.
+        let in_window = !self.grace.is_zero() && now.since(rotated_at) <= self.grace;
         Ok(if self.rotation == Rotation::Off {
             Verdict::Go(Step::reissue(presented))
         } else if presented > stored {
             Verdict::Go(Step::rotate(next, Some(IncidentKind::StoreWentBack)))
         } else if presented == stored {
             // Within the window of its own birth, so that a late response overtakes one rotation at most (R11).
-            let newborn = in_window && !self.grace.is_zero();
-            Verdict::Go(if newborn { Step::reissue(stored) } else { Step::rotate(next, None) })
+            Verdict::Go(if in_window { Step::reissue(stored) } else { Step::rotate(next, None) })
         } else if next < stored {
             Verdict::End(IncidentKind::Reuse)
         } else if in_window || self.rotation == Rotation::UntilSuccessorUsed {
@@ -274,39 +337,42 @@ impl RefreshSessions {
     }
 
     /// Carries out a step; `None` if the session was changed meanwhile.
-    async fn apply(
+    async fn apply<T>(
         &self,
         token: &RefreshToken,
         record: &SessionRecord,
         step: Step,
         claims: Option<&str>,
-        now: Timestamp,
-    ) -> Result<Option<Refreshed>, Error> {
+        context: &CallContext<'_>,
+        prepare: &impl Prepare<T>,
+    ) -> Result<Option<Refreshed<T>>, Error> {
         let StoredCredential::Refresh { mac_key, .. } = record.credential() else {
             return Err(Rejection::WrongKind.into());
         };
         let credential = token.of_generation(step.generation, &mac_key).to_text();
         let claims = claims.filter(|claims| *claims != record.claims_json());
-        let record = if step.rotates || claims.is_some() {
+        let (record, prepared) = if step.rotates || claims.is_some() {
             let next = record.next(|parts| {
                 if step.rotates {
-                    rotate_to(parts, step.generation, now);
+                    rotate_to(parts, step.generation, context.now);
                 }
                 if let Some(claims) = claims {
                     parts.claims = claims.into();
                 }
-                self.sessions.policy().slide(parts, now);
+                policy::slide(parts, context.now);
             })?;
+            let prepared = prepare(&next)?;
             match self.sessions.store().replace(&next, record.version()).await? {
-                Replaced::Done => next,
+                Replaced::Done => (next, prepared),
                 Replaced::Stale => return Ok(None),
                 Replaced::Gone => return Err(Rejection::SessionEnded.into()),
             }
         } else {
-            self.sessions.touch(record.clone(), now).await?
+            let prepared = prepare(record)?;
+            (self.sessions.touch(record.clone(), context).await?, prepared)
         };
         let incident = step.incident.map(|kind| Incident::new(kind, &record));
-        Ok(Some(Refreshed { record, credential, incident }))
+        Ok(Some(Refreshed { opened: OpenedSession { record, credential }, prepared, incident }))
     }
 }
 
@@ -325,77 +391,34 @@ fn stored(secret: &SecretBytes<32>, mac_key: &SecretBytes<32>, now: Timestamp) -
     }
 }
 
-#[async_trait]
-impl SessionStrategy for RefreshSessions {
-    async fn open(
-        &self,
-        login: &Login,
-        replaces: Option<SessionId>,
-        now: Timestamp,
-    ) -> Result<OpenedSession, Error> {
-        let (secret, mac_key) = Self::mint()?;
-        let record = self.sessions.open(login, replaces, now, &stored(&secret, &mac_key, now)).await?;
-        let credential = RefreshToken::new(record.id(), 0, secret, &mac_key).to_text();
-        Ok(OpenedSession { record, credential })
-    }
-
-    async fn verify(&self, credential: &str, now: Timestamp) -> Result<SessionRecord, Error> {
-        let token = RefreshToken::parse(credential)?;
-        let record = self.prove(&token).await?.ok_or(Rejection::SessionEnded)?;
-        SessionPolicy::check_live(&record, now)?;
-        match self.judge(&token, &record, now)? {
-            Verdict::End(_) => Err(Rejection::Superseded.into()),
-            Verdict::Go(_) => self.sessions.touch(record, now).await,
-        }
-    }
-
-    async fn find(&self, credential: &str) -> Result<Option<SessionRecord>, Error> {
-        self.prove(&RefreshToken::parse(credential)?).await
-    }
-
-    async fn renew(
-        &self,
-        principal: &Principal,
-        renewal: Renewal,
-        now: Timestamp,
-    ) -> Result<OpenedSession, Error> {
-        let (secret, mac_key) = Self::mint()?;
-        let record = self
-            .sessions
-            .change_own(principal, now, |parts| {
-                parts.renew(stored(&secret, &mac_key, now), renewal, now);
-                Ok(())
-            })
-            .await?;
-        let credential = RefreshToken::new(record.id(), 0, secret, &mac_key).to_text();
-        Ok(OpenedSession { record, credential })
-    }
-
-    fn sessions(&self) -> &Sessions {
-        &self.sessions
-    }
-}
-
 /// Builds a [`Refresh`].
 #[derive(Debug)]
 #[must_use]
 pub struct RefreshBuilder {
     store: Store,
     policy: SessionPolicy,
+    kinds: Vec<(SessionKind, SessionPolicy)>,
     grace: Duration,
     rotation: Rotation,
     hook: Option<Arc<dyn RefreshHook>>,
 }
 
 impl RefreshBuilder {
-    /// Sets how long sessions live and how many a subject may have. The idle timeout must be at least twice the
-    /// lifetime of access tokens, since only refreshes are uses.
+    /// Sets how long sessions of the default kind live and how many of them a subject may have. The idle timeout must be at
+    /// least twice the lifetime of access tokens, since only refreshes are uses.
     pub fn policy(mut self, policy: SessionPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// How long a token that was replaced still gives its successor: default 30 seconds, at most 60 (rule R2).
+    /// Lets logins open sessions of another kind, under a policy of its own (rule A13).
+    pub fn kind(mut self, kind: SessionKind, policy: SessionPolicy) -> Self {
+        self.kinds.push((kind, policy));
+        self
+    }
+
+    /// Sets how long a token that was replaced still gives its successor: default 30 seconds, at most 60 (rule R2). Zero
+    /// means no window at all: each token is good for one refresh.
     pub const fn grace_window(mut self, window: Duration) -> Self {
         self.grace = window;
         self
@@ -436,13 +459,14 @@ impl RefreshBuilder {
     ///
     /// # Errors
     ///
-    /// If the grace window is above 60 seconds, or the policy cannot be met.
+    /// If the grace window is above 60 seconds, a policy cannot be met, or a kind has two.
     pub fn build(self) -> Result<Refresh, ConfigError> {
         if self.grace > Duration::from_secs(60) {
             return Err(ConfigError::new("the grace window is above 60 seconds"));
         }
+        let policies = Policies::new(self.policy, self.kinds)?;
         Ok(Refresh(RefreshSessions {
-            sessions: Sessions::new(self.store, self.policy, CredentialKind::Refresh)?,
+            sessions: Sessions::new(self.store, policies, CredentialKind::Refresh),
             grace: self.grace,
             rotation: self.rotation,
             hook: self.hook,
@@ -453,7 +477,7 @@ impl RefreshBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MemoryStore;
+    use crate::{MemoryStore, Realm};
 
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
@@ -462,16 +486,19 @@ mod tests {
     async fn r1_the_last_generation_does_not_wrap() {
         let store = MemoryStore::new();
         let Refresh(refresh) = Refresh::builder(store.clone()).build().unwrap();
-        let opened = refresh.open(&Login::new("user-42").unwrap(), None, NOW).await.unwrap();
+        let context = CallContext::new(&Realm::UNNAMED, NOW);
+        let login = Login::new("user-42").unwrap();
+        let (opened, ()) = refresh.open(&login, &[], &context, |_| Ok(())).await.unwrap();
         let StoredCredential::Refresh { mac_key, .. } = opened.record.credential() else { panic!("a kind") };
         let token = RefreshToken::parse(opened.credential.expose()).unwrap();
+        let names = SecretNames::default();
         let of = |generation| token.of_generation(generation, &mac_key).to_text();
         for _ in 0..2 {
-            let last = refresh.rotate(of(u64::MAX).expose(), NOW, &SecretNames::default()).await;
+            let last = refresh.rotate(of(u64::MAX).expose(), &context, &names, |_| Ok(())).await;
             let refused = matches!(last, Err(Error::Unauthenticated(Rejection::Malformed(_))));
             assert!(refused, "no generation comes after the last");
-            let one_before = refresh.rotate(of(u64::MAX - 1).expose(), NOW, &SecretNames::default()).await;
-            assert_eq!(one_before.unwrap().credential.expose(), of(u64::MAX).expose());
+            let one_before = refresh.rotate(of(u64::MAX - 1).expose(), &context, &names, |_| Ok(())).await;
+            assert_eq!(one_before.unwrap().opened.credential.expose(), of(u64::MAX).expose());
         }
         assert_eq!(store.len(), 1);
     }

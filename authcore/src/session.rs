@@ -1,9 +1,14 @@
 //! The stateful strategy: an opaque token, and a session that a store holds.
 
+pub(crate) mod api_key;
+pub(crate) mod context;
+pub(crate) mod details;
 pub(crate) mod device;
 mod encoding;
 pub(crate) mod engine;
 pub(crate) mod id;
+pub(crate) mod kind;
+pub(crate) mod policies;
 pub(crate) mod policy;
 pub(crate) mod record;
 pub(crate) mod server;
@@ -15,7 +20,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::secret::SecretString;
-use crate::{Error, Login, Principal, SessionId, SessionRecord, Timestamp};
+use crate::{CallContext, Error, Login, Principal, SessionId, SessionRecord};
 
 pub use engine::Sessions;
 
@@ -28,27 +33,41 @@ pub use engine::Sessions;
 /// every request, and [`Auth::hybrid`](crate::Auth::hybrid) alone knows what to do with them.
 ///
 /// ```
-/// use authcore::{Error, Login, OpenedSession, Principal, ServerSessions, SessionId, SessionRecord};
-/// use authcore::{Renewal, SessionStrategy, Sessions, Timestamp};
+/// use authcore::{CallContext, Error, Login, OpenedSession, Principal, ServerSessions, SessionId};
+/// use authcore::{Renewal, SessionRecord, SessionStrategy, Sessions};
 ///
 /// #[derive(Debug)]
 /// struct Logged(ServerSessions);
 ///
 /// #[async_trait::async_trait]
 /// impl SessionStrategy for Logged {
-///     async fn open(&self, login: &Login, replaces: Option<SessionId>, now: Timestamp) -> Result<OpenedSession, Error> {
-///         let opened = self.0.open(login, replaces, now).await?;
+///     async fn open(
+///         &self,
+///         login: &Login,
+///         replaces: &[SessionId],
+///         context: &CallContext<'_>,
+///     ) -> Result<OpenedSession, Error> {
+///         let opened = self.0.open(login, replaces, context).await?;
 ///         println!("opened {}", opened.record().id());
 ///         Ok(opened)
 ///     }
-///     async fn verify(&self, credential: &str, now: Timestamp) -> Result<SessionRecord, Error> {
-///         self.0.verify(credential, now).await
+///     async fn verify(&self, credential: &str, context: &CallContext<'_>) -> Result<SessionRecord, Error> {
+///         self.0.verify(credential, context).await
 ///     }
-///     async fn find(&self, credential: &str) -> Result<Option<SessionRecord>, Error> {
-///         self.0.find(credential).await
+///     async fn find(
+///         &self,
+///         credential: &str,
+///         context: &CallContext<'_>,
+///     ) -> Result<Option<SessionRecord>, Error> {
+///         self.0.find(credential, context).await
 ///     }
-///     async fn renew(&self, principal: &Principal, renewal: Renewal, now: Timestamp) -> Result<OpenedSession, Error> {
-///         self.0.renew(principal, renewal, now).await
+///     async fn renew(
+///         &self,
+///         principal: &Principal,
+///         renewal: Renewal,
+///         context: &CallContext<'_>,
+///     ) -> Result<OpenedSession, Error> {
+///         self.0.renew(principal, renewal, context).await
 ///     }
 ///     fn sessions(&self) -> &Sessions {
 ///         self.0.sessions()
@@ -63,7 +82,7 @@ pub use engine::Sessions;
 )]
 pub trait SessionStrategy: fmt::Debug + Send + Sync + 'static {
     /// Opens a session with a new id and a new secret; never adopts anything that the client sent (rule A1). Then
-    /// ends the session `replaces` (rule A10) and those above the subject's limit (rule A7).
+    /// ends the sessions `replaces` (rule A10) and those above the subject's limit (rule A7).
     ///
     /// # Errors
     ///
@@ -72,16 +91,17 @@ pub trait SessionStrategy: fmt::Debug + Send + Sync + 'static {
     async fn open(
         &self,
         login: &Login,
-        replaces: Option<SessionId>,
-        now: Timestamp,
+        replaces: &[SessionId],
+        context: &CallContext<'_>,
     ) -> Result<OpenedSession, Error>;
 
-    /// The live session that `credential` proves; writes down the use when that is due (rule A5).
+    /// The live session of the context's realm that `credential` proves; writes down the use when that is due (rules A5,
+    /// A12, A14).
     ///
     /// # Errors
     ///
     /// [`Error::Unauthenticated`] or [`Error::Store`], never one for the other (rule A9).
-    async fn verify(&self, credential: &str, now: Timestamp) -> Result<SessionRecord, Error>;
+    async fn verify(&self, credential: &str, context: &CallContext<'_>) -> Result<SessionRecord, Error>;
 
     /// The session that `credential` proves or has proved, expired or not; `None` if it is gone: for logout and
     /// for a login that replaces it.
@@ -89,7 +109,8 @@ pub trait SessionStrategy: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`SessionStrategy::verify`]: knowing a session id alone finds nothing (rule R8).
-    async fn find(&self, credential: &str) -> Result<Option<SessionRecord>, Error>;
+    async fn find(&self, credential: &str, context: &CallContext<'_>)
+    -> Result<Option<SessionRecord>, Error>;
 
     /// Gives the principal's session a new secret and a new epoch, so that every credential and principal made
     /// before is refused from now on (rules A6, A11).
@@ -101,7 +122,7 @@ pub trait SessionStrategy: fmt::Debug + Send + Sync + 'static {
         &self,
         principal: &Principal,
         renewal: Renewal,
-        now: Timestamp,
+        context: &CallContext<'_>,
     ) -> Result<OpenedSession, Error>;
 
     /// What can be done with its sessions whatever their credential.
@@ -113,27 +134,31 @@ impl<S: SessionStrategy + ?Sized> SessionStrategy for Arc<S> {
     async fn open(
         &self,
         login: &Login,
-        replaces: Option<SessionId>,
-        now: Timestamp,
+        replaces: &[SessionId],
+        context: &CallContext<'_>,
     ) -> Result<OpenedSession, Error> {
-        (**self).open(login, replaces, now).await
+        (**self).open(login, replaces, context).await
     }
 
-    async fn verify(&self, credential: &str, now: Timestamp) -> Result<SessionRecord, Error> {
-        (**self).verify(credential, now).await
+    async fn verify(&self, credential: &str, context: &CallContext<'_>) -> Result<SessionRecord, Error> {
+        (**self).verify(credential, context).await
     }
 
-    async fn find(&self, credential: &str) -> Result<Option<SessionRecord>, Error> {
-        (**self).find(credential).await
+    async fn find(
+        &self,
+        credential: &str,
+        context: &CallContext<'_>,
+    ) -> Result<Option<SessionRecord>, Error> {
+        (**self).find(credential, context).await
     }
 
     async fn renew(
         &self,
         principal: &Principal,
         renewal: Renewal,
-        now: Timestamp,
+        context: &CallContext<'_>,
     ) -> Result<OpenedSession, Error> {
-        (**self).renew(principal, renewal, now).await
+        (**self).renew(principal, renewal, context).await
     }
 
     fn sessions(&self) -> &Sessions {

@@ -5,27 +5,43 @@ use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::LoginError;
+use crate::{LoginError, Realm};
 
-/// The authenticated user's identifier: the `sub` of RFC 7519.
+/// The authenticated user's identifier, the `sub` of RFC 7519, within a [`Realm`].
 ///
-/// A non-empty UTF-8 text of at most [`Subject::MAX_LEN`] bytes without NUL. Two subjects are the same only if
-/// they are the same byte for byte: case, accents and trailing spaces count (rule S5).
+/// A non-empty UTF-8 text of at most [`Subject::MAX_LEN`] bytes without NUL. Two subjects are the same only if their
+/// realms and texts are, byte for byte: case, accents and trailing spaces count (rules A12, S5).
+///
+/// A host makes subjects without a realm; [`Auth`](crate::Auth) takes each of them as one of its own realm.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Subject(Box<str>);
+pub struct Subject {
+    /// The text alone, or behind the realm's name and NUL, which neither of them contains.
+    key: Box<str>,
+    /// Where the text begins.
+    start: u8,
+}
 
 impl Subject {
-    /// The longest subject, in bytes.
+    /// The longest text of a subject, in bytes.
     pub const MAX_LEN: usize = 255;
 
-    /// A subject, if `text` can be one.
+    /// The longest [key](Subject::key), in bytes.
+    pub const MAX_KEY_LEN: usize = Realm::MAX_LEN + 1 + Self::MAX_LEN;
+
+    /// The subject with this text, in the unnamed realm.
     ///
     /// # Errors
     ///
-    /// [`LoginError::Subject`] if `text` is empty, longer than [`Subject::MAX_LEN`] or contains NUL.
+    /// [`LoginError::Subject`] if `text` is empty, longer than [`Subject::MAX_LEN`] bytes or contains NUL.
     pub fn new(text: impl Into<String>) -> Result<Self, LoginError> {
         let text = text.into();
-        if Self::is_one(&text) { Ok(Self(text.into())) } else { Err(LoginError::Subject) }
+        if Self::is_one(&text) { Ok(Self { key: text.into(), start: 0 }) } else { Err(LoginError::Subject) }
+    }
+
+    /// The subject of the same text in `realm`.
+    #[must_use]
+    pub fn in_realm(&self, realm: &Realm) -> Self {
+        Self::from_checked(realm.name(), self.as_str())
     }
 
     /// Whether `text` can be a subject.
@@ -33,20 +49,37 @@ impl Subject {
         !text.is_empty() && text.len() <= Self::MAX_LEN && memchr::memchr(0, text.as_bytes()).is_none()
     }
 
-    /// A subject from a text that was checked when it was written.
-    pub(crate) fn from_checked(text: &str) -> Self {
-        Self(text.into())
+    /// A subject from texts that were checked when they were written.
+    pub(crate) fn from_checked(realm: &str, text: &str) -> Self {
+        if realm.is_empty() {
+            return Self { key: text.into(), start: 0 };
+        }
+        // A realm's name has at most 64 bytes.
+        Self { key: [realm, "\0", text].concat().into(), start: realm.len() as u8 + 1 }
     }
 
-    /// The subject as text.
+    /// The text, without the realm.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.key[usize::from(self.start)..]
+    }
+
+    /// The name of the realm; empty for the unnamed one.
+    pub fn realm_name(&self) -> &str {
+        &self.key[..usize::from(self.start).saturating_sub(1)]
+    }
+
+    /// What a store indexes sessions by: a text of its own for each subject of each realm (rule A12).
+    ///
+    /// In the unnamed realm it is the subject's text. In any other it is the realm's name, NUL and the subject's text;
+    /// a store whose texts cannot hold NUL keeps the two in separate columns.
+    pub fn key(&self) -> &str {
+        &self.key
     }
 
     /// The partition that all sessions of this subject share, for stores that are divided: the first 16 bits of
-    /// SHA-256 of the subject, which are also those of its sessions' ids.
+    /// SHA-256 of the [key](Subject::key), which are also those of its sessions' ids.
     pub fn partition(&self) -> u16 {
-        let digest = Sha256::digest(self.0.as_bytes());
+        let digest = Sha256::digest(self.key.as_bytes());
         u16::from_be_bytes([digest[0], digest[1]])
     }
 }
@@ -61,19 +94,23 @@ impl FromStr for Subject {
 
 impl AsRef<str> for Subject {
     fn as_ref(&self) -> &str {
-        &self.0
+        self.as_str()
     }
 }
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Subject({:?})", self.0)
+        write!(f, "Subject({:?}", self.as_str())?;
+        if self.start > 0 {
+            write!(f, " of realm {:?}", self.realm_name())?;
+        }
+        f.write_str(")")
     }
 }
 
@@ -93,5 +130,29 @@ mod tests {
         for text in ["", &"x".repeat(256), &"ü".repeat(128), "a\0b"] {
             assert!(Subject::new(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a12_no_subject_of_one_realm_is_one_of_another() {
+        let realm = |name| Realm::new(name).unwrap();
+        let subject = |text| Subject::new(text).unwrap();
+        let all = [
+            subject("ab"),
+            subject("b").in_realm(&realm("a")),
+            subject("ab").in_realm(&realm("a")),
+            subject("a").in_realm(&realm("b")),
+            subject("a\u{1f}b"),
+            subject("b").in_realm(&realm("a:")),
+            subject(":b").in_realm(&realm("a")),
+        ];
+        for (place, one) in all.iter().enumerate() {
+            for other in &all[place + 1..] {
+                assert!(one != other && one.key() != other.key(), "{one:?} {other:?}");
+            }
+        }
+        let named = subject("b").in_realm(&realm("a"));
+        assert_eq!((named.as_str(), named.realm_name(), named.key()), ("b", "a", "a\0b"));
+        assert_eq!(named.in_realm(&Realm::UNNAMED), subject("b"));
+        assert_eq!(format!("{named:?} {named}"), r#"Subject("b" of realm "a") b"#);
     }
 }

@@ -8,12 +8,15 @@ pub(crate) mod jwt;
 pub(crate) mod keys;
 mod validation;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::value::RawValue;
+
 use crate::secret::SecretString;
-use crate::{Error, Principal, Rejection, SessionId, Timestamp};
+use crate::{Error, LoginError, Principal, Rejection, SessionDetails, SessionId, Subject, Timestamp};
 
 /// How access tokens are made and verified: without a store and without I/O.
 ///
@@ -22,6 +25,8 @@ use crate::{Error, Principal, Rejection, SessionId, Timestamp};
 /// - **must** check the signature before it believes anything else (rule T5);
 /// - **must** refuse what has expired, what lives longer than it is willing to accept, and what is meant for
 ///   somebody else (rules T6 and T7);
+/// - **must** give back the realm, the kind and `is_login` of the grant with the token; without them it is a login in the
+///   unnamed realm (rules A12 and A13);
 /// - **must not** make tokens that begin with `acr_`, which refresh tokens do;
 /// - **must** take bounded time and memory for any input, and never panic (rule T12): `token` is the attacker's.
 #[diagnostic::on_unimplemented(
@@ -51,6 +56,16 @@ pub trait TokenStrategy: fmt::Debug + Send + Sync + 'static {
     /// The reason why the token is refused.
     fn verify_ignoring_expiry(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection>;
 
+    /// The session that a token names, `sid`, without any check of the token; `None` if it names none or cannot be read.
+    ///
+    /// For a token that comes with a credential which proves the session: whatever has happened to keys, names and
+    /// lifetimes since it was issued, it is good enough to name it (rule T17).
+    ///
+    /// # Security
+    ///
+    /// Anybody can write a token that names any session. The answer proves nothing.
+    fn named_session(&self, token: &str) -> Option<SessionId>;
+
     /// How long its tokens live.
     fn lifetime(&self) -> Duration;
 
@@ -69,6 +84,10 @@ impl<T: TokenStrategy + ?Sized> TokenStrategy for Arc<T> {
 
     fn verify_ignoring_expiry(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection> {
         (**self).verify_ignoring_expiry(token, now)
+    }
+
+    fn named_session(&self, token: &str) -> Option<SessionId> {
+        (**self).named_session(token)
     }
 
     fn lifetime(&self) -> Duration {
@@ -94,6 +113,20 @@ pub struct Grant<'g> {
     pub session: Option<SessionClaims>,
     /// When its session ends: `exp` is never later (rule R9).
     pub not_after: Option<Timestamp>,
+    /// `auth_realm`: the name of the realm that the token is for; empty for the unnamed one, which is not written.
+    pub realm: &'g str,
+    /// `session_kind`: the name of the kind of session; empty for the default, which is not written.
+    pub kind: &'g str,
+    /// Whether the token represents a login; written with `session_kind` if it does not.
+    pub is_login: bool,
+    /// `client_id`, if the login states another one than the strategy's.
+    pub client_id: Option<&'g str>,
+    /// `act.sub`: who acts as the subject.
+    pub actor: Option<&'g str>,
+    /// `acr`.
+    pub context_class: Option<&'g str>,
+    /// `amr`.
+    pub methods: &'g [Box<str>],
 }
 
 impl fmt::Debug for Grant<'_> {
@@ -106,9 +139,47 @@ impl fmt::Debug for Grant<'_> {
 }
 
 impl<'g> Grant<'g> {
-    /// A grant to `subject` of these claims (one JSON object), without a session.
+    /// A grant to `subject` of these claims (one JSON object), in the unnamed realm and without a session.
     pub const fn new(subject: &'g str, claims: &'g str, authenticated_at: Timestamp) -> Self {
-        Self { subject, claims, authenticated_at, session: None, not_after: None }
+        Self {
+            subject,
+            claims,
+            authenticated_at,
+            session: None,
+            not_after: None,
+            realm: "",
+            kind: "",
+            is_login: true,
+            client_id: None,
+            actor: None,
+            context_class: None,
+            methods: &[],
+        }
+    }
+
+    /// The subject within the realm, as [`VerifiedToken`](crate::VerifiedToken) has it.
+    pub fn to_subject(&self) -> Subject {
+        Subject::from_checked(self.realm, self.subject)
+    }
+
+    /// The same grant with what the login stated.
+    #[must_use]
+    pub fn with_details(mut self, details: &'g SessionDetails) -> Self {
+        self.kind = if details.kind.is_default() { "" } else { details.kind.as_str() };
+        self.is_login = details.is_login;
+        self.client_id = details.client_id.as_deref();
+        self.actor = details.actor.as_deref();
+        self.context_class = details.acr.as_deref();
+        self.methods = &details.amr;
+        self
+    }
+
+    /// The error for a token that has `len` bytes where `max` are allowed, with the name of the largest claim.
+    pub(crate) fn too_large(&self, len: usize, max: usize) -> LoginError {
+        let members: BTreeMap<String, &RawValue> = serde_json::from_str(self.claims).unwrap_or_default();
+        let largest = members.into_iter().max_by_key(|(_, value)| value.get().len());
+        let largest = largest.map_or_else(Box::default, |(name, _)| name.into());
+        LoginError::TokenTooLarge { len, max, largest }
     }
 }
 

@@ -516,7 +516,7 @@ async fn changed_claims_show_in_the_next_access_token() {
     let secret = world.auth.update_claims(&principal, |claims| Ok(claims.set("password", "x")?)).await;
     assert_eq!(secret.unwrap_err().kind(), ErrorKind::Internal);
     let large = world.auth.update_claims(&principal, |claims| Ok(claims.set("x", &"y".repeat(3072))?)).await;
-    assert!(matches!(large, Err(Error::Login(authcore::LoginError::ClaimsTooLarge))));
+    assert!(matches!(large, Err(Error::Login(authcore::LoginError::ClaimsTooLarge { .. }))));
     let record = world.store.load(principal.session_id().unwrap()).await.unwrap().unwrap();
     assert_eq!(record.claims_json(), r#"{"role":"admin","theme":"dark"}"#, "a failed change writes nothing");
 }
@@ -552,6 +552,10 @@ impl authcore::TokenStrategy for Eternal {
 
     fn verify_ignoring_expiry(&self, token: &str, now: Timestamp) -> Result<authcore::Principal, Rejection> {
         self.0.verify_ignoring_expiry(token, now)
+    }
+
+    fn named_session(&self, token: &str) -> Option<authcore::SessionId> {
+        self.0.named_session(token)
     }
 
     fn lifetime(&self) -> Duration {

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use authcore::{
-    AccessToken, Algorithm, Auth, Claims, ConfigError, Error, ErrorKind, Grant, Jwt, Key, KeyRing, Login,
-    LoginError, ManualClock, MemoryStore, Principal, Refresh, RefreshDecision, RefreshHook, Rejection,
-    SecretBytes, ServerSessions, SessionClaims, SessionRecord, SessionStore, SessionStrategy, StoreError,
-    StoreErrorKind, StoredCredential, Timestamp, TokenBuffer, TokenStrategy, TrustedIssuer, VerifiedToken,
+    AccessToken, Algorithm, Auth, CallContext, Claims, ConfigError, Error, ErrorKind, Grant, Jwt, Key,
+    KeyRing, Login, LoginError, ManualClock, MemoryStore, Principal, Realm, Refresh, RefreshDecision,
+    RefreshHook, Rejection, SecretBytes, ServerSessions, SessionClaims, SessionRecord, SessionStore,
+    SessionStrategy, StoreError, StoreErrorKind, StoredCredential, Timestamp, TokenBuffer, TokenStrategy,
+    TrustedIssuer, VerifiedToken,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -166,7 +167,7 @@ async fn s10_debug_of_what_strategies_are_made_of_shows_no_secret() {
     let mut search = Search::default();
     search.secret(CLAIM);
     let sessions = ServerSessions::builder(MemoryStore::new()).build().unwrap();
-    let opened = sessions.open(&login(), None, NOW).await.unwrap();
+    let opened = sessions.open(&login(), &[], &CallContext::new(&Realm::UNNAMED, NOW)).await.unwrap();
     search.secret(opened.credential());
     let credential = opened.record().credential();
     let StoredCredential::Session { secret_digest } = &credential else { panic!("a session") };
@@ -175,7 +176,7 @@ async fn s10_debug_of_what_strategies_are_made_of_shows_no_secret() {
     search.show(opened.record());
     search.show(&credential);
     search.show(sessions.sessions());
-    search.show(&sessions.find(opened.credential()).await.unwrap());
+    search.show(&sessions.find(opened.credential(), &CallContext::new(&Realm::UNNAMED, NOW)).await.unwrap());
 
     let claims = opened.record().claims_json();
     let mut grant = Grant::new("user-42", claims, NOW);
@@ -185,13 +186,10 @@ async fn s10_debug_of_what_strategies_are_made_of_shows_no_secret() {
     search.show(&grant);
     assert!(format!("{grant:?}").contains("user-42"), "whose it is may be shown");
     let verified = VerifiedToken {
-        subject: "user-42".parse().unwrap(),
         session: grant.session,
         foreign_issuer: Some("https://partner.example.com".into()),
-        issued_at: NOW,
-        authenticated_at: NOW,
-        expires_at: NOW,
-        claims: claims.to_owned(),
+        contents: claims.to_owned(),
+        ..VerifiedToken::new("user-42".parse().unwrap(), NOW, NOW, claims.to_owned())
     };
     search.show(&verified);
     search.show(&Principal::from_token(verified));
@@ -200,6 +198,7 @@ async fn s10_debug_of_what_strategies_are_made_of_shows_no_secret() {
     search.secret_bytes(KEY);
     search.show(&bytes);
     search.show(&StoredCredential::Session { secret_digest: bytes.clone() });
+    search.show(&StoredCredential::ApiKey { secret_digest: bytes.clone() });
     let rotated_at = NOW;
     search.show(&StoredCredential::Refresh {
         secret_digest: bytes.clone(),
@@ -286,7 +285,7 @@ async fn s10_a_store_error_keeps_its_source_and_its_words() {
 #[tokio::test]
 async fn s9_s10_a_corrupt_record_shows_nothing_of_itself() {
     let sessions = ServerSessions::builder(MemoryStore::new()).build().unwrap();
-    let opened = sessions.open(&login(), None, NOW).await.unwrap();
+    let opened = sessions.open(&login(), &[], &CallContext::new(&Realm::UNNAMED, NOW)).await.unwrap();
     let bytes = opened.record().as_bytes();
     let mut search = Search::default();
     search.secret(CLAIM);
@@ -370,7 +369,7 @@ mod password {
 
     #[async_trait]
     impl Accounts for One {
-        async fn find(&self, identifier: &str) -> Result<Option<Account>, AccountsError> {
+        async fn find(&self, identifier: &str, _: &Realm) -> Result<Option<Account>, AccountsError> {
             if identifier == "away" {
                 return Err(StoreError::unavailable("finding an account").into());
             }

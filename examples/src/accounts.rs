@@ -58,7 +58,7 @@ impl DemoAccounts {
 
 #[async_trait]
 impl Accounts for DemoAccounts {
-    async fn find(&self, identifier: &str) -> Result<Option<Account>, AccountsError> {
+    async fn find(&self, identifier: &str, _: &Realm) -> Result<Option<Account>, AccountsError> {
         let rows = self.rows();
         let Some(row) = rows.iter().find(|row| row.email == identifier) else { return Ok(None) };
         let login = Login::of(row.subject.clone()).claims(&Role { role: row.role.to_owned() })?;

@@ -231,7 +231,7 @@ struct People(std::sync::Mutex<PasswordHash>);
 
 #[async_trait]
 impl Accounts for People {
-    async fn find(&self, identifier: &str) -> Result<Option<Account>, AccountsError> {
+    async fn find(&self, identifier: &str, _: &Realm) -> Result<Option<Account>, AccountsError> {
         let claims = match identifier {
             "ada" => serde_json::json!({ "role": "admin" }),
             // More than a token in a cookie has room for.

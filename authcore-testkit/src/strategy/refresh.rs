@@ -228,7 +228,7 @@ pub async fn r10_the_hook_replaces_claims_or_denies(fixture: Fixture) {
     let mut issued = world.auth.login(login).await.must("R10: login");
     let role = async |issued: &Issued| {
         let principal = world.authenticate(issued.credential(), "R10: the access token").await;
-        principal.claims::<Claims>().must("R10: claims").get::<String>("role")
+        principal.claims::<Claims>().must("R10: claims").get::<String>("role").must("R10: a role")
     };
     for (answer, expected) in [(Answer::Keep, "admin"), (Answer::Reader, "reader"), (Answer::Keep, "reader")]
     {

@@ -108,7 +108,7 @@ impl World {
     pub(crate) async fn generation(&self, id: SessionId, what: &str) -> u64 {
         match self.stored(id).await.must(what).credential() {
             StoredCredential::Refresh { generation, .. } => generation,
-            StoredCredential::Session { .. } => panic!("{what}: a session token's session"),
+            other => panic!("{what}: a session of another credential: {other:?}"),
         }
     }
 }

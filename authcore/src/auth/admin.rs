@@ -1,5 +1,6 @@
 //! What acts on any subject.
 
+use super::manage::listed;
 use super::{Auth, Revoked, SessionInfo};
 use crate::{Error, Purged, SessionId, Subject};
 
@@ -12,46 +13,46 @@ use crate::{Error, Purged, SessionId, Subject};
 pub struct Admin<'a>(pub(super) &'a Auth);
 
 impl Admin<'_> {
-    /// The subject's live sessions, the newest first.
+    /// The subject's live sessions in this realm, the newest first.
     ///
     /// # Errors
     ///
     /// [`Error::Store`]; [`Error::Unsupported`] for tokens alone.
     pub async fn sessions_of(&self, subject: &Subject) -> Result<Vec<SessionInfo>, Error> {
-        let now = self.0.clock.now();
-        let mut all = self.0.stateful("listing sessions")?.sessions().list_live(subject, now).await?;
-        all.sort_unstable_by_key(|record| std::cmp::Reverse((record.created_at(), record.id())));
-        Ok(all.iter().map(|record| SessionInfo::new(record, None)).collect())
+        let sessions = self.0.stateful("listing sessions")?;
+        let all = sessions.list_live(&subject.in_realm(&self.0.realm), self.0.clock.now()).await?;
+        Ok(listed(sessions, all, None))
     }
 
-    /// Ends one session of the subject.
+    /// Ends one session of the subject in this realm.
     ///
     /// # Errors
     ///
     /// As [`Admin::sessions_of`].
     pub async fn revoke(&self, subject: &Subject, id: SessionId) -> Result<Revoked, Error> {
-        let removed = self.0.stateful("revoking a session")?.sessions().remove_of(subject, id).await?;
+        let sessions = self.0.stateful("revoking a session")?;
+        let removed = sessions.remove_of(&subject.in_realm(&self.0.realm), id).await?;
         Ok(self.0.revoked(removed.then_some(id).into_iter().collect()))
     }
 
-    /// Ends all sessions of the subject: the account is closed, or was broken into.
+    /// Ends all sessions of the subject in this realm, API keys included: the account is closed, or was broken into.
     ///
     /// # Errors
     ///
     /// As [`Admin::sessions_of`].
     pub async fn revoke_all(&self, subject: &Subject) -> Result<Revoked, Error> {
-        let store = self.0.stateful("revoking all sessions")?.sessions().store();
-        Ok(self.0.revoked(store.remove_all(subject, None).await?))
+        let store = self.0.stateful("revoking all sessions")?.store();
+        Ok(self.0.revoked(store.remove_all(&subject.in_realm(&self.0.realm), None).await?))
     }
 
-    /// Removes expired sessions from the store, at most `limit` of them: to be called now and then for stores that
-    /// do not drop them by themselves.
+    /// Removes expired sessions of all realms from the store, at most `limit` of them: to be called now and then for
+    /// stores that do not drop them by themselves.
     ///
     /// # Errors
     ///
     /// As [`Admin::sessions_of`].
     pub async fn purge_expired(&self, limit: usize) -> Result<Purged, Error> {
         let now = self.0.clock.now();
-        Ok(self.0.stateful("purging")?.sessions().store().purge_expired(now, limit).await?)
+        Ok(self.0.stateful("purging")?.store().purge_expired(now, limit).await?)
     }
 }

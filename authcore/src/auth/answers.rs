@@ -1,6 +1,8 @@
 //! What is answered about sessions.
 
-use crate::{Device, SessionId, SessionRecord, Timestamp};
+use crate::principal::CredentialKind;
+use crate::session::engine::Sessions;
+use crate::{Device, SessionDetails, SessionId, SessionRecord, Timestamp};
 
 /// When a revocation takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,23 +36,30 @@ pub struct SessionInfo {
     pub current: bool,
     /// When the subject logged in.
     pub created_at: Timestamp,
-    /// When it was last used, as far as that was written down (rule A5).
+    /// When it was last used: at most the [precision](crate::SessionPolicy::last_use_precision) of its kind earlier than it
+    /// really was (rule A15). In the hybrid strategy a use is a refresh.
     pub last_seen_at: Timestamp,
     /// When it ends if it is not used again.
     pub ends_at: Timestamp,
-    /// What logged in.
+    /// What logged in; the label of an API key is its name.
     pub device: Device,
+    /// Whether it is an API key rather than a login.
+    pub is_api_key: bool,
+    /// What the login stated: the kind of session, the client, and who acts as the subject.
+    pub details: SessionDetails,
 }
 
 impl SessionInfo {
-    pub(super) fn new(record: &SessionRecord, current: Option<SessionId>) -> Self {
+    pub(super) fn new(sessions: &Sessions, record: &SessionRecord, current: Option<SessionId>) -> Self {
         Self {
             id: record.id(),
             current: current == Some(record.id()),
             created_at: record.created_at(),
             last_seen_at: record.last_seen_at(),
-            ends_at: record.ends_at(),
+            ends_at: sessions.policies().of(record).end(record),
             device: record.device(),
+            is_api_key: record.kind() == CredentialKind::ApiKey,
+            details: record.details(),
         }
     }
 }

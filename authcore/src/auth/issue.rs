@@ -2,110 +2,170 @@
 
 use std::time::Duration;
 
-use crate::claims::Claims;
-use crate::principal::VerifiedToken;
-use crate::token::{Grant, SessionClaims};
-use crate::{Error, Issued, Login, OpenedSession, Principal, Rejection, Timestamp, TokenStrategy};
+use serde_json::json;
 
-/// A session token is the credential itself.
-pub(super) fn by_session(opened: OpenedSession, now: Timestamp) -> Issued {
+use crate::claims::Claims;
+use crate::session::engine::Sessions;
+use crate::{
+    AccessToken, Error, Grant, Issued, Login, LoginError, OpenedSession, Principal, Realm, Rejection,
+    SessionClaims, SessionDetails, SessionRecord, Timestamp, TokenStrategy, VerifiedToken,
+};
+
+/// A session token or an API key is the credential itself.
+pub(super) fn by_session(sessions: &Sessions, opened: OpenedSession, now: Timestamp) -> Issued {
+    let policy = sessions.policies().of(&opened.record);
+    let expires_at = policy.absolute_end(&opened.record);
     Issued {
         credential: opened.credential,
         issued_at: now,
-        expires_at: opened.record.expires_at(),
+        expires_at,
         refresh: None,
         refresh_expires_at: None,
-        principal: Principal::from_session(opened.record),
+        persistent: policy.has_persistent_cookie(),
+        principal: Principal::from_session(opened.record, expires_at),
         incident: None,
     }
 }
 
-/// A refresh token goes with an access token for the same session.
-pub(super) fn by_refresh(
-    tokens: &dyn TokenStrategy,
-    opened: OpenedSession,
-    now: Timestamp,
-) -> Result<Issued, Error> {
-    let record = opened.record;
-    let grant = Grant {
-        subject: record.subject(),
-        claims: record.claims_json(),
-        authenticated_at: record.authenticated_at(),
-        session: Some(SessionClaims { id: record.id(), epoch: record.epoch() }),
-        not_after: Some(record.expires_at()),
-    };
-    let access = tokens.issue(&grant, now)?;
-    Ok(Issued {
-        credential: access.text,
-        // As the token's own `iat`.
-        issued_at: Timestamp::from_secs(now.as_secs()),
-        expires_at: access.expires_at,
-        refresh: Some(opened.credential),
-        refresh_expires_at: Some(record.expires_at()),
-        principal: Principal::from_access(record, access.expires_at),
-        incident: None,
-    })
+/// Makes access tokens for sessions, before their records are written (rule R12).
+#[derive(Clone, Copy)]
+pub(super) struct AccessTokens<'a> {
+    pub(super) tokens: &'a dyn TokenStrategy,
+    pub(super) sessions: &'a Sessions,
+    /// The longest token that can be handed out, in bytes.
+    pub(super) max_len: usize,
+    pub(super) now: Timestamp,
 }
 
-/// An access token without a session.
-pub(super) fn issue_alone(
-    tokens: &dyn TokenStrategy,
-    login: &Login,
-    authenticated_at: Timestamp,
-    now: Timestamp,
-    not_after: Option<Timestamp>,
-) -> Result<Issued, Error> {
-    let grant = Grant {
-        subject: login.subject.as_str(),
-        claims: &login.claims,
-        authenticated_at,
-        session: None,
-        not_after,
-    };
-    let access = tokens.issue(&grant, now)?;
-    let principal = Principal::from_token(VerifiedToken {
-        subject: login.subject.clone(),
-        session: None,
-        foreign_issuer: None,
-        issued_at: now,
-        authenticated_at,
-        expires_at: access.expires_at,
-        claims: login.claims.clone().into(),
-    });
-    Ok(Issued {
-        credential: access.text,
-        // As the token's own `iat`.
-        issued_at: Timestamp::from_secs(now.as_secs()),
-        expires_at: access.expires_at,
-        refresh: None,
-        refresh_expires_at: None,
-        principal,
-        incident: None,
-    })
+impl AccessTokens<'_> {
+    /// The access token of a session.
+    pub(super) fn issue(self, record: &SessionRecord) -> Result<AccessToken, Error> {
+        let details = record.details();
+        let grant = Grant {
+            session: Some(SessionClaims { id: record.id(), epoch: record.epoch() }),
+            not_after: Some(self.sessions.policies().of(record).absolute_end(record)),
+            realm: record.realm_name(),
+            ..Grant::new(record.subject(), record.claims_json(), record.authenticated_at())
+                .with_details(&details)
+        };
+        issue(self.tokens, &grant, self.now, self.max_len)
+    }
+
+    /// What is handed out: the refresh token goes with an access token of the same session.
+    pub(super) fn hand_out(self, opened: OpenedSession, access: AccessToken) -> Issued {
+        let policy = self.sessions.policies().of(&opened.record);
+        Issued {
+            credential: access.text,
+            // As the token's own `iat`.
+            issued_at: Timestamp::from_secs(self.now.as_secs()),
+            expires_at: access.expires_at,
+            refresh: Some(opened.credential),
+            refresh_expires_at: Some(policy.absolute_end(&opened.record)),
+            persistent: policy.has_persistent_cookie(),
+            principal: Principal::from_session(opened.record, access.expires_at),
+            incident: None,
+        }
+    }
 }
 
-/// A fresh token for the holder of a good one: the same subject and claims, and the login's time.
-pub(super) fn reissue(
+/// Signs a token, if it can be handed out.
+fn issue(
     tokens: &dyn TokenStrategy,
-    token: &str,
-    limit: Duration,
+    grant: &Grant<'_>,
     now: Timestamp,
-) -> Result<Issued, Error> {
-    let principal = tokens.verify(token, now)?;
-    if principal.foreign_issuer().is_some() {
-        // Our signature would make another issuer's subject one of ours.
-        return Err(Rejection::WrongIssuer.into());
+    max_len: usize,
+) -> Result<AccessToken, Error> {
+    let access = tokens.issue(grant, now)?;
+    let len = access.expose().len();
+    if len > max_len { Err(grant.too_large(len, max_len).into()) } else { Ok(access) }
+}
+
+/// Issues access tokens without a session.
+#[derive(Clone, Copy)]
+pub(super) struct LoneTokens<'a> {
+    pub(super) tokens: &'a dyn TokenStrategy,
+    pub(super) realm: &'a Realm,
+    /// The longest token that can be handed out, in bytes.
+    pub(super) max_len: usize,
+    pub(super) now: Timestamp,
+}
+
+impl LoneTokens<'_> {
+    /// A token for a login.
+    pub(super) fn login(self, login: &Login) -> Result<Issued, Error> {
+        if !login.details.kind.is_default() {
+            return Err(LoginError::UnknownKind(login.details.kind.clone()).into());
+        }
+        let authenticated_at = login.authenticated_at.map_or(self.now, |at| at.min(self.now));
+        self.issue(login, authenticated_at, None)
     }
-    if principal.session_id().is_some() {
-        // A token of the hybrid strategy lives on by its session, which may have ended.
-        return Err(Rejection::WrongKind.into());
+
+    /// A fresh token for the holder of a good one: the same subject and claims, and the login's time.
+    pub(super) fn reissue(self, token: &str, limit: Duration) -> Result<Issued, Error> {
+        let principal = self.tokens.verify(token, self.now)?;
+        if principal.foreign_issuer().is_some() {
+            // Our signature would make another issuer's subject one of ours.
+            return Err(Rejection::WrongIssuer.into());
+        }
+        if principal.realm_name() != self.realm.name() {
+            return Err(Rejection::OtherRealm.into());
+        }
+        if principal.session_id().is_some() {
+            // A token of the hybrid strategy lives on by its session, which may have ended.
+            return Err(Rejection::WrongKind.into());
+        }
+        // The leeway is for clocks that differ; it makes no limit longer.
+        let authenticated_at = principal.authenticated_at().min(self.now);
+        let end = authenticated_at.plus(limit);
+        if self.now >= end {
+            return Err(Rejection::Expired.into());
+        }
+        let mut login = Login::of(principal.to_subject()).claims(&principal.claims::<Claims>()?)?;
+        login.details.client_id = principal.client_id().map(Into::into);
+        login.details.actor = principal.actor().map(Into::into);
+        login.details.acr = principal.context_class().map(Into::into);
+        login.details.amr = principal.methods().into_iter().map(Into::into).collect();
+        self.issue(&login, authenticated_at, Some(end))
     }
-    // The leeway is for clocks that differ; it makes no limit longer.
-    let authenticated_at = principal.authenticated_at().min(now);
-    let end = authenticated_at.plus(limit);
-    if now >= end {
-        return Err(Rejection::Expired.into());
+
+    fn issue(
+        self,
+        login: &Login,
+        authenticated_at: Timestamp,
+        not_after: Option<Timestamp>,
+    ) -> Result<Issued, Error> {
+        let grant = Grant {
+            not_after,
+            realm: self.realm.name(),
+            ..Grant::new(login.subject.as_str(), &login.claims, authenticated_at).with_details(&login.details)
+        };
+        let access = issue(self.tokens, &grant, self.now, self.max_len)?;
+        let (subject, claims) = (login.subject.in_realm(self.realm), login.claims.clone().into());
+        let principal = Principal::from_token(VerifiedToken {
+            authenticated_at,
+            contents: stated(&login.details),
+            ..VerifiedToken::new(subject, self.now, access.expires_at, claims)
+        });
+        Ok(Issued {
+            credential: access.text,
+            // As the token's own `iat`.
+            issued_at: Timestamp::from_secs(self.now.as_secs()),
+            expires_at: access.expires_at,
+            refresh: None,
+            refresh_expires_at: None,
+            persistent: false,
+            principal,
+            incident: None,
+        })
     }
-    let login = Login::of(principal.to_subject()).claims(&principal.claims::<Claims>()?)?;
-    issue_alone(tokens, &login, authenticated_at, now, Some(end))
+}
+
+/// What a login stated, as its token says it.
+fn stated(details: &SessionDetails) -> String {
+    if details.is_plain() {
+        return String::new();
+    }
+    let SessionDetails { client_id, actor, acr, amr, .. } = details;
+    let actor = actor.as_ref().map(|sub| json!({ "sub": sub }));
+    json!({ "client_id": client_id, "act": actor, "acr": acr, "amr": amr }).to_string()
 }

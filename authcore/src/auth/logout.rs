@@ -3,14 +3,16 @@
 use super::{Auth, Effective, Revoked, Strategy};
 use crate::refresh::RefreshSessions;
 use crate::refresh::token::RefreshToken;
+use crate::secret::SecretString;
+use crate::session::api_key::{self, API_KEY_PREFIX};
+use crate::session::engine::Sessions;
 use crate::{
-    Error, ErrorKind, Principal, Rejection, SessionId, SessionRecord, SessionStrategy, Timestamp,
-    TokenStrategy,
+    CallContext, Error, ErrorKind, Principal, Rejection, SessionId, SessionRecord, Timestamp, TokenStrategy,
 };
 
 impl Auth {
-    /// Ends the session of this credential: the session token, the access token (also one that has expired), or
-    /// any generation of the refresh token.
+    /// Ends the session of this credential: the session token, the API key, the access token (also one that has expired),
+    /// or any generation of the refresh token.
     ///
     /// A session that has ended already is no error; there is just nothing to end.
     ///
@@ -19,29 +21,36 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`] for what never was a credential of ours; [`Error::Store`] if the session may
-    /// still be there: drop the client's credentials all the same, and say that the revocation is unconfirmed.
+    /// [`Error::Unauthenticated`] for what proves no session: an access token of a key or policy that was retired proves
+    /// none, see [`Auth::logout_paired`]. [`Error::Store`] if the session may still be there: drop the client's credentials
+    /// all the same, and say that the revocation is unconfirmed.
     pub async fn logout(&self, credential: &str) -> Result<Revoked, Error> {
-        let now = self.clock.now();
+        let context = self.context();
         match &self.strategy {
             Strategy::Tokens { tokens, .. } => {
-                let end = tokens.verify_ignoring_expiry(credential, now)?.expires_at().plus(tokens.leeway());
-                Ok(Revoked { sessions: Vec::new(), effective: at(end, now) })
+                let principal = tokens.verify_ignoring_expiry(credential, context.now)?;
+                check_realm(&principal, &context)?;
+                let end = principal.expires_at().plus(tokens.leeway());
+                Ok(Revoked { sessions: Vec::new(), effective: at(end, context.now) })
             }
             Strategy::Sessions(_) | Strategy::ServerSessions(_) => {
-                let sessions = self.stateful("logout")?;
-                let ended = end(sessions, sessions.find(credential).await?).await?;
+                let record = self.find(credential, &context).await?;
+                let ended = end(self.stateful("logout")?, record).await?;
                 Ok(Revoked { sessions: ended, effective: Effective::Now })
             }
+            Strategy::Hybrid { refresh, .. } if credential.starts_with(API_KEY_PREFIX) => {
+                let record = self.find(credential, &context).await?;
+                Ok(Revoked { sessions: end(refresh.sessions(), record).await?, effective: Effective::Now })
+            }
             Strategy::Hybrid { tokens, refresh } => {
-                let (record, presented) = match access_token(&**tokens, credential, now)? {
+                let (record, presented) = match access_token(&**tokens, credential, &context)? {
                     Some(principal) => {
-                        (refresh.sessions().referred(&principal).await?, principal.expires_at())
+                        (refresh.sessions().referred(&principal, &context).await?, principal.expires_at())
                     }
-                    None => (refresh.find(credential).await?, Timestamp::UNIX_EPOCH),
+                    None => (refresh.find(credential, &context).await?, Timestamp::UNIX_EPOCH),
                 };
                 let session_end = record.as_ref().map_or(Timestamp::MAX, SessionRecord::expires_at);
-                let ended = end(&**refresh, record).await?;
+                let ended = end(refresh.sessions(), record).await?;
                 // Refreshes and renewals got through until the session was gone, and no later.
                 let now = self.clock.now();
                 let last = now.plus(tokens.lifetime()).min(session_end);
@@ -51,24 +60,70 @@ impl Auth {
         }
     }
 
-    /// The session of the credential that a login replaces; `None` if the credential is not good, which is no
-    /// error (rule A10).
-    pub(super) async fn former_session(
+    /// Ends the session of a client that presents both its tokens.
+    ///
+    /// The refresh token proves the session and the access token only has to name it, so that a key, an issuer or a
+    /// lifetime which has changed since keeps nobody from logging out (rule T17). If the two are not of one session, or the
+    /// refresh token is not good, the access token counts alone, as for [`Auth::logout`]: a page of a sibling domain can
+    /// plant a refresh cookie (rule C1). Where there is only one kind of credential, that one counts.
+    ///
+    /// # Errors
+    ///
+    /// As [`Auth::logout`].
+    pub async fn logout_paired(&self, refresh_token: &str, access_token: &str) -> Result<Revoked, Error> {
+        if let Strategy::Hybrid { tokens, .. } = &self.strategy
+            && let Ok(refresh) = RefreshToken::parse(refresh_token)
+            && tokens.named_session(access_token) == Some(refresh.id)
+        {
+            match self.logout(refresh_token).await {
+                Err(error) if error.kind() == ErrorKind::Unauthenticated => {}
+                outcome => return outcome,
+            }
+        }
+        self.logout(access_token).await
+    }
+
+    /// The sessions of the credentials that a login replaces. One that is not good has none, which is no error (rule
+    /// A10), and no login ends an API key.
+    pub(super) async fn former_sessions(
+        &self,
+        credentials: &[SecretString],
+        context: &CallContext<'_>,
+    ) -> Result<Vec<SessionId>, Error> {
+        let mut found = Vec::new();
+        if matches!(self.strategy, Strategy::Tokens { .. }) {
+            return Ok(found);
+        }
+        for credential in credentials.iter().map(SecretString::expose) {
+            if credential.starts_with(API_KEY_PREFIX) {
+                continue;
+            }
+            match self.find(credential, context).await {
+                Ok(Some(record)) if !found.contains(&record.id()) => found.push(record.id()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Unauthenticated => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
+
+    /// The session that a credential proves, expired or not; `None` if it is gone.
+    async fn find(
         &self,
         credential: &str,
-        now: Timestamp,
-    ) -> Result<Option<SessionId>, Error> {
-        let found = match &self.strategy {
-            Strategy::Tokens { .. } => return Ok(None),
-            Strategy::Sessions(_) | Strategy::ServerSessions(_) => {
-                self.stateful("login")?.find(credential).await
+        context: &CallContext<'_>,
+    ) -> Result<Option<SessionRecord>, Error> {
+        if credential.starts_with(API_KEY_PREFIX) {
+            return api_key::find(self.stateful("API keys")?, credential, context).await;
+        }
+        match &self.strategy {
+            Strategy::Sessions(sessions) => sessions.find(credential, context).await,
+            Strategy::ServerSessions(sessions) => sessions.prove(credential, context).await,
+            Strategy::Hybrid { tokens, refresh } => {
+                find_hybrid(&**tokens, refresh, credential, context).await
             }
-            Strategy::Hybrid { tokens, refresh } => find_hybrid(&**tokens, refresh, credential, now).await,
-        };
-        match found {
-            Ok(record) => Ok(record.map(|record| record.id())),
-            Err(error) if error.kind() == ErrorKind::Unauthenticated => Ok(None),
-            Err(error) => Err(error),
+            Strategy::Tokens { .. } => Err(Rejection::WrongKind.into()),
         }
     }
 }
@@ -77,11 +132,11 @@ async fn find_hybrid(
     tokens: &dyn TokenStrategy,
     refresh: &RefreshSessions,
     credential: &str,
-    now: Timestamp,
+    context: &CallContext<'_>,
 ) -> Result<Option<SessionRecord>, Error> {
-    match access_token(tokens, credential, now)? {
-        Some(principal) => refresh.sessions().referred(&principal).await,
-        None => refresh.find(credential).await,
+    match access_token(tokens, credential, context)? {
+        Some(principal) => refresh.sessions().referred(&principal, context).await,
+        None => refresh.find(credential, context).await,
     }
 }
 
@@ -89,17 +144,24 @@ async fn find_hybrid(
 fn access_token(
     tokens: &dyn TokenStrategy,
     credential: &str,
-    now: Timestamp,
+    context: &CallContext<'_>,
 ) -> Result<Option<Principal>, Rejection> {
     if credential.starts_with(RefreshToken::PREFIX) {
         return Ok(None);
     }
-    tokens.verify_ignoring_expiry(credential, now).map(Some)
+    let principal = tokens.verify_ignoring_expiry(credential, context.now)?;
+    check_realm(&principal, context)?;
+    Ok(Some(principal))
 }
 
-async fn end(sessions: &dyn SessionStrategy, record: Option<SessionRecord>) -> Result<Vec<SessionId>, Error> {
+/// Refuses the credential of another realm (rule A12).
+pub(super) fn check_realm(principal: &Principal, context: &CallContext<'_>) -> Result<(), Rejection> {
+    if principal.realm_name() == context.realm.name() { Ok(()) } else { Err(Rejection::OtherRealm) }
+}
+
+async fn end(sessions: &Sessions, record: Option<SessionRecord>) -> Result<Vec<SessionId>, Error> {
     let Some(record) = record else { return Ok(Vec::new()) };
-    let removed = sessions.sessions().store().remove(record.id()).await?;
+    let removed = sessions.store().remove(record.id()).await?;
     Ok(removed.then_some(record.id()).into_iter().collect())
 }
 

@@ -1,8 +1,10 @@
 //! What a principal does with its own sessions.
 
-use super::{Auth, Revoked, SessionInfo};
+use super::{Auth, Revoked, SessionInfo, Strategy};
 use crate::claims::Claims;
-use crate::{Error, Principal, SessionId};
+use crate::session::api_key;
+use crate::session::engine::Sessions;
+use crate::{Error, Issued, Login, Principal, SessionId, SessionRecord};
 
 impl Auth {
     /// Changes the claims of the principal's session; `change` may run several times, each on fresh claims, so
@@ -12,77 +14,119 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// As [`Auth::renew`], and [`Error::Login`] if `change` fails or the claims cannot be kept.
+    /// As [`Auth::renew`], and [`Error::Login`] if `change` fails or the claims cannot be kept or handed out; then nothing
+    /// has changed (rule R12).
     pub async fn update_claims(
         &self,
         principal: &Principal,
         mut change: impl FnMut(&mut Claims) -> Result<(), Error> + Send,
     ) -> Result<Principal, Error> {
-        let now = self.clock.now();
-        let sessions = self.stateful("changing claims")?.sessions();
-        let record = sessions
-            .change_own(principal, now, |parts| {
-                let mut claims = Claims::from_json(&parts.claims)?;
-                change(&mut claims)?;
-                let json = claims.to_json()?;
-                self.secret_names.check(&json)?;
-                parts.claims = json;
-                Ok(())
-            })
-            .await?;
-        Ok(self.principal_like(principal, record))
+        let context = self.context();
+        let sessions = self.stateful("changing claims")?;
+        let update = |parts: &mut crate::RecordParts| {
+            let mut claims = Claims::from_stored(&parts.claims)?;
+            change(&mut claims)?;
+            let json = claims.to_json()?;
+            self.secret_names.check(&json)?;
+            parts.claims = json;
+            Ok(())
+        };
+        let fits = |record: &SessionRecord| match &self.strategy {
+            Strategy::Hybrid { tokens, refresh } => {
+                self.access_tokens(&**tokens, refresh, context.now).issue(record).map(drop)
+            }
+            _ => Ok(()),
+        };
+        let (record, ()) = sessions.change_own(principal, &context, update, fits).await?;
+        Ok(principal.clone().refreshed_by(record))
     }
 
-    /// The principal's live sessions, the newest first: the list of devices.
+    /// The principal's live sessions, the newest first: the list of devices and API keys.
     ///
     /// # Errors
     ///
     /// As [`Auth::renew`].
     pub async fn sessions_of(&self, principal: &Principal) -> Result<Vec<SessionInfo>, Error> {
-        let now = self.clock.now();
-        let sessions = self.stateful("listing sessions")?.sessions();
-        let own = sessions.own(principal, now).await?;
-        let mut all = sessions.list_live(&own.to_subject(), now).await?;
-        all.sort_unstable_by_key(|record| std::cmp::Reverse((record.created_at(), record.id())));
-        Ok(all.iter().map(|record| SessionInfo::new(record, Some(own.id()))).collect())
+        let context = self.context();
+        let sessions = self.stateful("listing sessions")?;
+        let own = sessions.own(principal, &context).await?;
+        let all = sessions.list_live(&own.to_subject(), context.now).await?;
+        Ok(listed(sessions, all, Some(own.id())))
     }
 
-    /// Ends one of the principal's sessions; somebody else's id ends nothing (rule A11).
+    /// Ends one of the principal's sessions or API keys; somebody else's id ends nothing (rule A11).
     ///
     /// # Errors
     ///
     /// As [`Auth::renew`].
     pub async fn revoke(&self, principal: &Principal, id: SessionId) -> Result<Revoked, Error> {
-        let now = self.clock.now();
-        let sessions = self.stateful("revoking a session")?.sessions();
-        let own = sessions.own(principal, now).await?;
+        let sessions = self.stateful("revoking a session")?;
+        let own = sessions.own(principal, &self.context()).await?;
         let removed = sessions.remove_of(&own.to_subject(), id).await?;
         Ok(self.revoked(removed.then_some(id).into_iter().collect()))
     }
 
-    /// Ends all of the principal's sessions but its own.
+    /// Ends all of the principal's sessions but its own and those of kinds that
+    /// [survive that](crate::SessionPolicy::survives_logout_others), such as API keys.
+    ///
+    /// Where some kind survives, the sessions end one by one: after an error some may have ended, and the same call ends
+    /// the rest.
     ///
     /// # Errors
     ///
     /// As [`Auth::renew`].
     pub async fn logout_others(&self, principal: &Principal) -> Result<Revoked, Error> {
-        let now = self.clock.now();
-        let sessions = self.stateful("logging out others")?.sessions();
-        let own = sessions.own(principal, now).await?;
-        let removed = sessions.store().remove_all(&own.to_subject(), Some(own.id())).await?;
+        let sessions = self.stateful("logging out others")?;
+        let own = sessions.own(principal, &self.context()).await?;
+        let removed = sessions.remove_others(&own.to_subject(), own.id()).await?;
         Ok(self.revoked(removed))
     }
 
-    /// Ends all of the principal's sessions.
+    /// Ends all of the principal's sessions, of every kind.
     ///
     /// # Errors
     ///
     /// As [`Auth::renew`].
     pub async fn logout_everywhere(&self, principal: &Principal) -> Result<Revoked, Error> {
-        let now = self.clock.now();
-        let sessions = self.stateful("logging out everywhere")?.sessions();
-        let own = sessions.own(principal, now).await?;
+        let sessions = self.stateful("logging out everywhere")?;
+        let own = sessions.own(principal, &self.context()).await?;
         let removed = sessions.store().remove_all(&own.to_subject(), None).await?;
         Ok(self.revoked(removed))
     }
+
+    /// Makes an API key (personal access token) for a script that acts as the login's subject (rule A13).
+    ///
+    /// The strategy's builder needs the kind: `.kind(SessionKind::API_KEY, SessionPolicy::api_key())`; a host can register
+    /// further kinds with such policies and name one by [`Login::kind`]. The key is shown here once, as
+    /// [`Issued::credential`]; the store keeps a digest. Its name is the label of the login's
+    /// [device](Login::device). A script sends it as `Authorization: Bearer`, and
+    /// [`Auth::authenticate`] reads the store for it, in the hybrid strategy too, so that
+    /// [`Auth::revoke`] ends it at once.
+    ///
+    /// A key cannot manage its owner's sessions: what takes a principal and lists, renews or ends sessions refuses it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SessionLimit`] if the subject has as many keys as its kind allows; then nothing is evicted and nothing
+    /// made. [`Error::Login`] if the key has no name, or its kind no policy for API keys. [`Error::Store`],
+    /// [`Error::NoEntropy`]; [`Error::Unsupported`] for tokens alone.
+    pub async fn create_api_key(&self, login: Login) -> Result<Issued, Error> {
+        let context = self.context();
+        let sessions = self.stateful("API keys")?;
+        self.secret_names.check(&login.claims)?;
+        let login =
+            if login.details.kind.is_default() { login.kind(crate::SessionKind::API_KEY) } else { login };
+        let opened = api_key::create(sessions, &login, &context).await?;
+        Ok(super::issue::by_session(sessions, opened, context.now))
+    }
+}
+
+/// Sessions as their subject may see them, the newest first.
+pub(super) fn listed(
+    sessions: &Sessions,
+    mut all: Vec<SessionRecord>,
+    current: Option<SessionId>,
+) -> Vec<SessionInfo> {
+    all.sort_unstable_by_key(|record| std::cmp::Reverse((record.created_at(), record.id())));
+    all.iter().map(|record| SessionInfo::new(sessions, record, current)).collect()
 }

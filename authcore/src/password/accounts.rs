@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::PasswordHash;
-use crate::{Login, Replaced, Subject};
+use crate::{Login, Realm, Replaced, Subject};
 
 /// What an application's [`Accounts`] failed with: any error. Its text shows no secret.
 pub type AccountsError = Box<dyn std::error::Error + Send + Sync>;
@@ -21,7 +21,7 @@ pub type AccountsError = Box<dyn std::error::Error + Send + Sync>;
 /// use std::sync::Mutex;
 ///
 /// use authcore::password::{Account, Accounts, AccountsError, PasswordHash};
-/// use authcore::{Login, Replaced, Subject};
+/// use authcore::{Login, Realm, Replaced, Subject};
 ///
 /// /// Hashes by subject; people log in by their subject's name.
 /// #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ pub type AccountsError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// #[async_trait::async_trait]
 /// impl Accounts for InMemory {
-///     async fn find(&self, identifier: &str) -> Result<Option<Account>, AccountsError> {
+///     async fn find(&self, identifier: &str, _: &Realm) -> Result<Option<Account>, AccountsError> {
 ///         let Some(stored) = self.0.lock().unwrap().get(identifier).cloned() else { return Ok(None) };
 ///         Ok(Some(Account::new(Login::new(identifier)?).password_hash(PasswordHash::new(stored))))
 ///     }
@@ -58,7 +58,7 @@ pub type AccountsError = Box<dyn std::error::Error + Send + Sync>;
 /// ```
 #[async_trait]
 pub trait Accounts: fmt::Debug + Send + Sync + 'static {
-    /// The account that somebody means who logs in by `identifier`: a name, an address of mail. `None` if there is
+    /// Finds the account for a login identifier, such as a user name or email address, in this realm; `None` if there is
     /// none, or it may not log in.
     ///
     /// # Errors
@@ -74,9 +74,10 @@ pub trait Accounts: fmt::Debug + Send + Sync + 'static {
     /// that differ in upper and lower case or in white space around them. Each other one (accents that are ignored, dots
     /// in an address of mail) would be guessed at anew: find an account by one of them only, or limit the attempts
     /// [by the name that is looked up](super::Target::Identifier).
-    async fn find(&self, identifier: &str) -> Result<Option<Account>, AccountsError>;
+    async fn find(&self, identifier: &str, realm: &Realm) -> Result<Option<Account>, AccountsError>;
 
-    /// The stored hash of the subject's password, unchanged; `None` if there is no such account, it may not log in,
+    /// Returns the stored hash of the subject's password, unchanged, in the subject's
+    /// [realm](Subject::realm_name); `None` if there is no such account, it may not log in,
     /// or it has no password.
     ///
     /// # Errors
@@ -84,7 +85,7 @@ pub trait Accounts: fmt::Debug + Send + Sync + 'static {
     /// If that cannot be said.
     async fn password_hash(&self, subject: &Subject) -> Result<Option<PasswordHash>, AccountsError>;
 
-    /// Stores `new` if what is stored is `expected`, byte for byte, in one atomic step; never creates an account.
+    /// Stores `new` for the subject, in the subject's realm, if what is stored is `expected`, byte for byte, in one atomic step; never creates an account.
     ///
     /// [`Replaced::Stale`] if another hash is stored, [`Replaced::Gone`] if there is no such account.
     ///
@@ -101,8 +102,8 @@ pub trait Accounts: fmt::Debug + Send + Sync + 'static {
 
 #[async_trait]
 impl<A: Accounts + ?Sized> Accounts for Arc<A> {
-    async fn find(&self, identifier: &str) -> Result<Option<Account>, AccountsError> {
-        (**self).find(identifier).await
+    async fn find(&self, identifier: &str, realm: &Realm) -> Result<Option<Account>, AccountsError> {
+        (**self).find(identifier, realm).await
     }
 
     async fn password_hash(&self, subject: &Subject) -> Result<Option<PasswordHash>, AccountsError> {

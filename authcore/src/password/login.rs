@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Accounts, NewPassword, Password, PasswordError, PasswordHash, PasswordHasher, Verdict};
-use crate::{Auth, Error, ErrorKind, Issued, Login, Principal, Rejection, Replaced, Revoked, Subject};
+use crate::{Auth, Error, ErrorKind, Issued, Login, Principal, Realm, Rejection, Replaced, Revoked, Subject};
 
 /// How often a change of password begins again because the stored hash changed under it.
 const ATTEMPTS: usize = 4;
@@ -14,12 +14,12 @@ const ATTEMPTS: usize = 4;
 ///
 /// ```
 /// # use authcore::password::{Account, Accounts, AccountsError, NewPassword, PasswordHash};
-/// # use authcore::{Login, Replaced, Subject};
+/// # use authcore::{Login, Realm, Replaced, Subject};
 /// # #[derive(Debug)]
 /// # struct Users(PasswordHash);
 /// # #[async_trait::async_trait]
 /// # impl Accounts for Users {
-/// #     async fn find(&self, identifier: &str) -> Result<Option<Account>, AccountsError> {
+/// #     async fn find(&self, identifier: &str, _: &Realm) -> Result<Option<Account>, AccountsError> {
 /// #         Ok(Some(Account::new(Login::new(identifier)?).password_hash(self.0.clone())))
 /// #     }
 /// #     async fn password_hash(&self, _: &Subject) -> Result<Option<PasswordHash>, AccountsError> {
@@ -75,6 +75,19 @@ impl PasswordLogin {
         Self { auth, hasher, accounts: Arc::new(accounts) }
     }
 
+    /// The same for the accounts of `realm` (rule A12).
+    #[must_use]
+    pub fn in_realm(&self, realm: &Realm) -> Self {
+        Self { auth: self.auth.in_realm(realm), ..self.clone() }
+    }
+
+    /// As [`Auth::with_max_token_len`], for the logins made here.
+    #[must_use]
+    pub fn with_max_token_len(mut self, max: usize) -> Self {
+        self.auth = self.auth.with_max_token_len(max);
+        self
+    }
+
     /// Logs in whoever says the account's password; `configure` may add the device and the credential that is
     /// replaced to the [`Login`] before it is used.
     ///
@@ -94,13 +107,14 @@ impl PasswordLogin {
         password: Password,
         configure: impl FnOnce(Login) -> Login + Send,
     ) -> Result<Issued, PasswordError> {
-        let found = self.accounts.find(identifier).await.map_err(PasswordError::Accounts)?;
+        let found =
+            self.accounts.find(identifier, self.auth.realm()).await.map_err(PasswordError::Accounts)?;
         let (login, stored) = found.map_or((None, None), |account| (Some(account.login), account.hash));
         let verdict = self.hasher.verify(password.clone(), stored.as_ref()).await?;
         let (Some(login), Some(stored)) = (login, stored) else {
             return Err(PasswordError::wrong_password());
         };
-        let subject = login.subject.clone();
+        let subject = login.subject.in_realm(self.auth.realm());
         let accepted = match verdict {
             Verdict::Mismatch => return Err(PasswordError::wrong_password()),
             Verdict::Match => vec![stored],

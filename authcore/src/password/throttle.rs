@@ -10,12 +10,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::memory::{MemoryThrottle, MemoryThrottleBuilder};
-use crate::{StoreError, Timestamp};
+use crate::{Realm, StoreError, Timestamp};
 
 /// Who says a password, as far as that is known before the password is looked at.
 #[derive(Clone, Copy)]
 #[expect(clippy::exhaustive_structs, reason = "a throttle that forgets a new part must not compile")]
 pub struct Attempt<'a> {
+    /// For which realm: accounts of the same name in different realms are different accounts (rule A12). An address
+    /// counts for all realms together.
+    pub realm: &'a Realm,
     /// Whose password is said.
     pub target: Target<'a>,
     /// Where the request came from; `None` if the host does not say. Then nobody is told from a stranger, and who guesses
@@ -43,7 +46,11 @@ pub enum Target<'a> {
 
 impl fmt::Debug for Attempt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attempt").field("target", &self.target).field("address", &self.address).finish()
+        f.debug_struct("Attempt")
+            .field("realm", &self.realm)
+            .field("target", &self.target)
+            .field("address", &self.address)
+            .finish()
     }
 }
 

@@ -1,30 +1,39 @@
 //! The binary form of a record: what a [`SessionRecord`] holds, and what stores that keep blobs write down.
 //!
 //! ```text
-//!   0  format            u8       1
+//!   0  format            u8       1 or 2
 //!   1  version           u64      big-endian as all numbers, so that a script inside a store can compare it
 //!   9  id                16 bytes
 //!  25  epoch             u32
 //!  29  created_at  authenticated_at  last_seen_at  idle_expires_at  expires_at     u64 each, milliseconds
-//!  69  kind              u8       0 session, 1 refresh
+//!  69  kind              u8       0 session, 1 refresh, 2 API key (format 2 only)
 //!  70  length of subject u8
 //!  71  length of claims  u16
 //!  73  device            u8       bits: 1 label, 2 user agent, 4 IPv4, 8 IPv6
 //!  74  digest            32 bytes
 //! 106  mac key 32 bytes, generation u64, rotated_at u64     of kind 1 only
-//!      subject, claims; then of the device what its bits say, texts with their length before them as u8
+//!      length of realm u8, length of details u16             of format 2 only
+//!      realm and NUL, if there is a realm; subject, details, claims; then of the device what its bits say, texts with
+//!      their length before them as u8
 //! ```
+//!
+//! A record that needs nothing of format 2 is written in format 1, so that processes of the release before can read
+//! it while both run.
 
 use std::net::IpAddr;
 
+use super::details::{self, SessionDetails};
 use super::device::is_clean;
 use super::record::{RecordParts, StoredCredential, Version};
-use crate::claims::check_json;
+use crate::claims::check_stored;
 use crate::principal::CredentialKind;
 use crate::secret::{array, ct_eq};
-use crate::{Device, SessionId, SessionRecord, StoreError, StoreErrorKind, Subject, Timestamp};
+use crate::{Device, Realm, SessionId, SessionRecord, StoreError, StoreErrorKind, Subject, Timestamp};
 
-const FORMAT: u8 = 1;
+/// Of records in the unnamed realm whose login stated no details.
+const PLAIN: u8 = 1;
+/// Of all others.
+const DETAILED: u8 = 2;
 
 const VERSION: usize = 1;
 const ID: usize = 9;
@@ -43,8 +52,10 @@ const MAC_KEY: usize = 106;
 const GENERATION: usize = 138;
 const ROTATED_AT: usize = 146;
 
-/// Where the subject begins, by kind.
-const SUBJECT: [usize; 2] = [106, 154];
+/// Where the fixed part ends, by kind.
+const FIXED: [usize; 3] = [106, 154, 106];
+/// How much longer it is in format 2: the lengths of realm and details.
+const DETAILED_LEN: usize = 3;
 
 const LABEL: u8 = 1;
 const USER_AGENT: u8 = 2;
@@ -70,7 +81,7 @@ impl SessionRecord {
         if parts.subject.partition() != parts.id.partition() {
             return Err(StoreError::corrupt("the session id is not one of its subject"));
         }
-        let record = Self(write(parts).into());
+        let record = Self(write(parts)?.into());
         record.check()?;
         Ok(record)
     }
@@ -96,12 +107,16 @@ impl SessionRecord {
     fn check(&self) -> Result<(), StoreError> {
         const TRUNCATED: StoreError = StoreError::corrupt("record truncated");
         let bytes = &*self.0;
-        if bytes.first() != Some(&FORMAT) {
-            return Err(StoreError::corrupt("unknown record format"));
+        let kinds = match bytes.first() {
+            Some(&PLAIN) => 2,
+            Some(&DETAILED) => 3,
+            _ => return Err(StoreError::corrupt("unknown record format")),
+        };
+        let kind = *bytes.get(KIND).ok_or(TRUNCATED)?;
+        if kind >= kinds {
+            return Err(StoreError::corrupt("unknown kind of credential"));
         }
-        let kind = usize::from(*bytes.get(KIND).ok_or(TRUNCATED)?);
-        let subject_at = *SUBJECT.get(kind).ok_or(StoreError::corrupt("unknown kind of credential"))?;
-        if bytes.len() < subject_at {
+        if bytes.len() < self.fixed_len() {
             return Err(TRUNCATED);
         }
         let times = [CREATED_AT, AUTHENTICATED_AT, LAST_SEEN_AT, IDLE_EXPIRES_AT, EXPIRES_AT];
@@ -109,13 +124,15 @@ impl SessionRecord {
         if times.into_iter().chain(rotated).any(|at| self.u64(at) > Timestamp::MAX.as_millis()) {
             return Err(StoreError::corrupt("a time after the end of time"));
         }
-        let subject = bytes.get(self.subject_range()).ok_or(TRUNCATED)?;
         let claims = bytes.get(self.claims_range()).ok_or(TRUNCATED)?;
-        if !Subject::is_one(text(subject)?) {
+        if !Subject::is_one(text(&bytes[self.subject_range()])?) {
             return Err(StoreError::corrupt("not a subject"));
         }
+        if self.is_detailed() {
+            self.check_details()?;
+        }
         let claims = text(claims)?;
-        if claims.len() > Self::MAX_CLAIMS_LEN || check_json(claims).is_err() {
+        if claims.len() > Self::MAX_CLAIMS_LEN || check_stored(claims).is_err() {
             return Err(StoreError::corrupt(
                 "claims are not a JSON object of the size and names that are kept",
             ));
@@ -123,6 +140,16 @@ impl SessionRecord {
         let mut rest = Input(&bytes[self.claims_range().end..]);
         rest.device(bytes[DEVICE])?;
         if rest.0.is_empty() { Ok(()) } else { Err(StoreError::corrupt("record too long")) }
+    }
+
+    /// Checks what only format 2 has.
+    fn check_details(&self) -> Result<(), StoreError> {
+        let owner = text(&self.0[self.owner_range()])?;
+        let realm = &owner[..self.realm_len()];
+        if !realm.is_empty() && !(Realm::is_name(realm) && owner.as_bytes()[realm.len()] == 0) {
+            return Err(StoreError::corrupt("not a realm"));
+        }
+        SessionDetails::read(&self.0[self.details_range()]).map(drop)
     }
 
     /// Reads a byte of every cache line that a verification will need.
@@ -146,13 +173,42 @@ impl SessionRecord {
         self.0[KIND] == 1
     }
 
+    fn is_detailed(&self) -> bool {
+        self.0[0] == DETAILED
+    }
+
+    /// Where the fixed part ends. The kind is a known one.
+    fn fixed_len(&self) -> usize {
+        let fixed = FIXED[usize::from(self.0[KIND] % 3)];
+        if self.is_detailed() { fixed + DETAILED_LEN } else { fixed }
+    }
+
+    fn realm_len(&self) -> usize {
+        if self.is_detailed() { self.0[self.fixed_len() - DETAILED_LEN].into() } else { 0 }
+    }
+
+    fn details_len(&self) -> usize {
+        if self.is_detailed() { u16::from_be_bytes(self.array(self.fixed_len() - 2)).into() } else { 0 }
+    }
+
+    /// The realm and NUL, if there is a realm, and the subject: a [`Subject::key`].
+    fn owner_range(&self) -> std::ops::Range<usize> {
+        self.fixed_len()..self.subject_range().end
+    }
+
     fn subject_range(&self) -> std::ops::Range<usize> {
-        let start = SUBJECT[usize::from(self.is_refresh())];
+        let realm = self.realm_len();
+        let start = self.fixed_len() + realm + usize::from(realm > 0);
         start..start + usize::from(self.0[SUBJECT_LEN])
     }
 
-    fn claims_range(&self) -> std::ops::Range<usize> {
+    fn details_range(&self) -> std::ops::Range<usize> {
         let start = self.subject_range().end;
+        start..start + self.details_len()
+    }
+
+    fn claims_range(&self) -> std::ops::Range<usize> {
+        let start = self.details_range().end;
         start..start + usize::from(u16::from_be_bytes(self.array(CLAIMS_LEN)))
     }
 
@@ -171,14 +227,30 @@ impl SessionRecord {
         u32::from_be_bytes(self.array(EPOCH))
     }
 
-    /// Whose session it is.
+    /// Whose session it is, without the realm.
     pub fn subject(&self) -> &str {
         text(&self.0[self.subject_range()]).unwrap_or_default()
     }
 
-    /// Whose session it is, as the store's other methods take it.
+    /// The name of the realm that the session is for; empty for the unnamed one.
+    pub fn realm_name(&self) -> &str {
+        let start = self.fixed_len();
+        text(&self.0[start..start + self.realm_len()]).unwrap_or_default()
+    }
+
+    /// What a store indexes the session by: the [key](Subject::key) of its subject.
+    pub fn subject_key(&self) -> &str {
+        text(&self.0[self.owner_range()]).unwrap_or_default()
+    }
+
+    /// Whose session it is, within its realm, as the store's other methods take it.
     pub fn to_subject(&self) -> Subject {
-        Subject::from_checked(self.subject())
+        Subject::from_checked(self.realm_name(), self.subject())
+    }
+
+    /// Whether it is a session of this subject of this realm.
+    pub fn belongs_to(&self, subject: &Subject) -> bool {
+        self.subject_key() == subject.key()
     }
 
     /// How its holder proves it.
@@ -191,6 +263,8 @@ impl SessionRecord {
                 generation: self.u64(GENERATION),
                 rotated_at: self.time(ROTATED_AT),
             }
+        } else if self.kind() == CredentialKind::ApiKey {
+            StoredCredential::ApiKey { secret_digest }
         } else {
             StoredCredential::Session { secret_digest }
         }
@@ -203,7 +277,29 @@ impl SessionRecord {
 
     /// Which kind of credential proves it.
     pub(crate) fn kind(&self) -> CredentialKind {
-        if self.is_refresh() { CredentialKind::Refresh } else { CredentialKind::Session }
+        match self.0[KIND] {
+            0 => CredentialKind::Session,
+            1 => CredentialKind::Refresh,
+            _ => CredentialKind::ApiKey,
+        }
+    }
+
+    /// What the login stated beside subject and claims.
+    pub fn details(&self) -> SessionDetails {
+        if !self.is_detailed() {
+            return SessionDetails::default();
+        }
+        SessionDetails::read(&self.0[self.details_range()]).unwrap_or_default()
+    }
+
+    /// The name of the kind of session; empty for the default.
+    pub(crate) fn session_kind(&self) -> &str {
+        if self.is_detailed() { details::kind_name(&self.0[self.details_range()]) } else { "" }
+    }
+
+    /// Whether the session represents a login.
+    pub fn is_login(&self) -> bool {
+        !self.is_detailed() || details::is_login(&self.0[self.details_range()])
     }
 
     /// When the subject logged in.
@@ -243,10 +339,25 @@ impl SessionRecord {
     }
 }
 
-fn write(parts: &RecordParts) -> Vec<u8> {
-    let (subject, claims, device) = (parts.subject.as_str(), &*parts.claims, &parts.device);
-    let mut out = Vec::with_capacity(SUBJECT[1] + subject.len() + claims.len());
-    out.push(FORMAT);
+fn write(parts: &RecordParts) -> Result<Vec<u8>, StoreError> {
+    let (subject, claims, device) = (&parts.subject, &*parts.claims, &parts.device);
+    let kind = match parts.credential {
+        StoredCredential::Session { .. } => CredentialKind::Session,
+        StoredCredential::Refresh { .. } => CredentialKind::Refresh,
+        StoredCredential::ApiKey { .. } => CredentialKind::ApiKey,
+    };
+    let mut details = Vec::new();
+    let detailed =
+        kind == CredentialKind::ApiKey || !subject.realm_name().is_empty() || !parts.details.is_plain();
+    if detailed {
+        if !parts.details.is_valid() {
+            return Err(StoreError::corrupt("not the details of a session"));
+        }
+        parts.details.write(&mut details);
+    }
+    let mut out =
+        Vec::with_capacity(FIXED[1] + DETAILED_LEN + subject.key().len() + details.len() + claims.len());
+    out.push(if detailed { DETAILED } else { PLAIN });
     out.extend(parts.version.number().to_be_bytes());
     out.extend(parts.id.as_bytes());
     out.extend(parts.epoch.to_be_bytes());
@@ -259,13 +370,14 @@ fn write(parts: &RecordParts) -> Vec<u8> {
     ] {
         out.extend(time.as_millis().to_be_bytes());
     }
-    let kind = matches!(parts.credential, StoredCredential::Refresh { .. });
     // A subject has at most 255 bytes by its type, and claims at most 3072 by the caller's check.
-    out.extend([u8::from(kind), subject.len() as u8]);
+    out.extend([kind as u8, subject.as_str().len() as u8]);
     out.extend((claims.len() as u16).to_be_bytes());
     out.push(device_bits(device));
     match &parts.credential {
-        StoredCredential::Session { secret_digest } => out.extend(secret_digest.expose()),
+        StoredCredential::Session { secret_digest } | StoredCredential::ApiKey { secret_digest } => {
+            out.extend(secret_digest.expose());
+        }
         StoredCredential::Refresh { secret_digest, mac_key, generation, rotated_at } => {
             out.extend(secret_digest.expose());
             out.extend(mac_key.expose());
@@ -273,7 +385,13 @@ fn write(parts: &RecordParts) -> Vec<u8> {
             out.extend(rotated_at.as_millis().to_be_bytes());
         }
     }
-    out.extend(subject.as_bytes());
+    if detailed {
+        // A realm has at most 64 bytes by its type, and details some 1,300 by their limits.
+        out.push(subject.realm_name().len() as u8);
+        out.extend((details.len() as u16).to_be_bytes());
+    }
+    out.extend(subject.key().as_bytes());
+    out.extend(details);
     out.extend(claims.as_bytes());
     for text in [device.label(), device.user_agent()].into_iter().flatten() {
         // At most 255 bytes by the device's type.
@@ -285,7 +403,7 @@ fn write(parts: &RecordParts) -> Vec<u8> {
         Some(IpAddr::V6(ip)) => out.extend(ip.octets()),
         None => {}
     }
-    out
+    Ok(out)
 }
 
 fn device_bits(device: &Device) -> u8 {
@@ -358,191 +476,4 @@ impl DeviceFields<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::StoreErrorKind;
-
-    fn user_42() -> SessionId {
-        let [a, b] = Subject::new("user-42").unwrap().partition().to_be_bytes();
-        SessionId::from_bytes([a, b, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1])
-    }
-
-    fn parts() -> RecordParts {
-        RecordParts {
-            id: user_42(),
-            version: Version::from_number(0x0102_0304_0506_0708),
-            epoch: 3,
-            subject: Subject::new("user-42").unwrap(),
-            credential: StoredCredential::Session { secret_digest: [2; 32].into() },
-            created_at: Timestamp::from_millis(10),
-            authenticated_at: Timestamp::from_millis(11),
-            last_seen_at: Timestamp::from_millis(12),
-            idle_expires_at: Timestamp::from_millis(13),
-            expires_at: Timestamp::from_millis(14),
-            device: Device::unknown(),
-            claims: r#"{"role":"admin"}"#.into(),
-        }
-    }
-
-    fn same(one: &SessionRecord, two: &SessionRecord) -> bool {
-        one.as_bytes() == two.as_bytes()
-            && one.claims_json() == two.claims_json()
-            && one.device() == two.device()
-    }
-
-    /// Format 1, byte by byte: what the next release must still read.
-    #[test]
-    fn s9_format_1_is_fixed() {
-        let record = SessionRecord::from_parts(&parts()).unwrap();
-        let mut golden = vec![1, 1, 2, 3, 4, 5, 6, 7, 8];
-        golden.extend(user_42().as_bytes());
-        golden.extend([0, 0, 0, 3]);
-        for millis in 10..15 {
-            golden.extend([0, 0, 0, 0, 0, 0, 0, millis]);
-        }
-        golden.extend([0, 7, 0, 16, 0]);
-        golden.extend([2; 32]);
-        golden.extend(b"user-42{\"role\":\"admin\"}");
-        assert_eq!(record.as_bytes(), golden);
-        assert!(same(&SessionRecord::decode(&golden).unwrap(), &record));
-    }
-
-    #[test]
-    fn s9_what_is_cut_or_longer_or_unknown_is_corrupt() {
-        let mut parts = parts();
-        parts.device =
-            Device::unknown().with_label("phone").with_user_agent("x").with_ip([127, 0, 0, 1].into());
-        parts.credential = StoredCredential::Refresh {
-            secret_digest: [2; 32].into(),
-            mac_key: [3; 32].into(),
-            generation: 7,
-            rotated_at: Timestamp::from_millis(9),
-        };
-        let record = SessionRecord::from_parts(&parts).unwrap();
-        let bytes = record.as_bytes();
-        assert!(same(&SessionRecord::decode(bytes).unwrap(), &record));
-        let longer = [bytes, &[0]].concat();
-        let newer = [&[2], &bytes[1..]].concat();
-        for bad in (0..bytes.len()).map(|len| &bytes[..len]).chain([&longer[..], &newer[..]]) {
-            assert_eq!(SessionRecord::decode(bad).unwrap_err().kind(), StoreErrorKind::Corrupt);
-        }
-    }
-
-    fn decoded(bytes: &[u8]) -> StoreErrorKind {
-        SessionRecord::decode(bytes).unwrap_err().kind()
-    }
-
-    #[test]
-    fn s9_times_after_the_end_of_time_are_corrupt() {
-        let credential = StoredCredential::Refresh {
-            secret_digest: [2; 32].into(),
-            mac_key: [3; 32].into(),
-            generation: 7,
-            rotated_at: Timestamp::MAX,
-        };
-        let record = SessionRecord::from_parts(&RecordParts { credential, ..parts() }).unwrap();
-        for at in [CREATED_AT, AUTHENTICATED_AT, LAST_SEEN_AT, IDLE_EXPIRES_AT, EXPIRES_AT, ROTATED_AT] {
-            let mut late = record.as_bytes().to_vec();
-            late[at..at + 8].copy_from_slice(&Timestamp::MAX.as_millis().to_be_bytes());
-            assert!(SessionRecord::decode(&late).is_ok(), "{at}");
-            late[at..at + 8].copy_from_slice(&(Timestamp::MAX.as_millis() + 1).to_be_bytes());
-            assert_eq!(decoded(&late), StoreErrorKind::Corrupt, "{at}");
-        }
-    }
-
-    #[test]
-    fn s9_an_id_that_is_not_one_of_the_subject_is_corrupt() {
-        let id = SessionId::generate(&Subject::new("user-43").unwrap()).unwrap();
-        assert_ne!(id.partition(), user_42().partition());
-        let moved = SessionRecord::from_parts(&RecordParts { id, ..parts() });
-        assert_eq!(moved.unwrap_err().kind(), StoreErrorKind::Corrupt);
-    }
-
-    #[test]
-    fn s9_what_is_no_device_is_corrupt() {
-        for device in [Device::unknown().with_label("ab"), Device::unknown().with_user_agent("ab")] {
-            let record = SessionRecord::from_parts(&RecordParts { device, ..parts() }).unwrap();
-            let (last, kept) = record.as_bytes().split_last().unwrap();
-            assert_eq!(*last, b'b');
-            assert!(SessionRecord::decode(&[kept, b"c"].concat()).is_ok());
-            assert_eq!(decoded(&[kept, b"\x07"].concat()), StoreErrorKind::Corrupt);
-        }
-        let record = SessionRecord::from_parts(&parts()).unwrap();
-        for (bits, rest) in [(16, &[][..]), (LABEL, &[0]), (IPV4 | IPV6, &[1; 20])] {
-            let mut bytes = [record.as_bytes(), rest].concat();
-            bytes[DEVICE] = bits;
-            assert_eq!(decoded(&bytes), StoreErrorKind::Corrupt, "{bits}");
-        }
-    }
-
-    #[test]
-    fn t13_claims_with_reserved_names_are_corrupt() {
-        let with =
-            |claims: &str| SessionRecord::from_parts(&RecordParts { claims: claims.into(), ..parts() });
-        for free in ["{}", r#"{"nested":{"exp":1}}"#, r#"{"expiry":1,"Sub":2}"#] {
-            assert!(with(free).is_ok(), "{free}");
-        }
-        for reserved in [r#"{"exp":1}"#, r#"{"a":1,"act":{"sub":"root"}}"#, r#"{"non\u0063e":"x"}"#] {
-            assert_eq!(with(reserved).unwrap_err().kind(), StoreErrorKind::Corrupt, "{reserved}");
-        }
-        // The same in bytes.
-        let bytes = with(r#"{"xonce":1}"#).unwrap().as_bytes().to_vec();
-        let at = bytes.windows(5).position(|text| text == b"xonce").unwrap();
-        let mut reserved = bytes;
-        reserved[at] = b'n';
-        assert_eq!(decoded(&reserved), StoreErrorKind::Corrupt);
-    }
-
-    fn device() -> impl Strategy<Value = Device> {
-        (any::<Option<String>>(), any::<Option<String>>(), any::<Option<IpAddr>>()).prop_map(
-            |(label, agent, ip)| {
-                let device = label.iter().fold(Device::unknown(), |device, text| device.with_label(text));
-                let device = agent.iter().fold(device, |device, text| device.with_user_agent(text));
-                ip.into_iter().fold(device, Device::with_ip)
-            },
-        )
-    }
-
-    proptest! {
-        #[test]
-        fn s7_records_round_trip(
-            subject in "[^\0]{1,60}",
-            claims in proptest::collection::hash_map(".{0,20}", ".{0,40}", 0..5),
-            device in device(),
-            key: Option<[u8; 32]>,
-            number: u64,
-            millis in 0..i64::MAX as u64,
-        ) {
-            let mut parts = parts();
-            parts.subject = Subject::new(subject).unwrap();
-            parts.id = SessionId::generate(&parts.subject).unwrap();
-            parts.claims = serde_json::to_string(&claims).unwrap().into();
-            parts.device = device;
-            parts.expires_at = Timestamp::from_millis(millis);
-            if let Some(key) = key {
-                parts.credential = StoredCredential::Refresh {
-                    secret_digest: key.into(),
-                    mac_key: key.into(),
-                    generation: number,
-                    rotated_at: Timestamp::from_millis(millis),
-                };
-            }
-            let record = SessionRecord::from_parts(&parts).unwrap();
-            let bytes = record.as_bytes();
-            prop_assert_eq!(&bytes[SessionRecord::VERSION_BYTES], record.version().number().to_be_bytes());
-            prop_assert!(same(&SessionRecord::decode(bytes).unwrap(), &record));
-        }
-
-        #[test]
-        fn s9_any_bytes_are_decoded_without_panic(bytes: Vec<u8>) {
-            let mut bytes = bytes;
-            let _ = SessionRecord::decode(&bytes);
-            if let Some(first) = bytes.first_mut() {
-                *first = FORMAT;
-                let _ = SessionRecord::decode(&bytes);
-            }
-        }
-    }
-}
+mod tests;

@@ -4,25 +4,25 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::policy::SessionPolicy;
+use super::context::{CallContext, Usage};
+use super::policies::Policies;
+use super::policy::{self, SessionPolicy};
 use super::record::{RecordParts, StoredCredential, Version};
 use crate::principal::{CredentialKind, SessionRef};
 use crate::{
-    ConfigError, Error, Inserted, Login, MemoryStore, Principal, Rejection, Replaced, SessionId,
-    SessionRecord, SessionStore, StoreError, StoreErrorKind, Subject, Timestamp,
+    Error, Inserted, Login, MemoryStore, Principal, Rejection, Replaced, SessionId, SessionRecord,
+    SessionStore, StoreError, StoreErrorKind, Subject, Timestamp,
 };
 
 /// How often a change is tried again because others changed the session meanwhile. Each failure means that one
 /// of them got through.
 pub(crate) const ATTEMPTS: usize = 256;
 
-/// The sessions of a store under a policy: what every [`SessionStrategy`](crate::SessionStrategy) is made on.
+/// The sessions of a store under policies: what every [`SessionStrategy`](crate::SessionStrategy) is made on.
 #[derive(Debug, Clone)]
 pub struct Sessions {
     store: Store,
-    policy: SessionPolicy,
-    /// Of the policy, computed once.
-    slide_after: Duration,
+    policies: Policies,
     kind: CredentialKind,
     /// How long after its expiry a principal's credential is still accepted.
     leeway: Duration,
@@ -46,13 +46,8 @@ impl Store {
 }
 
 impl Sessions {
-    pub(crate) fn new(
-        store: Store,
-        policy: SessionPolicy,
-        kind: CredentialKind,
-    ) -> Result<Self, ConfigError> {
-        policy.check()?;
-        Ok(Self { store, slide_after: policy.slide_after(), policy, kind, leeway: Duration::ZERO })
+    pub(crate) const fn new(store: Store, policies: Policies, kind: CredentialKind) -> Self {
+        Self { store, policies, kind, leeway: Duration::ZERO }
     }
 
     /// For principals of access tokens, which are accepted for that long after their expiry.
@@ -69,23 +64,30 @@ impl Sessions {
         }
     }
 
-    /// How long they live, and how many one subject may have.
+    /// The policy of the default kind of session.
     pub const fn policy(&self) -> &SessionPolicy {
-        &self.policy
+        self.policies.default_kind()
     }
 
-    /// Writes a new session (rule A1), then ends the replaced one (rule A10) and the oldest above the limit (rule
+    pub(crate) const fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// Writes a new session (rule A1), then ends the replaced ones (rule A10) and those above the limit of its kind (rule
     /// A7). If any of that fails, the new session is ended again, as far as the store can be reached.
-    pub(crate) async fn open(
+    ///
+    /// `prepare` makes what is handed out, before anything is written (rule R12).
+    pub(crate) async fn open<T>(
         &self,
         login: &Login,
-        replaces: Option<SessionId>,
-        now: Timestamp,
+        replaces: &[SessionId],
+        context: &CallContext<'_>,
         credential: &StoredCredential,
-    ) -> Result<SessionRecord, Error> {
-        let record = self.insert(login, now, credential).await?;
-        match self.settle(&record, replaces, now).await {
-            Ok(()) => Ok(record),
+        prepare: impl Fn(&SessionRecord) -> Result<T, Error>,
+    ) -> Result<(SessionRecord, T), Error> {
+        let (record, prepared) = self.insert(login, context, credential, prepare).await?;
+        match self.settle(&record, replaces, context).await {
+            Ok(()) => Ok((record, prepared)),
             Err(error) => {
                 // The client never gets the credential, so a session that stays behind admits nobody.
                 let _ = self.store().remove(record.id()).await;
@@ -94,32 +96,40 @@ impl Sessions {
         }
     }
 
-    async fn insert(
+    async fn insert<T>(
         &self,
         login: &Login,
-        now: Timestamp,
+        context: &CallContext<'_>,
         credential: &StoredCredential,
-    ) -> Result<SessionRecord, Error> {
+        prepare: impl Fn(&SessionRecord) -> Result<T, Error>,
+    ) -> Result<(SessionRecord, T), Error> {
+        let api_key = matches!(credential, StoredCredential::ApiKey { .. });
+        let policy = self.policies.for_login(&login.details.kind, api_key)?;
+        let (subject, now) = (login.subject.in_realm(context.realm), context.now);
+        let mut details = login.details.clone();
+        details.is_login = policy.represents_login();
         // 112 random bits collide never, or because something is broken: once more, then give up.
         for _ in 0..2 {
             let mut parts = RecordParts {
-                id: SessionId::generate(&login.subject)?,
+                id: SessionId::generate(&subject)?,
                 version: Version::FIRST,
                 epoch: 0,
-                subject: login.subject.clone(),
+                subject: subject.clone(),
                 credential: credential.clone(),
                 created_at: now,
-                authenticated_at: now,
+                authenticated_at: login.authenticated_at.map_or(now, |at| at.min(now)),
                 last_seen_at: now,
                 idle_expires_at: now,
-                expires_at: self.policy.absolute_end(now),
+                expires_at: now,
                 device: login.device.clone(),
+                details: details.clone(),
                 claims: login.claims.clone(),
             };
-            self.policy.slide(&mut parts, now);
+            policy.begin(&mut parts, now);
             let record = SessionRecord::from_parts(&parts)?;
+            let prepared = prepare(&record)?;
             match self.store().insert(&record).await? {
-                Inserted::Done => return Ok(record),
+                Inserted::Done => return Ok((record, prepared)),
                 Inserted::Conflict => {}
             }
         }
@@ -129,22 +139,29 @@ impl Sessions {
     async fn settle(
         &self,
         record: &SessionRecord,
-        replaces: Option<SessionId>,
-        now: Timestamp,
+        replaces: &[SessionId],
+        context: &CallContext<'_>,
     ) -> Result<(), Error> {
-        if let Some(replaced) = replaces {
-            self.store().remove(replaced).await?;
+        for replaced in replaces {
+            self.store().remove(*replaced).await?;
         }
-        let Some(limit) = self.policy.limit() else { return Ok(()) };
-        let mut all = self.list_live(&record.to_subject(), now).await?;
+        let policy = self.policies.of(record);
+        let Some(limit) = policy.limit() else { return Ok(()) };
+        let mut all = self.list_live(&record.to_subject(), context.now).await?;
         if !all.iter().any(|session| session.id() == record.id()) {
             // Others, who log in at the same moment, took its place before it could be seen here.
             return Err(Error::SessionLimit);
         }
+        all.retain(|session| session.session_kind() == record.session_kind());
         if all.len() <= limit {
             return Ok(());
         }
         all.sort_unstable_by_key(|session| (session.created_at(), session.id()));
+        if policy.is_for_api_keys() {
+            // A key that somebody's script holds never makes room for another.
+            let fits = all.iter().take(limit).any(|session| session.id() == record.id());
+            return if fits { Ok(()) } else { Err(Error::SessionLimit) };
+        }
         all.truncate(all.len() - limit);
         for oldest in &all {
             self.store().remove(oldest.id()).await?;
@@ -152,8 +169,13 @@ impl Sessions {
         if all.iter().any(|oldest| oldest.id() == record.id()) { Err(Error::SessionLimit) } else { Ok(()) }
     }
 
-    /// The stored record with this id, of our kind of credential.
-    pub(crate) async fn load(&self, id: SessionId) -> Result<Option<SessionRecord>, Error> {
+    /// The stored record with this id, of this kind of credential and of the call's realm.
+    pub(crate) async fn load(
+        &self,
+        id: SessionId,
+        kind: CredentialKind,
+        context: &CallContext<'_>,
+    ) -> Result<Option<SessionRecord>, Error> {
         let found = match &self.store {
             Store::Memory(memory) => memory.find(id),
             Store::Other(store) => store.as_ref().load(id).await?,
@@ -162,23 +184,28 @@ impl Sessions {
             Some(record) if record.id() != id => {
                 Err(StoreError::corrupt("the store answered with another session").into())
             }
-            Some(record) if record.kind() != self.kind => Err(Rejection::WrongKind.into()),
+            Some(record) if record.realm_name() != context.realm.name() => Err(Rejection::OtherRealm.into()),
+            Some(record) if record.kind() != kind => Err(Rejection::WrongKind.into()),
             found => Ok(found),
         }
     }
 
-    /// Writes down a use, if one is due. Losing that race, or the store, is no error; a session that is gone refuses,
-    /// and what no retry can mend is returned (rule A5).
-    pub(crate) async fn touch(&self, record: SessionRecord, now: Timestamp) -> Result<SessionRecord, Error> {
-        if now.since(record.last_seen_at()) < self.slide_after {
+    /// Writes down a use, if it counts and is due. Losing that race, or the store, is no error; a session that is gone
+    /// refuses, and what no retry can repair is returned (rules A5, A14).
+    pub(crate) async fn touch(
+        &self,
+        record: SessionRecord,
+        context: &CallContext<'_>,
+    ) -> Result<SessionRecord, Error> {
+        if context.usage == Usage::DoesNotCount || !self.policies.of(&record).is_due(&record, context.now) {
             return Ok(record);
         }
         // Boxed, since it is rare: the future of every other verification stays small.
-        Box::pin(self.slide(record, now)).await
+        Box::pin(self.slide(record, context.now)).await
     }
 
     async fn slide(&self, record: SessionRecord, now: Timestamp) -> Result<SessionRecord, Error> {
-        let next = record.next(|parts| self.policy.slide(parts, now))?;
+        let next = record.next(|parts| policy::slide(parts, now))?;
         match self.store().replace(&next, record.version()).await {
             Ok(Replaced::Done) => Ok(next),
             Ok(Replaced::Gone) => Err(Rejection::SessionEnded.into()),
@@ -189,42 +216,62 @@ impl Sessions {
     }
 
     /// The principal's own session, if the principal has outlived neither it nor its own credential (rule A11).
-    pub(crate) async fn own(&self, principal: &Principal, now: Timestamp) -> Result<SessionRecord, Error> {
-        if now >= principal.expires_at().plus(self.leeway) {
+    ///
+    /// An API key cannot manage its owner's sessions.
+    pub(crate) async fn own(
+        &self,
+        principal: &Principal,
+        context: &CallContext<'_>,
+    ) -> Result<SessionRecord, Error> {
+        if context.now >= principal.expires_at().plus(self.leeway) {
             return Err(Rejection::Expired.into());
         }
-        let record = self.referred(principal).await?.ok_or(Rejection::SessionEnded)?;
-        SessionPolicy::check_live(&record, now)?;
+        let record = self.referred(principal, context).await?.ok_or(Rejection::SessionEnded)?;
+        self.policies.check_live(&record, context.now)?;
         Ok(record)
     }
 
     /// The principal's session, live or expired; `None` if it is gone.
-    pub(crate) async fn referred(&self, principal: &Principal) -> Result<Option<SessionRecord>, Error> {
+    pub(crate) async fn referred(
+        &self,
+        principal: &Principal,
+        context: &CallContext<'_>,
+    ) -> Result<Option<SessionRecord>, Error> {
         let own = principal.session().ok_or(Rejection::WrongKind)?;
-        let Some(record) = self.load(own.id).await? else { return Ok(None) };
-        check_reference(own, principal.subject(), &record)?;
+        if own.kind != self.kind {
+            return Err(Rejection::WrongKind.into());
+        }
+        let Some(record) = self.load(own.id, self.kind, context).await? else { return Ok(None) };
+        check_reference(own, principal, &record)?;
         Ok(Some(record))
     }
 
     /// Changes the principal's own session under compare-and-swap; `change` sees a fresh record each time (rules
     /// A8, A11). Every write also counts as a use (rule A5).
-    pub(crate) async fn change_own(
+    ///
+    /// `prepare` makes what is handed out, before anything is written (rule R12).
+    pub(crate) async fn change_own<T>(
         &self,
         principal: &Principal,
-        now: Timestamp,
+        context: &CallContext<'_>,
         mut change: impl FnMut(&mut RecordParts) -> Result<(), Error> + Send,
-    ) -> Result<SessionRecord, Error> {
+        prepare: impl Fn(&SessionRecord) -> Result<T, Error> + Send,
+    ) -> Result<(SessionRecord, T), Error>
+    where
+        T: Send,
+    {
         for _ in 0..ATTEMPTS {
-            let record = self.own(principal, now).await?;
+            let record = self.own(principal, context).await?;
             let mut outcome = Ok(());
             let next = record.next(|parts| {
                 outcome = change(parts);
-                self.policy.slide(parts, now);
+                policy::slide(parts, context.now);
             });
             outcome?;
             let next = next?;
+            let prepared = prepare(&next)?;
             match self.store().replace(&next, record.version()).await? {
-                Replaced::Done => return Ok(next),
+                Replaced::Done => return Ok((next, prepared)),
                 Replaced::Stale => {}
                 Replaced::Gone => return Err(Rejection::SessionEnded.into()),
             }
@@ -239,23 +286,52 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Vec<SessionRecord>, Error> {
         let mut all = self.store().list(subject).await?;
-        all.retain(|record| {
-            SessionPolicy::check_live(record, now).is_ok() && record.subject() == subject.as_str()
-        });
+        all.retain(|record| record.belongs_to(subject) && self.policies.check_live(record, now).is_ok());
         Ok(all)
     }
 
     /// Removes one session of the subject; `false` if there is none of this id, or it is somebody else's.
     pub(crate) async fn remove_of(&self, subject: &Subject, id: SessionId) -> Result<bool, Error> {
         match self.store().load(id).await? {
-            Some(record) if record.subject() == subject.as_str() => Ok(self.store().remove(id).await?),
+            Some(record) if record.belongs_to(subject) => Ok(self.store().remove(id).await?),
             _ => Ok(false),
         }
     }
+
+    /// Removes the subject's sessions but its own and those whose kind survives that (rule A13).
+    pub(crate) async fn remove_others(
+        &self,
+        subject: &Subject,
+        own: SessionId,
+    ) -> Result<Vec<SessionId>, Error> {
+        if !self.policies.spare_any() {
+            return Ok(self.store().remove_all(subject, Some(own)).await?);
+        }
+        // One by one, since a store knows no kinds: until a list shows none that should end. Whoever logs in meanwhile may
+        // be listed or not, as with the single call.
+        let mut removed = Vec::new();
+        for _ in 0..ATTEMPTS {
+            let mut all = self.store().list(subject).await?;
+            all.retain(|record| {
+                record.belongs_to(subject)
+                    && record.id() != own
+                    && !self.policies.of(record).is_spared_by_logout_others()
+            });
+            if all.is_empty() {
+                return Ok(removed);
+            }
+            for record in all {
+                if self.store().remove(record.id()).await? {
+                    removed.push(record.id());
+                }
+            }
+        }
+        Err(Error::Contended)
+    }
 }
 
-fn check_reference(own: SessionRef, subject: &str, record: &SessionRecord) -> Result<(), Rejection> {
-    if own.kind != record.kind() || record.subject() != subject {
+fn check_reference(own: SessionRef, principal: &Principal, record: &SessionRecord) -> Result<(), Rejection> {
+    if record.subject() != principal.subject() || record.realm_name() != principal.realm_name() {
         return Err(Rejection::WrongKind);
     }
     if own.epoch != record.epoch() {

@@ -3,25 +3,44 @@
 use std::time::Duration;
 
 use super::record::RecordParts;
-use crate::{ConfigError, Rejection, SessionRecord, Timestamp};
+use crate::{ConfigError, SessionRecord, Timestamp};
 
+const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long sessions live, and how many one subject may have.
+/// How long the sessions of one [kind](crate::SessionKind) live, and how many of them one subject may have (rule A13).
 ///
 /// The defaults: 7 days without use, 30 days in any case (the longest that NIST SP 800-63B allows at its first
-/// assurance level), 100 sessions a subject.
+/// assurance level), 100 sessions per subject, a cookie that ends with the browser session.
+///
+/// A stricter policy reaches sessions that exist: of the value in a session's record and the value of today's policy
+/// for its kind, the shorter applies. A more generous policy applies to new logins only.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SessionPolicy {
-    idle_timeout: Duration,
+    idle_timeout: Option<Duration>,
     absolute_timeout: Duration,
     slide_share: f64,
+    last_use_precision: Duration,
     max_sessions: Option<usize>,
+    survives_logout_others: bool,
+    persistent_cookie: bool,
+    is_login: bool,
+    is_api_key: bool,
 }
 
 impl Default for SessionPolicy {
     fn default() -> Self {
-        Self { idle_timeout: 7 * DAY, absolute_timeout: 30 * DAY, slide_share: 0.25, max_sessions: Some(100) }
+        Self {
+            idle_timeout: Some(7 * DAY),
+            absolute_timeout: 30 * DAY,
+            slide_share: 0.25,
+            last_use_precision: HOUR,
+            max_sessions: Some(100),
+            survives_logout_others: false,
+            persistent_cookie: false,
+            is_login: true,
+            is_api_key: false,
+        }
     }
 }
 
@@ -31,37 +50,83 @@ impl SessionPolicy {
         Self::default()
     }
 
-    /// How long a session lives without use: at least a second, at most the absolute timeout (rule A4).
+    /// A policy for 'keep me logged in': 30 days without use, 90 days in any case, and a cookie that outlives the
+    /// browser session.
+    pub fn remembered() -> Self {
+        Self::new().idle_timeout(30 * DAY).absolute_timeout(90 * DAY).persistent_cookie()
+    }
+
+    /// A policy for devices that many people use: 5 minutes without use, one hour in any case.
+    pub fn kiosk() -> Self {
+        Self::new().idle_timeout(Duration::from_secs(5 * 60)).absolute_timeout(HOUR)
+    }
+
+    /// A policy for [API keys](crate::Auth::create_api_key): no idle timeout, one year in any case, 20 keys per subject;
+    /// they survive 'log out the others' and a change of the password.
+    pub fn api_key() -> Self {
+        Self {
+            is_api_key: true,
+            ..Self::new()
+                .without_idle_timeout()
+                .absolute_timeout(365 * DAY)
+                .max_sessions_per_subject(20)
+                .survives_logout_others()
+        }
+    }
+
+    /// Sets how long a session lives without use: at least a second, at most the absolute timeout (rule A4).
     #[must_use]
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.idle_timeout = timeout;
+        self.idle_timeout = Some(timeout);
         self
     }
 
-    /// How long a session lives in any case: at most 400 days (rule A4).
+    /// Lets a session that is not used live until its absolute timeout.
+    ///
+    /// # Security
+    ///
+    /// A credential that is lost or forgotten stays valid until then.
+    #[must_use]
+    pub const fn without_idle_timeout(mut self) -> Self {
+        self.idle_timeout = None;
+        self
+    }
+
+    /// Sets how long a session lives in any case: at most 400 days (rule A4), for API keys at most 10 years.
     #[must_use]
     pub const fn absolute_timeout(mut self, timeout: Duration) -> Self {
         self.absolute_timeout = timeout;
         self
     }
 
-    /// Which share of the idle timeout must have passed before a use is written down: above 0, at most 0.5,
-    /// default 0.25. A session is written at most once in that time, however many requests it has, and may end
-    /// that much earlier than its idle timeout says (rules A4, A5).
+    /// Sets which share of the idle timeout must have passed before a use is written down: above 0, at most 0.5,
+    /// default 0.25. A session may end that much earlier than its idle timeout says (rules A4, A5).
     #[must_use]
     pub const fn slide_share(mut self, share: f64) -> Self {
         self.slide_share = share;
         self
     }
 
-    /// How many sessions a subject may have; a login beyond that ends the oldest (rule A7). Default 100.
+    /// Sets how far the [displayed time of last use](crate::SessionInfo::last_seen_at) may lag behind the actual last use:
+    /// at least a second, default one hour (rule A15).
+    ///
+    /// A session in use is written at most once in this time, or in the configured share of the idle timeout if that
+    /// is shorter, however many requests it has. In the hybrid strategy a use is a refresh.
+    #[must_use]
+    pub const fn last_use_precision(mut self, precision: Duration) -> Self {
+        self.last_use_precision = precision;
+        self
+    }
+
+    /// Sets how many sessions of this kind a subject may have; a login beyond that ends the oldest (rule A7), an API key
+    /// beyond that is refused. Default 100.
     #[must_use]
     pub const fn max_sessions_per_subject(mut self, max: usize) -> Self {
         self.max_sessions = Some(max);
         self
     }
 
-    /// Lets a subject have any number of sessions.
+    /// Lets a subject have any number of sessions of this kind.
     ///
     /// # Security
     ///
@@ -72,54 +137,157 @@ impl SessionPolicy {
         self
     }
 
+    /// Keeps sessions of this kind when the subject [logs out the others](crate::Auth::logout_others) or changes the
+    /// password. [`Auth::logout_everywhere`](crate::Auth::logout_everywhere) ends them all the same.
+    ///
+    /// # Security
+    ///
+    /// A thief's session of such a kind survives the change of the password too.
+    #[must_use]
+    pub const fn survives_logout_others(mut self) -> Self {
+        self.survives_logout_others = true;
+        self
+    }
+
+    /// Lets the cookie of such a session outlive the browser session, until the session's absolute expiry.
+    ///
+    /// # Security
+    ///
+    /// The next user of a shared computer finds the cookie.
+    #[must_use]
+    pub const fn persistent_cookie(mut self) -> Self {
+        self.persistent_cookie = true;
+        self
+    }
+
+    /// Says that a session of this kind does not represent a login: a guest with a shopping cart, or a user between
+    /// password and second factor.
+    ///
+    /// [`Auth::authenticate`](crate::Auth::authenticate) refuses such a session;
+    /// [`Auth::authenticate_any`](crate::Auth::authenticate_any) accepts it.
+    #[must_use]
+    pub const fn not_a_login(mut self) -> Self {
+        self.is_login = false;
+        self
+    }
+
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        if self.idle_timeout > self.absolute_timeout {
+        let longest = if self.is_api_key { 3653 * DAY } else { 400 * DAY };
+        if self.absolute_timeout > longest {
+            return Err(ConfigError::new(if self.is_api_key {
+                "the absolute timeout of API keys is above 10 years"
+            } else {
+                "the absolute timeout is above 400 days"
+            }));
+        }
+        if self.absolute_timeout < Duration::from_secs(1) {
+            return Err(ConfigError::new("the absolute timeout is under a second"));
+        }
+        if self.idle_timeout.is_some_and(|idle| idle > self.absolute_timeout) {
             return Err(ConfigError::new("the idle timeout is above the absolute timeout"));
         }
-        if self.idle_timeout < Duration::from_secs(1) {
+        if self.idle_timeout.is_some_and(|idle| idle < Duration::from_secs(1)) {
             return Err(ConfigError::new("the idle timeout is under a second"));
-        }
-        if self.absolute_timeout > 400 * DAY {
-            return Err(ConfigError::new("the absolute timeout is above 400 days"));
         }
         if !(self.slide_share > 0.0 && self.slide_share <= 0.5) {
             return Err(ConfigError::new("the slide share is not above 0 and at most 0.5"));
         }
+        if self.last_use_precision < Duration::from_secs(1) {
+            return Err(ConfigError::new("the precision of the last use is under a second"));
+        }
         if self.max_sessions == Some(0) {
-            return Err(ConfigError::new("the limit of sessions a subject is 0"));
+            return Err(ConfigError::new("the limit of sessions per subject is 0"));
+        }
+        if self.is_api_key && self.persistent_cookie {
+            return Err(ConfigError::new("API keys have no cookie that could be persistent"));
+        }
+        if self.is_api_key && !self.is_login {
+            return Err(ConfigError::new("an API key represents a login"));
         }
         Ok(())
     }
 
-    /// The idle timeout that was set.
-    pub(crate) const fn idle(&self) -> Duration {
-        self.idle_timeout
+    /// The idle timeout, at most the absolute timeout.
+    pub(crate) fn idle(&self) -> Duration {
+        self.idle_timeout.unwrap_or(self.absolute_timeout)
     }
 
     pub(crate) const fn limit(&self) -> Option<usize> {
         self.max_sessions
     }
 
-    pub(crate) const fn absolute_end(&self, now: Timestamp) -> Timestamp {
-        now.plus(self.absolute_timeout)
+    pub(crate) const fn is_spared_by_logout_others(&self) -> bool {
+        self.survives_logout_others
     }
 
-    /// Refuses a session whose time is over, by the core's clock (rules A4, S6).
-    pub(crate) fn check_live(record: &SessionRecord, now: Timestamp) -> Result<(), Rejection> {
-        if now >= record.ends_at() { Err(Rejection::Expired) } else { Ok(()) }
+    pub(crate) const fn has_persistent_cookie(&self) -> bool {
+        self.persistent_cookie
     }
 
-    /// How long after its last write a use of a session is worth another (rule A5).
-    pub(crate) fn slide_after(&self) -> Duration {
-        self.idle_timeout.mul_f64(self.slide_share)
+    pub(crate) const fn represents_login(&self) -> bool {
+        self.is_login
     }
 
-    /// Writes down a use at `now`: the idle expiry moves, never past the absolute one and never back.
-    pub(crate) fn slide(&self, parts: &mut RecordParts, now: Timestamp) {
-        let now = now.max(parts.last_seen_at);
-        parts.last_seen_at = now;
-        parts.idle_expires_at = now.plus(self.idle_timeout).min(parts.expires_at);
+    pub(crate) const fn is_for_api_keys(&self) -> bool {
+        self.is_api_key
     }
+
+    /// The policy that is at least as strict as both in every timeout: for sessions of a kind that is not known.
+    pub(crate) fn stricter(&self, other: &Self) -> Self {
+        let idle = match (self.idle_timeout, other.idle_timeout) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        };
+        Self {
+            idle_timeout: idle,
+            absolute_timeout: self.absolute_timeout.min(other.absolute_timeout),
+            ..self.clone()
+        }
+    }
+
+    /// Starts the life of a session.
+    pub(crate) fn begin(&self, parts: &mut RecordParts, now: Timestamp) {
+        parts.expires_at = now.plus(self.absolute_timeout);
+        parts.idle_expires_at = now.plus(self.idle()).min(parts.expires_at);
+    }
+
+    /// When a session ends in any case: by its record or by this policy, whichever is earlier (rule A13).
+    pub(crate) fn absolute_end(&self, record: &SessionRecord) -> Timestamp {
+        record.expires_at().min(record.created_at().plus(self.absolute_timeout))
+    }
+
+    /// When a session ends if it is not used again: by its record or by this policy, whichever is earlier (rule A13).
+    pub(crate) fn end(&self, record: &SessionRecord) -> Timestamp {
+        let idle = self.idle_timeout.map_or(Timestamp::MAX, |idle| record.last_seen_at().plus(idle));
+        record.idle_expires_at().min(idle).min(self.absolute_end(record))
+    }
+
+    /// Whether a use at `now` is to be written down (rules A5, A15).
+    pub(crate) fn is_due(&self, record: &SessionRecord, now: Timestamp) -> bool {
+        let unwritten = now.since(record.last_seen_at());
+        if unwritten >= self.last_use_precision {
+            return true;
+        }
+        // Where the idle expiry has met the absolute one, nothing is left to be moved.
+        record.idle_expires_at() < record.expires_at()
+            && unwritten >= idle_of(record).min(self.idle()).mul_f64(self.slide_share)
+    }
+}
+
+/// The idle timeout under which a session was opened. Once its end has met the absolute expiry, the time between its
+/// last use and that expiry.
+fn idle_of(record: &SessionRecord) -> Duration {
+    record.idle_expires_at().since(record.last_seen_at())
+}
+
+/// Writes down a use at `now`: the idle expiry moves by the idle timeout of the record, never past the absolute one and
+/// never back. A stricter policy of today is checked and never written: a process with an older or newer configuration
+/// must not shorten a session for the others.
+pub(crate) fn slide(parts: &mut RecordParts, now: Timestamp) {
+    let idle = parts.idle_expires_at.since(parts.last_seen_at);
+    let now = now.max(parts.last_seen_at);
+    parts.last_seen_at = now;
+    parts.idle_expires_at = now.plus(idle).min(parts.expires_at);
 }
 
 #[cfg(test)]
@@ -129,16 +297,24 @@ mod tests {
     #[test]
     fn unusable_policies_are_refused() {
         let policy = SessionPolicy::new;
-        assert!(policy().check().is_ok());
+        for good in [policy(), SessionPolicy::remembered(), SessionPolicy::kiosk(), SessionPolicy::api_key()]
+        {
+            assert!(good.check().is_ok(), "{good:?}");
+        }
         for bad in [
             policy().idle_timeout(31 * DAY),
             policy().idle_timeout(Duration::ZERO),
             policy().absolute_timeout(401 * DAY),
-            policy().absolute_timeout(Duration::from_secs(3600)),
+            policy().absolute_timeout(HOUR),
+            policy().without_idle_timeout().absolute_timeout(Duration::ZERO),
             policy().slide_share(0.0),
             policy().slide_share(0.6),
             policy().slide_share(f64::NAN),
+            policy().last_use_precision(Duration::from_millis(999)),
             policy().max_sessions_per_subject(0),
+            SessionPolicy::api_key().absolute_timeout(3654 * DAY),
+            SessionPolicy::api_key().persistent_cookie(),
+            SessionPolicy::api_key().not_a_login(),
         ] {
             assert!(bad.check().is_err(), "{bad:?}");
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Renewal;
+use super::details::SessionDetails;
 use crate::{Device, SecretBytes, SessionId, StoreError, Subject, Timestamp};
 
 /// The number of a record's write: the compare-and-swap key of
@@ -55,6 +56,11 @@ pub enum StoredCredential {
         /// When the current generation was made.
         rotated_at: Timestamp,
     },
+    /// An API key, in every strategy that has a store.
+    ApiKey {
+        /// SHA-256 of the key's secret.
+        secret_digest: SecretBytes<32>,
+    },
 }
 
 /// The parts of a [`SessionRecord`], for a store that keeps them in columns.
@@ -67,7 +73,7 @@ pub struct RecordParts {
     pub version: Version,
     /// Counts renewals; a principal of an older epoch is refused (rule A11).
     pub epoch: u32,
-    /// Whose session it is: the store's index.
+    /// Whose session it is, within its realm: the store's index.
     pub subject: Subject,
     /// How its holder proves it.
     pub credential: StoredCredential,
@@ -83,6 +89,8 @@ pub struct RecordParts {
     pub expires_at: Timestamp,
     /// What logged in.
     pub device: Device,
+    /// What the login stated beside subject and claims.
+    pub details: SessionDetails,
     /// The application's claims: the text of one JSON object, kept byte for byte (rule S7).
     pub claims: Box<str>,
 }
@@ -112,6 +120,7 @@ impl fmt::Debug for RecordParts {
             .field("idle_expires_at", &self.idle_expires_at)
             .field("expires_at", &self.expires_at)
             .field("device", &self.device)
+            .field("details", &self.details)
             .field("claims", &format_args!("[{} bytes]", self.claims.len()))
             .finish()
     }
@@ -166,6 +175,7 @@ impl SessionRecord {
             idle_expires_at: self.idle_expires_at(),
             expires_at: self.expires_at(),
             device: self.device(),
+            details: self.details(),
             claims: self.claims_json().into(),
         }
     }

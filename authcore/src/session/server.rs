@@ -2,16 +2,17 @@
 
 use async_trait::async_trait;
 
+use super::context::CallContext;
 use super::engine::{Sessions, Store};
+use super::kind::SessionKind;
+use super::policies::Policies;
 use super::policy::SessionPolicy;
-use super::record::StoredCredential;
+use super::record::{RecordParts, StoredCredential};
 use super::token::{PresentedToken, SessionToken};
 use super::{OpenedSession, Renewal, SessionStrategy};
 use crate::principal::CredentialKind;
 use crate::secret::SecretBytes;
-use crate::{
-    ConfigError, Error, Login, Principal, Rejection, SessionId, SessionRecord, SessionStore, Timestamp,
-};
+use crate::{ConfigError, Error, Login, Principal, Rejection, SessionId, SessionRecord, SessionStore};
 
 /// Sessions proved by an opaque token: one read of the store for a request, and revoked at once.
 ///
@@ -34,7 +35,11 @@ pub struct ServerSessions(Sessions);
 impl ServerSessions {
     /// Sessions in `store`, under the default policy until another is set.
     pub fn builder(store: impl SessionStore) -> ServerSessionsBuilder {
-        ServerSessionsBuilder { store: Store::new(store), policy: SessionPolicy::default() }
+        ServerSessionsBuilder {
+            store: Store::new(store),
+            policy: SessionPolicy::default(),
+            kinds: Vec::new(),
+        }
     }
 
     /// A fresh secret as the client and as the store get it (rule A2).
@@ -45,10 +50,16 @@ impl ServerSessions {
     }
 
     /// The session that a token proves. A token that cannot be one costs no store call (rule A3).
-    async fn prove(&self, token: &str) -> Result<Option<SessionRecord>, Error> {
-        let mut buffer = [0; _];
-        let token = PresentedToken::parse(token, &mut buffer)?;
-        let Some(record) = self.0.load(token.id).await? else { return Ok(None) };
+    pub(crate) async fn prove(
+        &self,
+        token: &str,
+        context: &CallContext<'_>,
+    ) -> Result<Option<SessionRecord>, Error> {
+        let mut buffer = [0; 51];
+        let token = PresentedToken::parse(token, SessionToken::PREFIX, &mut buffer)?;
+        let Some(record) = self.0.load(token.id, CredentialKind::Session, context).await? else {
+            return Ok(None);
+        };
         if !record.has_digest(&token.digest()) {
             return Err(Rejection::WrongSecret.into());
         }
@@ -56,10 +67,14 @@ impl ServerSessions {
     }
 
     /// As [`SessionStrategy::verify`], without the boxed future that a trait object costs.
-    pub(crate) async fn verify_unboxed(&self, token: &str, now: Timestamp) -> Result<SessionRecord, Error> {
-        let record = self.prove(token).await?.ok_or(Rejection::SessionEnded)?;
-        SessionPolicy::check_live(&record, now)?;
-        self.0.touch(record, now).await
+    pub(crate) async fn verify_unboxed(
+        &self,
+        token: &str,
+        context: &CallContext<'_>,
+    ) -> Result<SessionRecord, Error> {
+        let record = self.prove(token, context).await?.ok_or(Rejection::SessionEnded)?;
+        self.0.policies().check_live(&record, context.now)?;
+        self.0.touch(record, context).await
     }
 }
 
@@ -68,38 +83,40 @@ impl SessionStrategy for ServerSessions {
     async fn open(
         &self,
         login: &Login,
-        replaces: Option<SessionId>,
-        now: Timestamp,
+        replaces: &[SessionId],
+        context: &CallContext<'_>,
     ) -> Result<OpenedSession, Error> {
-        let (secret, credential) = Self::mint()?;
-        let record = self.0.open(login, replaces, now, &credential).await?;
-        let credential = SessionToken { id: record.id(), secret }.to_text();
+        let (secret, stored) = Self::mint()?;
+        let (record, ()) = self.0.open(login, replaces, context, &stored, |_| Ok(())).await?;
+        let credential = SessionToken { id: record.id(), secret }.to_text(SessionToken::PREFIX);
         Ok(OpenedSession { record, credential })
     }
 
-    async fn verify(&self, credential: &str, now: Timestamp) -> Result<SessionRecord, Error> {
-        self.verify_unboxed(credential, now).await
+    async fn verify(&self, credential: &str, context: &CallContext<'_>) -> Result<SessionRecord, Error> {
+        self.verify_unboxed(credential, context).await
     }
 
-    async fn find(&self, credential: &str) -> Result<Option<SessionRecord>, Error> {
-        self.prove(credential).await
+    async fn find(
+        &self,
+        credential: &str,
+        context: &CallContext<'_>,
+    ) -> Result<Option<SessionRecord>, Error> {
+        self.prove(credential, context).await
     }
 
     async fn renew(
         &self,
         principal: &Principal,
         renewal: Renewal,
-        now: Timestamp,
+        context: &CallContext<'_>,
     ) -> Result<OpenedSession, Error> {
-        let (secret, credential) = Self::mint()?;
-        let record = self
-            .0
-            .change_own(principal, now, |parts| {
-                parts.renew(credential.clone(), renewal, now);
-                Ok(())
-            })
-            .await?;
-        let credential = SessionToken { id: record.id(), secret }.to_text();
+        let (secret, stored) = Self::mint()?;
+        let change = |parts: &mut RecordParts| {
+            parts.renew(stored.clone(), renewal, context.now);
+            Ok(())
+        };
+        let (record, ()) = self.0.change_own(principal, context, change, |_| Ok(())).await?;
+        let credential = SessionToken { id: record.id(), secret }.to_text(SessionToken::PREFIX);
         Ok(OpenedSession { record, credential })
     }
 
@@ -114,12 +131,19 @@ impl SessionStrategy for ServerSessions {
 pub struct ServerSessionsBuilder {
     store: Store,
     policy: SessionPolicy,
+    kinds: Vec<(SessionKind, SessionPolicy)>,
 }
 
 impl ServerSessionsBuilder {
-    /// Sets how long sessions live and how many a subject may have.
+    /// Sets how long sessions of the default kind live and how many of them a subject may have.
     pub fn policy(mut self, policy: SessionPolicy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Lets logins open sessions of another kind, under a policy of its own (rule A13).
+    pub fn kind(mut self, kind: SessionKind, policy: SessionPolicy) -> Self {
+        self.kinds.push((kind, policy));
         self
     }
 
@@ -127,8 +151,9 @@ impl ServerSessionsBuilder {
     ///
     /// # Errors
     ///
-    /// If the policy cannot be met, such as an idle timeout above the absolute one.
+    /// If a policy cannot be met, such as an idle timeout above the absolute one, or a kind has two.
     pub fn build(self) -> Result<ServerSessions, ConfigError> {
-        Sessions::new(self.store, self.policy, CredentialKind::Session).map(ServerSessions)
+        let policies = Policies::new(self.policy, self.kinds)?;
+        Ok(ServerSessions(Sessions::new(self.store, policies, CredentialKind::Session)))
     }
 }

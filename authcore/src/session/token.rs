@@ -19,13 +19,13 @@ impl SessionToken {
     pub(crate) const PREFIX: &'static str = "acs_";
     const LEN: usize = 4 + 64;
 
-    /// What the client is given.
-    pub(crate) fn to_text(&self) -> SecretString {
+    /// What the client is given. A prefix has four characters.
+    pub(crate) fn to_text(&self, prefix: &'static str) -> SecretString {
         let mut bytes = Zeroizing::new([0; 48]);
         bytes[..16].copy_from_slice(self.id.as_bytes());
         bytes[16..].copy_from_slice(self.secret.expose());
         let mut text = String::with_capacity(Self::LEN);
-        text.push_str(Self::PREFIX);
+        text.push_str(prefix);
         base64url::push(bytes.as_ref(), &mut text);
         SecretString::new(text)
     }
@@ -42,9 +42,14 @@ pub(crate) type TokenBytes = [u8; 51];
 
 impl<'b> PresentedToken<'b> {
     /// Parses what a client sent, without allocating.
-    pub(crate) fn parse(text: &str, bytes: &'b mut TokenBytes) -> Result<Self, Rejection> {
-        const MALFORMED: Rejection = Rejection::Malformed("a session token is 68 characters of base64url");
-        if !text.starts_with(SessionToken::PREFIX) {
+    pub(crate) fn parse(
+        text: &str,
+        prefix: &'static str,
+        bytes: &'b mut TokenBytes,
+    ) -> Result<Self, Rejection> {
+        const MALFORMED: Rejection =
+            Rejection::Malformed("a session token or API key is 68 characters of base64url");
+        if !text.starts_with(prefix) {
             return Err(Rejection::WrongKind);
         }
         // The prefix is base64url itself, and together they are whole blocks of the fast decoder. Not wiped: the same
@@ -72,14 +77,15 @@ mod tests {
 
     /// Id and digest.
     fn parsed(text: &str) -> Result<([u8; 16], [u8; 32]), Rejection> {
-        let mut buffer = [0; _];
-        let token = PresentedToken::parse(text, &mut buffer)?;
+        let mut buffer = [0; 51];
+        let token = PresentedToken::parse(text, SessionToken::PREFIX, &mut buffer)?;
         Ok((*token.id.as_bytes(), token.digest()))
     }
 
     #[test]
     fn a3_other_kinds_and_lengths_are_told_apart() {
-        let token = SessionToken { id: SessionId::from_bytes([7; 16]), secret: [9; 32].into() }.to_text();
+        let token = SessionToken { id: SessionId::from_bytes([7; 16]), secret: [9; 32].into() }
+            .to_text(SessionToken::PREFIX);
         let text = token.expose();
         assert_eq!(text.len(), 68);
         let parse = |text: &str| parsed(text).err();
@@ -96,7 +102,7 @@ mod tests {
 
         #[test]
         fn a3_every_token_has_one_spelling(id: [u8; 16], secret: [u8; 32], position in 0usize..68, to in "[ -~]") {
-            let text = SessionToken { id: SessionId::from_bytes(id), secret: secret.into() }.to_text();
+            let text = SessionToken { id: SessionId::from_bytes(id), secret: secret.into() }.to_text(SessionToken::PREFIX);
             let mut other = text.expose().to_owned();
             other.replace_range(position..=position, &to);
             prop_assume!(other != text.expose());
@@ -105,7 +111,7 @@ mod tests {
 
         #[test]
         fn a3_round_trip_is_exact(id: [u8; 16], secret: [u8; 32]) {
-            let text = SessionToken { id: SessionId::from_bytes(id), secret: secret.into() }.to_text();
+            let text = SessionToken { id: SessionId::from_bytes(id), secret: secret.into() }.to_text(SessionToken::PREFIX);
             prop_assert_eq!(parsed(text.expose()), Ok((id, Sha256::digest(secret).into())));
         }
     }

@@ -7,21 +7,20 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer};
-use serde::de::{
-    self, DeserializeSeed, Error as _, IgnoredAny, IntoDeserializer as _, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{self, DeserializeSeed, Error as _, IntoDeserializer as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
 use super::codec::Text;
 use super::validation::Policy;
 use crate::claims::Reserved;
-use crate::{Rejection, SessionId, Timestamp};
+use crate::principal::StatedKind;
+use crate::{Realm, Rejection, SessionId, Timestamp};
 
 /// The registered claims of a payload, checked for type and for being there once.
 pub(super) struct Registered<'de, 'p> {
     policy: &'p Policy,
-    seen: u16,
+    seen: u32,
     fault: Option<Rejection>,
     pub(super) issuer_matches: bool,
     pub(super) audience_matches: bool,
@@ -32,6 +31,8 @@ pub(super) struct Registered<'de, 'p> {
     pub(super) authenticated_at: Option<Timestamp>,
     pub(super) session_id: Option<SessionId>,
     pub(super) epoch: Option<u32>,
+    pub(super) realm: Option<Cow<'de, str>>,
+    pub(super) kind: Option<StatedKind<'de>>,
 }
 
 impl<'de, 'p> Registered<'de, 'p> {
@@ -51,6 +52,8 @@ impl<'de, 'p> Registered<'de, 'p> {
             authenticated_at: None,
             session_id: None,
             epoch: None,
+            realm: None,
+            kind: None,
         }
     }
 
@@ -100,12 +103,25 @@ impl<'de, 'p> Registered<'de, 'p> {
                 self.session_id = Some(id.0.parse().map_err(A::Error::custom)?);
             }
             Reserved::Epoch if self.policy.is_own() => self.epoch = Some(map.next_value()?),
+            Reserved::AuthRealm if self.policy.is_own() => {
+                let realm = map.next_value::<Text<'de>>()?.0;
+                if !Realm::is_name(&realm) {
+                    return Err(A::Error::custom("not a realm"));
+                }
+                self.realm = Some(realm);
+            }
+            Reserved::SessionKind if self.policy.is_own() => self.kind = Some(map.next_value_seed(KindOf)?),
             Reserved::Jti | Reserved::ClientId | Reserved::Sid | Reserved::Azp | Reserved::Nonce => {
                 map.next_value::<Text<'de>>()?;
             }
-            Reserved::Epoch | Reserved::Cnf | Reserved::Act | Reserved::MayAct => {
-                map.next_value::<IgnoredAny>()?;
-            }
+            Reserved::Epoch
+            | Reserved::Cnf
+            | Reserved::Act
+            | Reserved::MayAct
+            | Reserved::Acr
+            | Reserved::Amr
+            | Reserved::AuthRealm
+            | Reserved::SessionKind => map.next_value_seed(Readable)?,
         }
         Ok(())
     }
@@ -119,7 +135,7 @@ impl<'de, 'p> Registered<'de, 'p> {
 }
 
 /// What a recognised start has already said: an issuer and an audience only if they were not waived.
-const fn in_start(policy: &Policy) -> u16 {
+const fn in_start(policy: &Policy) -> u32 {
     let issuer = if policy.issuer.is_some() { Reserved::Iss.bit() } else { 0 };
     let audience = if policy.audiences.is_empty() { 0 } else { Reserved::Aud.bit() };
     issuer | audience | Reserved::ClientId.bit()
@@ -186,6 +202,108 @@ impl<'de> Visitor<'de> for Audience<'_> {
             matches |= self.0.accepts_audience(&audience.0);
         }
         Ok(matches)
+    }
+}
+
+/// `session_kind`: a name, or an object with it if the session does not represent a login.
+struct KindOf;
+
+impl<'de> DeserializeSeed<'de> for KindOf {
+    type Value = StatedKind<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<StatedKind<'de>, D::Error> {
+        input.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for KindOf {
+    type Value = StatedKind<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a kind of session")
+    }
+
+    fn visit_borrowed_str<E: de::Error>(self, name: &'de str) -> Result<StatedKind<'de>, E> {
+        kind(Cow::Borrowed(name), true)
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<StatedKind<'de>, E> {
+        kind(Cow::Owned(name.to_owned()), true)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StatedKind<'de>, A::Error> {
+        match map.next_entry::<Text<'de>, Text<'de>>()? {
+            Some((Text(name), Text(value)))
+                if name == NOT_A_LOGIN && map.next_key::<Text<'de>>()?.is_none() =>
+            {
+                kind(value, false)
+            }
+            _ => Err(A::Error::custom("not a kind of session")),
+        }
+    }
+}
+
+fn kind<'de, E: de::Error>(name: Cow<'de, str>, is_login: bool) -> Result<StatedKind<'de>, E> {
+    let kind = StatedKind { name, is_login };
+    kind.check().map_err(E::custom)?;
+    Ok(kind)
+}
+
+/// The member of a `session_kind` that does not represent a login.
+pub(super) const NOT_A_LOGIN: &str = "not_a_login";
+
+/// Any value that every reader can read: serde_json checks numbers and depth here, as it does not where it skips.
+pub(super) struct Readable;
+
+impl<'de> DeserializeSeed<'de> for Readable {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
+        input.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Readable {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while map.next_key_seed(Self)?.is_some() {
+            map.next_value_seed(Self)?;
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(Self)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
     }
 }
 
@@ -295,6 +413,7 @@ impl<'de> Visitor<'de> for ClaimsText {
         let mut separator = '{';
         while let Some(Text(name)) = map.next_key()? {
             let value: &RawValue = map.next_value()?;
+            check_readable(value.get()).map_err(A::Error::custom)?;
             text.push(separator);
             separator = ',';
             match name {
@@ -309,6 +428,17 @@ impl<'de> Visitor<'de> for ClaimsText {
         text.push_str(if separator == '{' { "{}" } else { "}" });
         Ok(text)
     }
+}
+
+/// Whether a value that was skipped can be read by every reader. Texts, small numbers and literals can.
+fn check_readable(value: &str) -> serde_json::Result<()> {
+    let is_plain = match value.as_bytes() {
+        // Escapes may stand for half a character.
+        [b'"', ..] => memchr::memchr(b'\\', value.as_bytes()).is_none(),
+        [b't' | b'f' | b'n', ..] => true,
+        number => number.len() < 16 && number.iter().all(u8::is_ascii_digit),
+    };
+    if is_plain { Ok(()) } else { Readable.deserialize(&mut serde_json::Deserializer::from_str(value)) }
 }
 
 #[cfg(test)]

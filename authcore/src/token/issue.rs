@@ -1,14 +1,19 @@
 //! Writing a token.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
+use super::claims::NOT_A_LOGIN;
 use super::codec::MAX_TOKEN_LEN;
 use super::keys::{Key, MacState};
 use super::validation::Policy;
 use super::{AccessToken, Grant, SessionClaims};
+use crate::claims::Reserved;
 use crate::secret::fill_random;
 use crate::{Error, LoginError, Timestamp, base64url};
 
@@ -25,25 +30,40 @@ impl Issuance {
         Self { client_id: json(&client_id), lifetime: Duration::from_secs(lifetime.as_secs()) }
     }
 
-    /// How every token of this key for this issuer and audience begins: the header, a dot, and the payload up to
-    /// the subject, filled with spaces to a whole number of base64 groups.
-    pub(super) fn start(&self, key: &Key, policy: &Policy) -> String {
-        let header =
-            format!(r#"{{"alg":"{}","typ":"at+jwt","kid":{}}}"#, key.algorithm().name(), json(key.kid()));
-        let mut payload = "{".to_owned();
+    /// Whether this is the client that tokens are for unless their grant says otherwise.
+    pub(super) fn is_client(&self, client_id: &str) -> bool {
+        self.client_id == json(client_id)
+    }
+
+    /// The first members of the payload: what is the same in all tokens of this issuer, audience and client.
+    pub(super) fn members(&self, policy: &Policy, client_id: Option<&str>) -> String {
+        let mut members = String::from("{");
+        // Writing to a `String` cannot fail.
         if let Some(issuer) = &policy.issuer {
-            let _ = write!(payload, r#""iss":{},"#, json(&**issuer));
+            let _ = write!(members, r#""iss":{},"#, json(&**issuer));
         }
         match &policy.audiences[..] {
             [] => {}
             [one] => {
-                let _ = write!(payload, r#""aud":{},"#, json(one));
+                let _ = write!(members, r#""aud":{},"#, json(one));
             }
             many => {
-                let _ = write!(payload, r#""aud":{},"#, json(many));
+                let _ = write!(members, r#""aud":{},"#, json(many));
             }
         }
-        let _ = write!(payload, r#""client_id":{},"#, self.client_id);
+        let client_id = client_id.map_or_else(|| self.client_id.clone(), json);
+        let _ = write!(members, r#""client_id":{client_id}}}"#);
+        members
+    }
+
+    /// How every token of this key for this issuer, audience and client begins: the header, a dot, and the payload up to
+    /// the subject, filled with spaces to a whole number of base64 groups.
+    pub(super) fn start(&self, key: &Key, policy: &Policy, client_id: Option<&str>) -> String {
+        let header =
+            format!(r#"{{"alg":"{}","typ":"at+jwt","kid":{}}}"#, key.algorithm().name(), json(key.kid()));
+        let mut payload = self.members(policy, client_id);
+        payload.pop();
+        payload.push(',');
         while !payload.len().is_multiple_of(3) {
             payload.push(' ');
         }
@@ -76,7 +96,7 @@ impl Issuance {
         token.push('.');
         token.extend(tag.as_bytes().iter().map(|byte| char::from(*byte)));
         if token.len() > MAX_TOKEN_LEN {
-            return Err(LoginError::ClaimsTooLarge.into());
+            return Err(grant.too_large(token.len(), MAX_TOKEN_LEN).into());
         }
         Ok(AccessToken::new(token, Timestamp::from_secs(expires_at)))
     }
@@ -103,7 +123,30 @@ impl Issuance {
         if let Some(SessionClaims { id, epoch }) = grant.session {
             let _ = write!(rest, r#","sid":"{id}","epoch":{epoch}"#);
         }
-        let members = grant.claims.trim().strip_prefix('{').and_then(|claims| claims.strip_suffix('}'));
+        if !grant.realm.is_empty() {
+            let _ = write!(rest, r#","auth_realm":{}"#, json(grant.realm));
+        }
+        match (grant.kind, grant.is_login) {
+            ("", true) => {}
+            (kind, true) => {
+                let _ = write!(rest, r#","session_kind":{}"#, json(kind));
+            }
+            (kind, false) => {
+                let kind = if kind.is_empty() { "default" } else { kind };
+                let _ = write!(rest, r#","session_kind":{{"{NOT_A_LOGIN}":{}}}"#, json(kind));
+            }
+        }
+        if let Some(actor) = grant.actor {
+            let _ = write!(rest, r#","act":{{"sub":{}}}"#, json(actor));
+        }
+        if let Some(acr) = grant.context_class {
+            let _ = write!(rest, r#","acr":{}"#, json(acr));
+        }
+        if !grant.methods.is_empty() {
+            let _ = write!(rest, r#","amr":{}"#, json(grant.methods));
+        }
+        let claims = free_claims(grant.claims)?;
+        let members = claims.trim().strip_prefix('{').and_then(|claims| claims.strip_suffix('}'));
         let members = members.ok_or(LoginError::NotAnObject)?.trim();
         if !members.is_empty() {
             rest.push(',');
@@ -113,6 +156,28 @@ impl Issuance {
         Ok(rest)
     }
 }
+
+/// The claims without those whose names were the application's in a release before and are reserved now: such a claim in a
+/// record that exists must not be taken for what the core says.
+fn free_claims(claims: &str) -> Result<Cow<'_, str>, Error> {
+    let text = claims.as_bytes();
+    let may_have = |name: &str| memchr::memmem::find(text, name.as_bytes()).is_some();
+    // Names may be written with escapes too.
+    let suspect = memchr::memchr(b'\\', text).is_some() || LATER_RESERVED.iter().any(|name| may_have(name));
+    if !suspect {
+        return Ok(Cow::Borrowed(claims));
+    }
+    let members: BTreeMap<Cow<'_, str>, &RawValue> =
+        serde_json::from_str(claims).map_err(|_| LoginError::InvalidJson)?;
+    if !members.keys().any(|name| Reserved::of(name).is_some()) {
+        return Ok(Cow::Borrowed(claims));
+    }
+    let free: BTreeMap<_, _> = members.into_iter().filter(|(name, _)| Reserved::of(name).is_none()).collect();
+    Ok(Cow::Owned(serde_json::to_string(&free).map_err(|_| LoginError::InvalidJson)?))
+}
+
+/// The names that were not always reserved.
+const LATER_RESERVED: [&str; 4] = ["acr", "amr", "auth_realm", "session_kind"];
 
 /// The JSON text of a string or of a list of them; neither can fail to serialize.
 fn json<T: Serialize + ?Sized>(text: &T) -> String {

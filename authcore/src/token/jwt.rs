@@ -15,8 +15,8 @@ use super::issue::Issuance;
 use super::keys::{Key, KeyRing, MacState};
 use super::validation::{Expiry, Policy};
 use super::{AccessToken, Grant, TokenStrategy};
-use crate::principal::TokenFacts;
-use crate::{Error, Principal, Rejection, SessionId, Timestamp};
+use crate::principal::{TokenContents, TokenFacts, TokenTexts};
+use crate::{Error, Principal, Rejection, SessionId, SessionKind, Timestamp};
 
 /// JSON Web Tokens of type `at+jwt` (RFC 9068), signed with HMAC (RFC 7518).
 ///
@@ -60,6 +60,9 @@ pub(super) struct TrustedKey {
 pub(super) struct Recognised {
     start: String,
     mac: MacState,
+    kid: Box<str>,
+    /// What the start says of the payload, as one JSON object.
+    members: Box<str>,
 }
 
 impl Jwt {
@@ -104,6 +107,13 @@ impl Jwt {
             authenticated_at: checked.authenticated_at,
             issued_at: checked.issued_at,
             expires_at: checked.expires_at,
+            realm: checked.realm,
+            kind: checked
+                .kind
+                .as_ref()
+                .map_or(SessionKind::DEFAULT, |kind| SessionKind::from_checked(&kind.name)),
+            is_login: checked.kind.is_none_or(|kind| kind.is_login),
+            token: TokenContents::new(signed.key_id, signed.known, payload),
             claims,
         })
     }
@@ -126,12 +136,23 @@ impl Jwt {
     ) -> Result<Principal, Rejection> {
         let payload = signed.decode(buffer)?;
         let mut registered = Registered::new(signed.policy, signed.recognised);
-        let claims = registered.read(payload, ClaimsText { capacity: payload.len() })?;
+        // Room for all that is kept: the claims are a part of the payload, as is the subject.
+        let capacity = 2 * payload.len() + signed.key_id.len() + signed.known.len();
+        let claims = registered.read(payload, ClaimsText { capacity })?;
         let checked = signed.policy.check(&mut registered, now, self.0.leeway, expiry)?;
-        let facts = TokenFacts::new(
+        let texts = TokenTexts {
             claims,
-            &checked.subject,
+            subject: &checked.subject,
+            realm: checked.realm.as_deref().unwrap_or_default(),
+            kind: checked.kind.as_ref().map_or("", |kind| &kind.name),
+            key_id: signed.key_id,
+            known: signed.known,
+            payload,
+        };
+        let facts = TokenFacts::new(
+            texts,
             checked.authenticated_at,
+            checked.kind.as_ref().is_none_or(|kind| kind.is_login),
             checked.session,
             signed.policy.foreign_issuer().cloned(),
         );
@@ -145,7 +166,16 @@ const SMALL_PAYLOAD_LEN: usize = 1024;
 impl TokenStrategy for Jwt {
     fn issue(&self, grant: &Grant<'_>, now: Timestamp) -> Result<AccessToken, Error> {
         let signing = &self.0.recognised[0];
-        self.0.issuance.issue(grant, now, &signing.start, &signing.mac)
+        let own_client = grant.client_id.is_none_or(|client| self.0.issuance.is_client(client));
+        if own_client {
+            return self.0.issuance.issue(grant, now, &signing.start, &signing.mac);
+        }
+        // Another client than the one that most tokens are for: nothing of it was made ready.
+        let key = &self.0.keys[0].key;
+        let start = self.0.issuance.start(key, &self.0.policies[0], grant.client_id);
+        let mut mac = key.mac.clone();
+        mac.update(start.as_bytes());
+        self.0.issuance.issue(grant, now, &start, &mac)
     }
 
     fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection> {
@@ -154,6 +184,14 @@ impl TokenStrategy for Jwt {
 
     fn verify_ignoring_expiry(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection> {
         self.principal(token, now, Expiry::Ignored)
+    }
+
+    fn named_session(&self, token: &str) -> Option<SessionId> {
+        let segments = Segments::split(token).ok()?;
+        let mut buffer = vec![0; segments.payload.len()];
+        let payload = codec::decode(segments.payload, &mut buffer).ok()?;
+        let payload = std::str::from_utf8(payload).ok()?;
+        TokenContents::new("", "", payload).get::<Cow<'_, str>>("sid")?.parse().ok()
     }
 
     fn lifetime(&self) -> Duration {
@@ -196,7 +234,13 @@ impl Inner {
         if known.is_none() {
             trusted.known_header.get_or_init(|| segments.header.into());
         }
-        Ok(Signed { policy: &self.policies[trusted.policy], payload: segments.payload, recognised: false })
+        Ok(Signed {
+            policy: &self.policies[trusted.policy],
+            payload: segments.payload,
+            recognised: false,
+            key_id: trusted.key.kid(),
+            known: "",
+        })
     }
 
     /// The key that a header selects, whose policy accepts its type (rule T4).
@@ -208,12 +252,22 @@ impl Inner {
         Ok(trusted)
     }
 
-    fn check_recognised<'t>(&self, own: &Recognised, rest: &'t str) -> Result<Signed<'_, 't>, Rejection> {
+    fn check_recognised<'j, 't>(
+        &'j self,
+        own: &'j Recognised,
+        rest: &'t str,
+    ) -> Result<Signed<'j, 't>, Rejection> {
         let dot = memchr::memrchr(b'.', rest.as_bytes());
         let dot = dot.ok_or(Rejection::Malformed("a token has three non-empty segments"))?;
         let (payload, signature) = (&rest[..dot], &rest[dot + 1..]);
         verify_tag(&own.mac.tag_of(payload.as_bytes()), signature)?;
-        Ok(Signed { policy: &self.policies[0], payload, recognised: true })
+        Ok(Signed {
+            policy: &self.policies[0],
+            payload,
+            recognised: true,
+            key_id: &own.kid,
+            known: &own.members,
+        })
     }
 
     /// `kid` selects among the configured keys; the algorithm must be the key's own (rules T1 to T3).
@@ -254,6 +308,9 @@ struct Signed<'j, 't> {
     payload: &'t str,
     /// The payload's start was recognised, and `payload` is what follows it.
     recognised: bool,
+    key_id: &'j str,
+    /// What the recognised start says, as one JSON object.
+    known: &'j str,
 }
 
 impl Signed<'_, '_> {
@@ -308,6 +365,22 @@ pub struct VerifiedClaims<'b, T> {
     pub foreign_issuer: Option<&'b str>,
     /// `sid`, if the token belongs to a session of ours.
     pub session_id: Option<SessionId>,
+    /// The name of the realm that the token is for; `None` for the unnamed one.
+    ///
+    /// # Security
+    ///
+    /// Nobody but the caller compares it: subjects of different realms are different people (rule A12).
+    pub realm: Option<Cow<'b, str>>,
+    /// The kind of session that the token belongs to.
+    pub kind: SessionKind,
+    /// Whether the token represents a login.
+    ///
+    /// # Security
+    ///
+    /// Nobody but the caller looks at it (rule A13).
+    pub is_login: bool,
+    /// All that the token says (rule T16).
+    pub token: TokenContents<'b>,
     /// `auth_time`, or `iat` if there is none; at most `iat`.
     pub authenticated_at: Timestamp,
     /// `iat`.
@@ -331,9 +404,9 @@ impl<T> fmt::Debug for VerifiedClaims<'_, T> {
 
 impl Recognised {
     pub(super) fn new(key: &Key, policy: &Policy, issuance: &Issuance) -> Self {
-        let start = issuance.start(key, policy);
+        let start = issuance.start(key, policy, None);
         let mut mac = key.mac.clone();
         mac.update(start.as_bytes());
-        Self { start, mac }
+        Self { start, mac, kid: key.kid().into(), members: issuance.members(policy, None).into() }
     }
 }

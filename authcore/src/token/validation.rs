@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::SessionClaims;
 use super::claims::Registered;
+use crate::principal::StatedKind;
 use crate::{Rejection, Subject, Timestamp};
 
 /// The rules for the tokens of one issuer.
@@ -94,7 +95,8 @@ impl Policy {
         };
         // Nobody proves themselves after the token that says so.
         let authenticated_at = authenticated_at.min(issued_at);
-        Ok(Checked { subject, session, authenticated_at, issued_at, expires_at })
+        let (realm, kind) = (claims.realm.take(), claims.kind.take());
+        Ok(Checked { subject, session, realm, kind, authenticated_at, issued_at, expires_at })
     }
 }
 
@@ -102,6 +104,8 @@ impl Policy {
 pub(super) struct Checked<'de> {
     pub(super) subject: Cow<'de, str>,
     pub(super) session: Option<SessionClaims>,
+    pub(super) realm: Option<Cow<'de, str>>,
+    pub(super) kind: Option<StatedKind<'de>>,
     pub(super) authenticated_at: Timestamp,
     pub(super) issued_at: Timestamp,
     pub(super) expires_at: Timestamp,

@@ -149,14 +149,10 @@ async fn p5_a_subject_of_another_issuer_changes_nothing() {
     let world = World::new(Kind::Tokens).await;
     let before = world.people.hash_of("ada");
     let now = Timestamp::from_secs(1_700_000_000);
+    let subject = "ada".parse().unwrap();
     let principal = authcore::Principal::from_token(VerifiedToken {
-        subject: "ada".parse().unwrap(),
-        session: None,
         foreign_issuer: Some("https://other.example.com".into()),
-        issued_at: now,
-        authenticated_at: now,
-        expires_at: Timestamp::MAX,
-        claims: "{}".into(),
+        ..VerifiedToken::new(subject, now, Timestamp::MAX, "{}".into())
     });
     let (current, new) = (Password::new(OLD).unwrap(), NewPassword::new(NEW).unwrap());
     let error = world.passwords.change_password(&principal, current, new).await.unwrap_err();

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use authcore::password::{Account, Accounts, AccountsError, PasswordHash};
 use authcore::{
-    Inserted, Login, MemoryStore, Purged, Replaced, SessionId, SessionRecord, SessionStore, StoreError,
-    Subject, Timestamp, Version,
+    Inserted, Login, MemoryStore, Purged, Realm, Replaced, SessionId, SessionRecord, SessionStore,
+    StoreError, Subject, Timestamp, Version,
 };
 
 /// Lets one call fail: before it does anything, or after it has.
@@ -126,7 +126,7 @@ impl People {
 
 #[async_trait]
 impl Accounts for People {
-    async fn find(&self, identifier: &str) -> Result<Option<Account>, AccountsError> {
+    async fn find(&self, identifier: &str, _: &Realm) -> Result<Option<Account>, AccountsError> {
         let found =
             self.faults.during(async { self.hashes.lock().unwrap().get(identifier).cloned() }).await?;
         let Some(hash) = found else { return Ok(None) };

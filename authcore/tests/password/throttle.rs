@@ -9,18 +9,22 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use authcore::Timestamp;
 use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle, Target};
+use authcore::{Realm, Timestamp};
 
 const HOME: &str = "192.0.2.1";
 const CAFE: &str = "198.51.100.7";
 
 fn attempt<'a>(account: &'a str, address: &str) -> Attempt<'a> {
-    Attempt { target: Target::Identifier(account), address: Some(address.parse::<IpAddr>().unwrap()) }
+    Attempt {
+        realm: &Realm::UNNAMED,
+        target: Target::Identifier(account),
+        address: Some(address.parse::<IpAddr>().unwrap()),
+    }
 }
 
 const fn nowhere(account: &str) -> Attempt<'_> {
-    Attempt { target: Target::Identifier(account), address: None }
+    Attempt { realm: &Realm::UNNAMED, target: Target::Identifier(account), address: None }
 }
 
 const fn at(secs: u64) -> Timestamp {

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use authcore::{
-    Error, Login, MemoryStore, OpenedSession, Principal, Rejection, Renewal, ServerSessions, SessionId,
-    SessionRecord, SessionStrategy, Sessions, StoreError, Timestamp,
+    CallContext, Error, Login, MemoryStore, OpenedSession, Principal, Rejection, Renewal, ServerSessions,
+    SessionId, SessionRecord, SessionStrategy, Sessions, StoreError,
 };
 
 /// A decorator: writes down every call, and can be told to refuse or to fail.
@@ -62,34 +62,38 @@ impl SessionStrategy for Audited {
     async fn open(
         &self,
         login: &Login,
-        replaces: Option<SessionId>,
-        now: Timestamp,
+        replaces: &[SessionId],
+        context: &CallContext<'_>,
     ) -> Result<OpenedSession, Error> {
         self.note("open")?;
-        self.inner.open(login, replaces, now).await
+        self.inner.open(login, replaces, context).await
     }
 
-    async fn verify(&self, credential: &str, now: Timestamp) -> Result<SessionRecord, Error> {
+    async fn verify(&self, credential: &str, context: &CallContext<'_>) -> Result<SessionRecord, Error> {
         self.note("verify")?;
-        self.inner.verify(credential, now).await
+        self.inner.verify(credential, context).await
     }
 
-    async fn find(&self, credential: &str) -> Result<Option<SessionRecord>, Error> {
+    async fn find(
+        &self,
+        credential: &str,
+        context: &CallContext<'_>,
+    ) -> Result<Option<SessionRecord>, Error> {
         self.note("find")?;
-        self.inner.find(credential).await
+        self.inner.find(credential, context).await
     }
 
     async fn renew(
         &self,
         principal: &Principal,
         renewal: Renewal,
-        now: Timestamp,
+        context: &CallContext<'_>,
     ) -> Result<OpenedSession, Error> {
         self.note(match renewal {
             Renewal::Credential => "renew",
             Renewal::Reauthenticated => "reauthenticated",
         })?;
-        self.inner.renew(principal, renewal, now).await
+        self.inner.renew(principal, renewal, context).await
     }
 
     fn sessions(&self) -> &Sessions {

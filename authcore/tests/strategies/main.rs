@@ -423,13 +423,13 @@ async fn a11_principals_of_tokens_alone_reach_no_session() {
     let by_session = sessions.login(login("laptop")).await.unwrap();
     let id = by_session.principal().session_id().unwrap();
     let row = VerifiedToken {
-        subject: by_session.principal().to_subject(),
         session: Some(SessionClaims { id, epoch: 0 }),
-        foreign_issuer: None,
-        issued_at: NOW,
-        authenticated_at: NOW,
-        expires_at: NOW.plus(LIFETIME),
-        claims: claims().to_string(),
+        ..VerifiedToken::new(
+            by_session.principal().to_subject(),
+            NOW,
+            NOW.plus(LIFETIME),
+            claims().to_string(),
+        )
     };
     let by_token = Principal::from_token(row);
     assert_eq!(by_token.session_id(), Some(id));

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use authcore::{
-    AccessToken, Algorithm, Error, Grant, Jwt, Key, KeyRing, Principal, Rejection, Timestamp, TokenStrategy,
-    VerifiedToken,
+    AccessToken, Algorithm, Error, Grant, Jwt, Key, KeyRing, Principal, Rejection, SessionId, SessionKind,
+    Timestamp, TokenStrategy, VerifiedToken,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -52,13 +52,11 @@ impl TokenStrategy for Table {
         let text = format!("{}{}", Self::PREFIX, URL_SAFE_NO_PAD.encode(bytes));
         let expires_at = now.plus(self.lifetime()).min(grant.not_after.unwrap_or(Timestamp::MAX));
         let verified = VerifiedToken {
-            subject: grant.subject.parse()?,
             session: grant.session,
-            foreign_issuer: None,
-            issued_at: now,
+            is_login: grant.is_login,
+            kind: if grant.kind.is_empty() { SessionKind::DEFAULT } else { grant.kind.parse().unwrap() },
             authenticated_at: grant.authenticated_at,
-            expires_at,
-            claims: grant.claims.to_owned(),
+            ..VerifiedToken::new(grant.to_subject(), now, expires_at, grant.claims.to_owned())
         };
         rows.tokens.insert(text.clone(), verified);
         Ok(AccessToken::new(text, expires_at))
@@ -76,6 +74,10 @@ impl TokenStrategy for Table {
         let rows = self.0.lock().unwrap();
         let verified = rows.tokens.get(token).ok_or(Rejection::Malformed("no token of this table"))?;
         Ok(Principal::from_token(verified.clone()))
+    }
+
+    fn named_session(&self, token: &str) -> Option<SessionId> {
+        self.0.lock().unwrap().tokens.get(token)?.session.map(|session| session.id)
     }
 
     fn lifetime(&self) -> Duration {
@@ -115,6 +117,10 @@ impl TokenStrategy for Tenant {
 
     fn verify_ignoring_expiry(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection> {
         self.0.verify_ignoring_expiry(token, now).and_then(Self::check)
+    }
+
+    fn named_session(&self, token: &str) -> Option<SessionId> {
+        self.0.named_session(token)
     }
 
     fn lifetime(&self) -> Duration {

@@ -260,7 +260,25 @@ async fn t8_tokens_are_bounded_to_the_byte() {
 fn t8_tokens_are_bounded() {
     let long = with(payload(), "x", json!("y".repeat(8192)));
     assert!(matches!(verify(&sign(&header(), &long)), Err(Rejection::Malformed(_))));
-    let deep =
-        payload().to_string().replace("\"admin\"", &format!("{}{}", "[".repeat(2000), "]".repeat(2000)));
-    assert!(verify(&sign_text(&header().to_string(), &deep, &SECRET)).is_ok(), "depth costs no stack");
+    let nested = |depth: usize| {
+        let role = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let text = payload().to_string().replace("\"admin\"", &role);
+        verify(&sign_text(&header().to_string(), &text, &SECRET))
+    };
+    assert!(nested(100).is_ok());
+    assert!(matches!(nested(2000), Err(Rejection::Malformed(_))), "what no type could read is refused");
+}
+
+/// What only a signer can send is refused with the token, and is no error of the application (rule A16).
+#[test]
+fn t12_claims_that_no_type_could_read_are_refused() {
+    for value in ["1e999", "-1E400", "[1,{\"a\":1e999}]", "\"\\ud800\""] {
+        let text = payload().to_string().replace("\"admin\"", value);
+        let refused = verify(&sign_text(&header().to_string(), &text, &SECRET));
+        assert!(matches!(refused, Err(Rejection::Malformed(_))), "{value}: {refused:?}");
+    }
+    for value in ["1e300", "\"\\ud83e\\udd80\"", "123456789012345678901234567890", "[1,{\"a\":null}]"] {
+        let text = payload().to_string().replace("\"admin\"", value);
+        assert!(verify(&sign_text(&header().to_string(), &text, &SECRET)).is_ok(), "{value}");
+    }
 }

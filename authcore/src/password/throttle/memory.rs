@@ -47,13 +47,14 @@ const AT_ONCE: u32 = 4;
 /// use std::time::Duration;
 ///
 /// use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle, Target};
-/// use authcore::Timestamp;
+/// use authcore::{Realm, Timestamp};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let throttle = MemoryThrottle::new();
 /// let now = Timestamp::from_secs(1_800_000_000);
-/// let guess = Attempt { target: Target::Identifier("ada"), address: None };
+/// let realm = Realm::UNNAMED;
+/// let guess = Attempt { realm: &realm, target: Target::Identifier("ada"), address: None };
 /// for _ in 0..5 {
 ///     assert_eq!(throttle.admit(guess, now).await?, Admission::Granted);
 /// }
@@ -131,9 +132,9 @@ impl MemoryThrottle {
         };
         let target = folded.as_deref().map_or(attempt.target, Target::Identifier);
         Keys {
-            account: self.key(("account", target)),
+            account: self.key(("account", attempt.realm, target)),
             address: network.map(|network| self.key(("address", network))),
-            pair: network.map(|network| self.key(("pair", target, network))),
+            pair: network.map(|network| self.key(("pair", attempt.realm, target, network))),
         }
     }
 

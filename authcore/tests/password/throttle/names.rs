@@ -1,5 +1,6 @@
 //! Which names are one account.
 
+use authcore::Realm;
 use authcore::password::{Attempt, MemoryThrottle, Target};
 
 use super::{guess, log_in, nowhere};
@@ -7,7 +8,7 @@ use super::{guess, log_in, nowhere};
 #[tokio::test]
 async fn a_subject_is_no_name_that_reads_the_same() {
     let throttle = MemoryThrottle::new();
-    let own = Attempt { target: Target::Subject("user-42"), address: None };
+    let own = Attempt { realm: &Realm::UNNAMED, target: Target::Subject("user-42"), address: None };
     while guess(&throttle, nowhere("user-42"), 0).await {}
     log_in(&throttle, own, 0).await;
     assert!(!guess(&throttle, nowhere("user-42"), 0).await, "nor does one forgive the other");
@@ -43,7 +44,8 @@ async fn another_spelling_is_no_other_account() {
 #[tokio::test]
 async fn other_names_are_other_accounts() {
     let throttle = MemoryThrottle::new();
-    let subject = |subject| Attempt { target: Target::Subject(subject), address: None };
+    let subject =
+        |subject| Attempt { realm: &Realm::UNNAMED, target: Target::Subject(subject), address: None };
     // S5: subjects are compared byte by byte.
     for other in
         [nowhere("a da"), nowhere("adá"), nowhere(""), subject("ada"), subject("Ada"), subject(" ada")]

@@ -1,0 +1,169 @@
+//! Claims that are not of the type that was asked for.
+
+use std::any::type_name;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+/// Claims that cannot be read as the type that was asked for: which member is at fault, what it is, and what it should
+/// be (rule A16).
+///
+/// Shows names and types, and never a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimsMismatch {
+    member: Option<Box<str>>,
+    found: &'static str,
+    expected: Box<str>,
+    target: &'static str,
+}
+
+impl ClaimsMismatch {
+    /// The member at fault, if one can be named: the outermost name where members are nested.
+    pub fn member(&self) -> Option<&str> {
+        self.member.as_deref()
+    }
+
+    /// What it is: a JSON type such as `a string`, or `missing`.
+    pub const fn found(&self) -> &'static str {
+        self.found
+    }
+
+    /// What it should be, as the type that was asked for says.
+    pub fn expected(&self) -> &str {
+        &self.expected
+    }
+
+    /// The Rust type that was asked for.
+    pub const fn target(&self) -> &'static str {
+        self.target
+    }
+
+    /// Why `json`, one JSON object, could not be read as a `T`.
+    pub(crate) fn of_object<T>(json: &str, error: &serde_json::Error) -> Self {
+        let members: Vec<(String, &str, usize)> = members(json);
+        let message = error.to_string();
+        if let Some(name) = between(&message, "missing field `", '`') {
+            return Self::new::<T>(Some(name), "missing", "a member of this name".into());
+        }
+        if let Some(name) = between(&message, "unknown field `", '`') {
+            let known = members.iter().find(|(member, _, _)| member == name);
+            let found = known.map_or("a member", |(_, value, _)| json_type(value));
+            return Self::new::<T>(Some(name), found, "no member of this name".into());
+        }
+        // serde_json counts columns from one, and points at the last byte that it read.
+        let at = (error.line() == 1).then(|| error.column().saturating_sub(1));
+        let member = at.and_then(|at| members.iter().rev().find(|(_, _, start)| *start <= at));
+        match member {
+            Some((name, value, _)) => {
+                Self::new::<T>(Some(name), json_type(value), expectation::<T>(&message))
+            }
+            None => Self::new::<T>(None, "an object", expectation::<T>(&message)),
+        }
+    }
+
+    /// Why the member `name` could not be read as a `T`.
+    pub(crate) fn of_member<T: DeserializeOwned>(name: &str, value: &str, error: &serde_json::Error) -> Self {
+        Self::new::<T>(Some(name), json_type(value), expectation::<T>(&error.to_string()))
+    }
+
+    fn new<T>(member: Option<&str>, found: &'static str, expected: Box<str>) -> Self {
+        Self { member: member.map(Into::into), found, expected, target: type_name::<T>() }
+    }
+}
+
+impl fmt::Display for ClaimsMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.member {
+            Some(member) => write!(f, "claim {member:?} is {}, expected {}", self.found, self.expected)?,
+            None => write!(f, "the claims are {}, expected {}", self.found, self.expected)?,
+        }
+        write!(f, " (reading {})", self.target)
+    }
+}
+
+impl std::error::Error for ClaimsMismatch {}
+
+/// The members of an object with the places where their values begin.
+fn members(json: &str) -> Vec<(String, &str, usize)> {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).unwrap_or_default();
+    let start = json.as_ptr().addr();
+    let mut members: Vec<_> = members
+        .into_iter()
+        .map(|(name, value)| (name, value.get(), value.get().as_ptr().addr().saturating_sub(start)))
+        .collect();
+    members.sort_unstable_by_key(|(_, _, at)| *at);
+    members
+}
+
+fn json_type(value: &str) -> &'static str {
+    match value.as_bytes().first() {
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}
+
+/// What serde expected. Where its message could hold a value, the name of the type.
+fn expectation<T>(message: &str) -> Box<str> {
+    let at = message.find(" at line ").unwrap_or(message.len());
+    let kinds = ["invalid type: ", "invalid length "];
+    match message[..at].rsplit_once(", expected ") {
+        Some((_, expected)) if kinds.iter().any(|kind| message.starts_with(kind)) => expected.into(),
+        _ => type_name::<T>().into(),
+    }
+}
+
+fn between<'m>(message: &'m str, start: &str, end: char) -> Option<&'m str> {
+    message.strip_prefix(start)?.split_once(end).map(|(name, _)| name)
+}
+
+/// Whether `json` can be read at all: numbers in range, not nested too deeply.
+pub(crate) fn is_readable(json: &str) -> bool {
+    serde_json::from_str::<serde_json::Value>(json).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only read")]
+    struct Role {
+        name: String,
+        roles: Vec<String>,
+    }
+
+    fn mismatch<'j, T: Deserialize<'j> + fmt::Debug>(json: &'j str) -> ClaimsMismatch {
+        ClaimsMismatch::of_object::<T>(json, &serde_json::from_str::<T>(json).unwrap_err())
+    }
+
+    #[test]
+    fn a16_the_member_and_both_types_are_named_and_no_value_is() {
+        for (json, member, found, expected) in [
+            (r#"{"name":"Ada","roles":"hunter2"}"#, Some("roles"), "a string", "a sequence"),
+            (r#"{"roles":[],"name":7}"#, Some("name"), "a number", "a string"),
+            (r#"{"name":"hunter2"}"#, Some("roles"), "missing", "a member of this name"),
+            (r#"{"name":"x","roles":["a",{"x":"hunter2"}]}"#, Some("roles"), "an array", "a string"),
+            (r#"{ "x" : 1 , "name" : null, "roles": [] }"#, Some("name"), "null", "a string"),
+            (r#"{"name":", expected hunter2","roles":true}"#, Some("roles"), "a boolean", "a sequence"),
+        ] {
+            let shown = mismatch::<Role>(json);
+            assert_eq!(
+                (shown.member(), shown.found(), shown.expected()),
+                (member, found, expected),
+                "{json}"
+            );
+            assert!(!format!("{shown} {shown:?}").contains("hunter2"), "{shown}");
+            assert!(shown.target().ends_with("Role"));
+        }
+        let whole = mismatch::<u8>(r#"{"name":1}"#);
+        assert_eq!((whole.member(), whole.found(), whole.expected()), (None, "an object", "u8"));
+    }
+}

@@ -1,0 +1,121 @@
+//! The claim names that tokens use.
+
+/// Names that an application's claims cannot take, in any strategy, because tokens use them (rule T13): those of
+/// RFC 7519, RFC 9068, RFC 8176 and OpenID Connect that say who a token is for, how long, bound to what, and how its
+/// subject was authenticated, and the two of this crate, `auth_realm` and `session_kind`.
+///
+/// `scope`, `roles`, `groups`, `entitlements`, `name`, `email` and the like are free.
+pub const RESERVED_CLAIMS: &[&str] = &[
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "client_id",
+    "auth_time",
+    "sid",
+    "epoch",
+    "cnf",
+    "act",
+    "may_act",
+    "azp",
+    "nonce",
+    "acr",
+    "amr",
+    "auth_realm",
+    "session_kind",
+];
+
+/// How many of them were reserved from the start: none of these stands in any record. The others may, since a release
+/// before took them as the application's.
+const ALWAYS_RESERVED: usize = 16;
+
+/// One of [`RESERVED_CLAIMS`], by its place there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reserved {
+    Iss,
+    Sub,
+    Aud,
+    Exp,
+    Nbf,
+    Iat,
+    Jti,
+    ClientId,
+    AuthTime,
+    Sid,
+    Epoch,
+    Cnf,
+    Act,
+    MayAct,
+    Azp,
+    Nonce,
+    Acr,
+    Amr,
+    AuthRealm,
+    SessionKind,
+}
+
+impl Reserved {
+    /// The reserved name that `name` is, if it is one.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "iss" => Self::Iss,
+            "sub" => Self::Sub,
+            "aud" => Self::Aud,
+            "exp" => Self::Exp,
+            "nbf" => Self::Nbf,
+            "iat" => Self::Iat,
+            "jti" => Self::Jti,
+            "client_id" => Self::ClientId,
+            "auth_time" => Self::AuthTime,
+            "sid" => Self::Sid,
+            "epoch" => Self::Epoch,
+            "cnf" => Self::Cnf,
+            "act" => Self::Act,
+            "may_act" => Self::MayAct,
+            "azp" => Self::Azp,
+            "nonce" => Self::Nonce,
+            "acr" => Self::Acr,
+            "amr" => Self::Amr,
+            "auth_realm" => Self::AuthRealm,
+            "session_kind" => Self::SessionKind,
+            _ => return None,
+        })
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        RESERVED_CLAIMS[self as usize]
+    }
+
+    /// Whether no record has ever had a claim of this name.
+    pub(crate) const fn is_always(self) -> bool {
+        (self as usize) < ALWAYS_RESERVED
+    }
+
+    /// A bit of its own.
+    pub(crate) const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
+/// Each name has a bit.
+const _: () = assert!(RESERVED_CLAIMS.len() <= u32::BITS as usize);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t13_every_reserved_name_is_found_and_has_a_bit_of_its_own() {
+        let mut bits = 0;
+        for (place, name) in RESERVED_CLAIMS.iter().enumerate() {
+            let reserved = Reserved::of(name).unwrap();
+            assert_eq!((reserved as usize, reserved.name()), (place, *name));
+            assert_eq!((bits & reserved.bit(), reserved.is_always()), (0, place < 16));
+            bits |= reserved.bit();
+        }
+        assert_eq!(Reserved::of("scope"), None);
+    }
+}

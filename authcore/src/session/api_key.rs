@@ -1,0 +1,56 @@
+//! API keys: sessions of scripts, whose credential is sent as a bearer token and checked in the store by every strategy
+//! that has one.
+
+use super::OpenedSession;
+use super::context::CallContext;
+use super::engine::Sessions;
+use super::record::StoredCredential;
+use super::token::{PresentedToken, SessionToken};
+use crate::principal::CredentialKind;
+use crate::secret::SecretBytes;
+use crate::{Error, Login, LoginError, Rejection, SessionRecord};
+
+/// What an API key begins with; nothing else that this crate issues does.
+pub const API_KEY_PREFIX: &str = "ack_";
+
+/// Makes a key for the login's subject.
+pub(crate) async fn create(
+    sessions: &Sessions,
+    login: &Login,
+    context: &CallContext<'_>,
+) -> Result<OpenedSession, Error> {
+    if login.device.label().is_none() {
+        return Err(LoginError::UnnamedKey.into());
+    }
+    let secret = SecretBytes::generate()?;
+    let stored = StoredCredential::ApiKey { secret_digest: SecretBytes::digest_of(secret.expose()) };
+    let (record, ()) = sessions.open(login, &[], context, &stored, |_| Ok(())).await?;
+    let credential = SessionToken { id: record.id(), secret }.to_text(API_KEY_PREFIX);
+    Ok(OpenedSession { record, credential })
+}
+
+/// The session that a key proves, live or expired; `None` if it is gone.
+pub(crate) async fn find(
+    sessions: &Sessions,
+    key: &str,
+    context: &CallContext<'_>,
+) -> Result<Option<SessionRecord>, Error> {
+    let mut buffer = [0; 51];
+    let key = PresentedToken::parse(key, API_KEY_PREFIX, &mut buffer)?;
+    let Some(record) = sessions.load(key.id, CredentialKind::ApiKey, context).await? else { return Ok(None) };
+    if !record.has_digest(&key.digest()) {
+        return Err(Rejection::WrongSecret.into());
+    }
+    Ok(Some(record))
+}
+
+/// The live session that a key proves; writes down the use when that is due.
+pub(crate) async fn verify(
+    sessions: &Sessions,
+    key: &str,
+    context: &CallContext<'_>,
+) -> Result<SessionRecord, Error> {
+    let record = find(sessions, key, context).await?.ok_or(Rejection::SessionEnded)?;
+    sessions.policies().check_live(&record, context.now)?;
+    sessions.touch(record, context).await
+}

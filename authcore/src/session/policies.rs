@@ -1,0 +1,117 @@
+//! The policies of all kinds of session.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::kind::SessionKind;
+use super::policy::SessionPolicy;
+use crate::principal::CredentialKind;
+use crate::{ConfigError, LoginError, Rejection, SessionRecord, Timestamp};
+
+/// How many names of unknown kinds are remembered, so that each is logged once.
+const MAX_REPORTED: usize = 64;
+
+/// The policy of the default kind and those of the kinds that were registered.
+#[derive(Debug, Clone)]
+pub(crate) struct Policies {
+    default: SessionPolicy,
+    named: Vec<(SessionKind, SessionPolicy)>,
+    /// For kinds that are not known: a newer release or another configuration wrote them.
+    strictest: SessionPolicy,
+    /// The unknown kinds that the log has been told of.
+    reported: Arc<Mutex<Vec<Box<str>>>>,
+}
+
+impl Policies {
+    pub(crate) fn new(
+        default: SessionPolicy,
+        named: Vec<(SessionKind, SessionPolicy)>,
+    ) -> Result<Self, ConfigError> {
+        default.check()?;
+        if default.is_for_api_keys() {
+            return Err(ConfigError::new("the default kind of session cannot be that of API keys"));
+        }
+        if !default.represents_login() {
+            return Err(ConfigError::new("the default kind of session represents a login"));
+        }
+        let mut strictest = default.clone();
+        for (place, (kind, policy)) in named.iter().enumerate() {
+            policy.check()?;
+            if kind.is_default() || named[..place].iter().any(|(earlier, _)| earlier == kind) {
+                return Err(ConfigError::new("a kind of session has two policies"));
+            }
+            if (*kind == SessionKind::API_KEY) != policy.is_for_api_keys()
+                && [SessionKind::API_KEY, SessionKind::REMEMBERED, SessionKind::KIOSK].contains(kind)
+            {
+                return Err(ConfigError::new(
+                    "the kind `api-key` has a policy made by `SessionPolicy::api_key`, `remembered` and `kiosk` have not",
+                ));
+            }
+            strictest = strictest.stricter(policy);
+        }
+        Ok(Self { default, named, strictest, reported: Arc::default() })
+    }
+
+    /// The policy of the default kind.
+    pub(crate) const fn default_kind(&self) -> &SessionPolicy {
+        &self.default
+    }
+
+    /// All policies, that of the default kind first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &SessionPolicy> {
+        std::iter::once(&self.default).chain(self.named.iter().map(|(_, policy)| policy))
+    }
+
+    fn find(&self, kind: &str) -> Option<&SessionPolicy> {
+        if kind.is_empty() {
+            return Some(&self.default);
+        }
+        self.named.iter().find(|(known, _)| known.as_str() == kind).map(|(_, policy)| policy)
+    }
+
+    /// The policy for a login of this kind.
+    pub(crate) fn for_login(&self, kind: &SessionKind, api_key: bool) -> Result<&SessionPolicy, LoginError> {
+        let name = if kind.is_default() { "" } else { kind.as_str() };
+        let policy = self.find(name).ok_or_else(|| LoginError::UnknownKind(kind.clone()))?;
+        if policy.is_for_api_keys() == api_key {
+            Ok(policy)
+        } else {
+            Err(LoginError::UnsuitableKind(kind.clone()))
+        }
+    }
+
+    /// Whether sessions of this kind may represent a login: those of a kind that is not known say so themselves.
+    pub(crate) fn allows_login(&self, kind: &str) -> bool {
+        self.find(kind).is_none_or(SessionPolicy::represents_login)
+    }
+
+    /// The policy that a session is under today.
+    pub(crate) fn of(&self, record: &SessionRecord) -> &SessionPolicy {
+        let kind = record.session_kind();
+        if let Some(policy) = self.find(kind)
+            && policy.is_for_api_keys() == (record.kind() == CredentialKind::ApiKey)
+        {
+            return policy;
+        }
+        self.report(kind);
+        &self.strictest
+    }
+
+    #[cold]
+    fn report(&self, kind: &str) {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if reported.len() < MAX_REPORTED && !reported.iter().any(|known| **known == *kind) {
+            reported.push(kind.into());
+            tracing::warn!(kind, "sessions of a kind without a policy are held to the strictest timeouts");
+        }
+    }
+
+    /// Refuses a session whose time is over, by the core's clock (rules A4, A13, S6).
+    pub(crate) fn check_live(&self, record: &SessionRecord, now: Timestamp) -> Result<(), Rejection> {
+        if now >= self.of(record).end(record) { Err(Rejection::Expired) } else { Ok(()) }
+    }
+
+    /// Whether 'log out the others' must spare sessions of some kind.
+    pub(crate) fn spare_any(&self) -> bool {
+        self.all().any(SessionPolicy::is_spared_by_logout_others)
+    }
+}

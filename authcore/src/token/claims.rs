@@ -7,7 +7,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer};
-use serde::de::{self, DeserializeSeed, Error as _, IntoDeserializer as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    self, DeserializeSeed, Error as _, IgnoredAny, IntoDeserializer as _, MapAccess, SeqAccess, Visitor,
+};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
@@ -121,7 +123,9 @@ impl<'de, 'p> Registered<'de, 'p> {
             | Reserved::Acr
             | Reserved::Amr
             | Reserved::AuthRealm
-            | Reserved::SessionKind => map.next_value_seed(Readable)?,
+            | Reserved::SessionKind => {
+                map.next_value::<IgnoredAny>()?;
+            }
         }
         Ok(())
     }
@@ -252,61 +256,6 @@ fn kind<'de, E: de::Error>(name: Cow<'de, str>, is_login: bool) -> Result<Stated
 /// The member of a `session_kind` that does not represent a login.
 pub(super) const NOT_A_LOGIN: &str = "not_a_login";
 
-/// Any value that every reader can read: serde_json checks numbers and depth here, as it does not where it skips.
-pub(super) struct Readable;
-
-impl<'de> DeserializeSeed<'de> for Readable {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
-        input.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Readable {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_key_seed(Self)?.is_some() {
-            map.next_value_seed(Self)?;
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(Self)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-}
-
 struct Payload<'r, 'de, 'p, S> {
     registered: &'r mut Registered<'de, 'p>,
     seed: S,
@@ -413,7 +362,6 @@ impl<'de> Visitor<'de> for ClaimsText {
         let mut separator = '{';
         while let Some(Text(name)) = map.next_key()? {
             let value: &RawValue = map.next_value()?;
-            check_readable(value.get()).map_err(A::Error::custom)?;
             text.push(separator);
             separator = ',';
             match name {
@@ -428,17 +376,6 @@ impl<'de> Visitor<'de> for ClaimsText {
         text.push_str(if separator == '{' { "{}" } else { "}" });
         Ok(text)
     }
-}
-
-/// Whether a value that was skipped can be read by every reader. Texts, small numbers and literals can.
-fn check_readable(value: &str) -> serde_json::Result<()> {
-    let is_plain = match value.as_bytes() {
-        // Escapes may stand for half a character.
-        [b'"', ..] => memchr::memchr(b'\\', value.as_bytes()).is_none(),
-        [b't' | b'f' | b'n', ..] => true,
-        number => number.len() < 16 && number.iter().all(u8::is_ascii_digit),
-    };
-    if is_plain { Ok(()) } else { Readable.deserialize(&mut serde_json::Deserializer::from_str(value)) }
 }
 
 #[cfg(test)]

@@ -1,0 +1,363 @@
+//! Sessions of several kinds under one `Auth` (rule A13).
+
+use authcore::{
+    Device, LoginError, Principal, RecordParts, SessionDetails, SessionKind, SessionPolicy, SessionRecord,
+    SessionStore as _, StoreErrorKind,
+};
+use authcore_testkit::{Fault, FaultyStore};
+
+use super::*;
+
+fn guest() -> SessionKind {
+    SessionKind::new("guest").unwrap()
+}
+
+fn with_kinds(store: &MemoryStore, clock: &ManualClock) -> Auth {
+    sessions(store, clock, |builder| {
+        builder
+            .policy(SessionPolicy::new().idle_timeout(30 * MINUTE).absolute_timeout(12 * HOUR))
+            .kind(SessionKind::REMEMBERED, SessionPolicy::remembered())
+            .kind(SessionKind::KIOSK, SessionPolicy::kiosk().max_sessions_per_subject(1))
+            .kind(SessionKind::API_KEY, SessionPolicy::api_key().max_sessions_per_subject(2))
+            .kind(guest(), SessionPolicy::new().not_a_login())
+    })
+}
+
+fn hybrid_with_kinds(store: &MemoryStore, clock: &ManualClock) -> Auth {
+    hybrid_with(jwt(), store, clock, |builder| {
+        builder
+            .kind(SessionKind::REMEMBERED, SessionPolicy::remembered())
+            .kind(SessionKind::API_KEY, SessionPolicy::api_key().max_sessions_per_subject(2))
+            .kind(guest(), SessionPolicy::new().not_a_login())
+    })
+}
+
+fn named(name: &str) -> Login {
+    login().device(Device::unknown().with_label(name))
+}
+
+/// Case 5: 'keep me logged in'.
+#[tokio::test]
+async fn a13_each_kind_has_timeouts_and_a_cookie_of_its_own() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
+    let auth = with_kinds(&store, &clock);
+    let default = auth.login(login()).await.unwrap();
+    let kept = auth.login(login().kind(SessionKind::REMEMBERED)).await.unwrap();
+    let kiosk = auth.login(login().kind(SessionKind::KIOSK)).await.unwrap();
+    assert_eq!((default.is_persistent(), kept.is_persistent()), (false, true));
+    assert_eq!((default.expires_in(), kept.expires_in()), (12 * HOUR, 90 * DAY));
+    assert_eq!(kept.principal().kind(), SessionKind::REMEMBERED);
+    clock.advance(6 * MINUTE);
+    assert_eq!(refused(auth.authenticate(kiosk.credential()).await), Rejection::Expired);
+    assert!(auth.authenticate(default.credential()).await.is_ok());
+    clock.advance(20 * DAY);
+    assert_eq!(refused(auth.authenticate(default.credential()).await), Rejection::Expired);
+    assert!(auth.authenticate(kept.credential()).await.is_ok());
+    let listed = auth.sessions_of(kept.principal()).await.unwrap();
+    assert_eq!(listed[0].details.kind, SessionKind::REMEMBERED);
+}
+
+/// Case 5: a process with a short policy does not cut a session that another one keeps.
+#[tokio::test]
+async fn a13_a_stricter_policy_is_checked_and_never_written() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
+    let long = sessions(&store, &clock, |builder| {
+        builder.policy(SessionPolicy::new().idle_timeout(7 * DAY).last_use_precision(MINUTE))
+    });
+    let short = sessions(&store, &clock, |builder| {
+        builder.policy(SessionPolicy::new().idle_timeout(30 * MINUTE).absolute_timeout(HOUR))
+    });
+    let issued = long.login(login()).await.unwrap();
+    clock.advance(20 * MINUTE);
+    assert!(short.authenticate(issued.credential()).await.is_ok());
+    let record = store.load(id(&issued)).await.unwrap().unwrap();
+    assert_eq!(
+        record.idle_expires_at(),
+        NOW.plus(20 * MINUTE).plus(7 * DAY),
+        "the use was written as recorded"
+    );
+    clock.advance(31 * MINUTE);
+    assert_eq!(refused(short.authenticate(issued.credential()).await), Rejection::Expired);
+    assert!(long.authenticate(issued.credential()).await.is_ok());
+    clock.advance(10 * MINUTE);
+    let ended = refused(short.authenticate(issued.credential()).await);
+    assert_eq!(ended, Rejection::Expired, "61 minutes after the login");
+    assert!(long.authenticate(issued.credential()).await.is_ok());
+}
+
+/// ASVS 7.3.1, 7.3.2: a policy that was made stricter reaches sessions that exist, from the first request on.
+#[tokio::test]
+async fn a13_a_stricter_policy_reaches_sessions_that_exist() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
+    let before = sessions(&store, &clock, |builder| builder);
+    let (idle, old) = (before.login(login()).await.unwrap(), before.login(login()).await.unwrap());
+    clock.advance(2 * DAY);
+    before.authenticate(old.credential()).await.unwrap();
+    let after = sessions(&store, &clock, |builder| {
+        builder.policy(SessionPolicy::new().idle_timeout(DAY).absolute_timeout(3 * DAY))
+    });
+    assert_eq!(refused(after.authenticate(idle.credential()).await), Rejection::Expired);
+    let principal = after.authenticate(old.credential()).await.unwrap();
+    assert_eq!(principal.expires_at(), NOW.plus(3 * DAY));
+    assert_eq!(after.sessions_of(&principal).await.unwrap().len(), 1);
+    clock.advance(DAY);
+    assert_eq!(refused(after.authenticate(old.credential()).await), Rejection::Expired);
+    // A more generous one lengthens nothing.
+    let generous = sessions(&store, &clock, |builder| {
+        builder.policy(SessionPolicy::new().idle_timeout(200 * DAY).absolute_timeout(300 * DAY))
+    });
+    clock.advance(6 * DAY);
+    assert_eq!(refused(generous.authenticate(old.credential()).await), Rejection::Expired);
+}
+
+#[tokio::test]
+async fn a13_each_kind_has_a_limit_of_its_own() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
+    let auth = with_kinds(&store, &clock);
+    let kept = auth.login(login().kind(SessionKind::REMEMBERED)).await.unwrap();
+    let first = auth.login(login().kind(SessionKind::KIOSK)).await.unwrap();
+    clock.advance(MINUTE);
+    let second = auth.login(login().kind(SessionKind::KIOSK)).await.unwrap();
+    assert_eq!(refused(auth.authenticate(first.credential()).await), Rejection::SessionEnded);
+    for credential in [kept.credential(), second.credential()] {
+        assert!(auth.authenticate(credential).await.is_ok());
+    }
+}
+
+/// Case 6: a key for a script is never evicted by logins, and no bulk logout but 'everywhere' ends it.
+#[tokio::test]
+async fn a13_an_api_key_outlives_logins_and_logouts() {
+    let clock = ManualClock::new(NOW);
+    for auth in [with_kinds(&MemoryStore::new(), &clock), hybrid_with_kinds(&MemoryStore::new(), &clock)] {
+        let key = auth.create_api_key(named("deploy")).await.unwrap();
+        assert!(key.credential().starts_with(authcore::API_KEY_PREFIX) && key.refresh_token().is_none());
+        let mut last = auth.login(login()).await.unwrap();
+        for _ in 0..110 {
+            clock.advance(Duration::from_secs(1));
+            last = auth.login(login()).await.unwrap();
+        }
+        let ended = auth.logout_others(last.principal()).await.unwrap().sessions;
+        assert_eq!(ended.len(), 99);
+        let principal = auth.authenticate(key.credential()).await.unwrap();
+        assert!(principal.is_api_key() && principal.kind() == SessionKind::API_KEY);
+        assert!(auth.authenticate_live(key.credential()).await.is_ok(), "checked in the store in any case");
+        let listed = auth.sessions_of(last.principal()).await.unwrap();
+        let shown = listed.iter().find(|session| session.is_api_key).unwrap();
+        assert_eq!((shown.device.label(), listed.len()), (Some("deploy"), 2));
+        let revoked = auth.revoke(last.principal(), shown.id).await.unwrap();
+        assert_eq!(revoked.sessions, [shown.id]);
+        assert_eq!(refused(auth.authenticate(key.credential()).await), Rejection::SessionEnded);
+        let another = auth.create_api_key(named("ci")).await.unwrap();
+        assert_eq!(auth.logout_everywhere(last.principal()).await.unwrap().sessions.len(), 2);
+        assert!(auth.authenticate(another.credential()).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a13_a_key_above_the_limit_is_refused_and_evicts_nothing() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
+    let auth = with_kinds(&store, &clock);
+    let one = auth.create_api_key(named("one")).await.unwrap();
+    clock.advance(MINUTE);
+    let two = auth.create_api_key(named("two")).await.unwrap();
+    clock.advance(MINUTE);
+    assert!(matches!(auth.create_api_key(named("three")).await, Err(Error::SessionLimit)));
+    assert_eq!(store.len(), 2);
+    for key in [one, two] {
+        assert!(auth.authenticate(key.credential()).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a13_an_api_key_has_no_idle_timeout_and_may_live_for_years() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
+    let auth = sessions(&store, &clock, |builder| {
+        builder.kind(SessionKind::API_KEY, SessionPolicy::api_key().absolute_timeout(5 * 365 * DAY))
+    });
+    let key = auth.create_api_key(named("cron")).await.unwrap();
+    clock.advance(5 * 365 * DAY - HOUR);
+    let principal = auth.authenticate(key.credential()).await.unwrap();
+    assert_eq!(principal.expires_at(), key.expires_at());
+    clock.advance(HOUR);
+    assert_eq!(refused(auth.authenticate(key.credential()).await), Rejection::Expired);
+}
+
+#[tokio::test]
+async fn a13_a_key_is_no_session_token_and_the_reverse() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
+    let auth = with_kinds(&store, &clock);
+    let (key, issued) = (auth.create_api_key(named("x")).await.unwrap(), auth.login(login()).await.unwrap());
+    let renamed = format!("acs_{}", &key.credential()[4..]);
+    assert_eq!(refused(auth.authenticate(&renamed).await), Rejection::WrongKind);
+    let renamed = format!("ack_{}", &issued.credential()[4..]);
+    assert_eq!(refused(auth.authenticate(&renamed).await), Rejection::WrongKind);
+    // A key cannot manage its owner's sessions, and no login ends it.
+    let script: Principal = auth.authenticate(key.credential()).await.unwrap();
+    assert_eq!(refused(auth.renew(&script).await), Rejection::WrongKind);
+    assert_eq!(refused(auth.reauthenticated(&script).await), Rejection::WrongKind);
+    assert_eq!(refused(auth.logout_everywhere(&script).await), Rejection::WrongKind);
+    assert_eq!(refused(auth.logout_others(&script).await), Rejection::WrongKind);
+    assert_eq!(refused(auth.sessions_of(&script).await), Rejection::WrongKind);
+    auth.login(login().replacing(key.credential())).await.unwrap();
+    assert!(auth.authenticate(key.credential()).await.is_ok());
+    // It can end itself, as whoever finds a leaked one should.
+    assert_eq!(auth.logout(key.credential()).await.unwrap().sessions.len(), 1);
+    assert!(auth.authenticate(key.credential()).await.is_err());
+}
+
+#[tokio::test]
+async fn a13_what_cannot_be_opened_is_an_error_at_login() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
+    let auth = with_kinds(&store, &clock);
+    let unknown = auth.login(login().kind(SessionKind::new("tv").unwrap())).await;
+    assert!(matches!(unknown, Err(Error::Login(LoginError::UnknownKind(_)))), "{unknown:?}");
+    let key_by_login = auth.login(login().kind(SessionKind::API_KEY)).await;
+    assert!(matches!(key_by_login, Err(Error::Login(LoginError::UnsuitableKind(_)))));
+    let login_by_key = auth.create_api_key(named("x").kind(SessionKind::KIOSK)).await;
+    assert!(matches!(login_by_key, Err(Error::Login(LoginError::UnsuitableKind(_)))));
+    let unnamed = auth.create_api_key(login()).await;
+    assert!(matches!(unnamed, Err(Error::Login(LoginError::UnnamedKey))));
+    let unregistered = sessions(&store, &clock, |builder| builder).create_api_key(named("x")).await;
+    assert!(matches!(unregistered, Err(Error::Login(LoginError::UnknownKind(_)))));
+    let tokens = Auth::tokens(jwt());
+    assert!(matches!(tokens.create_api_key(named("x")).await, Err(Error::Unsupported { .. })));
+    assert!(matches!(
+        tokens.login(login().kind(guest())).await,
+        Err(Error::Login(LoginError::UnknownKind(_)))
+    ));
+    assert!(tokens.authenticate(&format!("ack_{}", "A".repeat(64))).await.is_err());
+    assert_eq!(store.len(), 0);
+}
+
+#[test]
+fn a13_policies_that_cannot_be_met_do_not_build() {
+    let builder = || ServerSessions::builder(MemoryStore::new());
+    let kiosk = || SessionPolicy::kiosk();
+    for bad in [
+        builder().kind(SessionKind::DEFAULT, SessionPolicy::new()),
+        builder().kind(guest(), kiosk()).kind(guest(), kiosk()),
+        builder().kind(guest(), kiosk().idle_timeout(2 * HOUR)),
+        builder().policy(SessionPolicy::api_key()),
+        builder().policy(SessionPolicy::new().not_a_login()),
+        builder().kind(SessionKind::API_KEY, SessionPolicy::new()),
+        builder().kind(SessionKind::REMEMBERED, SessionPolicy::api_key()),
+    ] {
+        assert!(bad.build().is_err());
+    }
+    // In the hybrid strategy only refreshes are uses, so every kind must outlive two access tokens.
+    let refresh = Refresh::builder(MemoryStore::new()).kind(SessionKind::KIOSK, kiosk()).build().unwrap();
+    assert!(Auth::hybrid(jwt(), refresh).is_err());
+}
+
+#[tokio::test]
+async fn a13_a_session_that_is_no_login_is_refused_as_one() {
+    let clock = ManualClock::new(NOW);
+    for auth in [with_kinds(&MemoryStore::new(), &clock), hybrid_with_kinds(&MemoryStore::new(), &clock)] {
+        let issued = auth.login(login().kind(guest())).await.unwrap();
+        assert_eq!(refused(auth.authenticate(issued.credential()).await), Rejection::NotALogin);
+        assert_eq!(refused(auth.authenticate_passively(issued.credential()).await), Rejection::NotALogin);
+        assert_eq!(refused(auth.authenticate_live(issued.credential()).await), Rejection::NotALogin);
+        assert_eq!(auth.authenticate_any(issued.credential()).await.unwrap().kind(), guest());
+    }
+}
+
+/// Access tokens carry every kind but the default, and a service that knows no kinds tells a guest from a login.
+#[tokio::test]
+async fn a13_access_tokens_carry_their_kind() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
+    let auth = hybrid_with_kinds(&store, &clock);
+    let service = Auth::tokens(jwt()).with_clock(clock.clone());
+    let default = auth.login(login()).await.unwrap();
+    let kept = auth.login(login().kind(SessionKind::REMEMBERED)).await.unwrap();
+    let cart = auth.login(login().kind(guest())).await.unwrap();
+    let kind = |principal: &Principal| principal.token().unwrap().get::<serde_json::Value>("session_kind");
+    let principal = service.authenticate(default.credential()).await.unwrap();
+    assert_eq!((principal.kind(), kind(&principal)), (SessionKind::DEFAULT, None));
+    let principal = service.authenticate(kept.credential()).await.unwrap();
+    assert_eq!((principal.kind(), kind(&principal)), (SessionKind::REMEMBERED, Some("remembered".into())));
+    assert_eq!(refused(service.authenticate(cart.credential()).await), Rejection::NotALogin);
+    assert_eq!(service.authenticate_any(cart.credential()).await.unwrap().kind(), guest());
+    clock.advance(MINUTE);
+    let next = auth.refresh(refresh_token(&kept)).await.unwrap();
+    assert!(next.is_persistent() && next.principal().kind() == SessionKind::REMEMBERED);
+}
+
+/// A newer release or another configuration wrote the session.
+#[tokio::test]
+async fn a13_a_kind_that_is_not_known_is_held_to_the_strictest_timeouts() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
+    let newer = sessions(&store, &clock, |builder| {
+        builder
+            .kind(SessionKind::REMEMBERED, SessionPolicy::remembered())
+            .kind(guest(), SessionPolicy::new().not_a_login())
+    });
+    let older = sessions(&store, &clock, |builder| builder.kind(SessionKind::KIOSK, SessionPolicy::kiosk()));
+    let (kept, used, cart) = (
+        newer.login(login().kind(SessionKind::REMEMBERED)).await.unwrap(),
+        newer.login(login().kind(SessionKind::REMEMBERED)).await.unwrap(),
+        newer.login(login().kind(guest())).await.unwrap(),
+    );
+    clock.advance(4 * MINUTE);
+    assert!(older.authenticate(used.credential()).await.is_ok());
+    assert_eq!(refused(older.authenticate(cart.credential()).await), Rejection::NotALogin);
+    clock.advance(MINUTE);
+    assert_eq!(refused(older.authenticate(kept.credential()).await), Rejection::Expired);
+    clock.advance(2 * HOUR);
+    newer.authenticate(used.credential()).await.unwrap();
+    assert_eq!(
+        refused(older.authenticate(used.credential()).await),
+        Rejection::Expired,
+        "an hour in any case"
+    );
+    clock.advance(20 * DAY);
+    for session in [kept, used] {
+        assert!(newer.authenticate(session.credential()).await.is_ok(), "nothing of that was written");
+    }
+}
+
+#[tokio::test]
+async fn a13_a_bulk_logout_that_fails_midway_can_be_repeated() {
+    let (inner, clock) = (MemoryStore::new(), ManualClock::new(NOW));
+    let store = FaultyStore::new(inner.clone());
+    let sessions = ServerSessions::builder(store.clone())
+        .kind(SessionKind::API_KEY, SessionPolicy::api_key())
+        .build()
+        .unwrap();
+    let auth = Auth::sessions(sessions).with_clock(clock);
+    let own = auth.login(login()).await.unwrap();
+    let key = auth.create_api_key(named("x")).await.unwrap();
+    for _ in 0..3 {
+        auth.login(login()).await.unwrap();
+    }
+    // The own session is loaded, the list is read, one session ends; then the store is out.
+    store.fail_nth(4, Fault::BeforeCommit);
+    let failed = auth.logout_others(own.principal()).await.unwrap_err();
+    assert!(matches!(failed, Error::Store(error) if error.kind() == StoreErrorKind::Unavailable));
+    assert!((2..5).contains(&inner.len()), "{}", inner.len());
+    store.heal();
+    assert!(auth.logout_others(own.principal()).await.is_ok());
+    assert_eq!(inner.len(), 2);
+    assert!(auth.authenticate(key.credential()).await.is_ok());
+}
+
+/// The kind, like all that S17 fixes, is the same after every write.
+#[tokio::test]
+async fn s17_no_write_changes_realm_kind_or_details() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
+    let auth = hybrid_with_kinds(&store, &clock).in_realm(&authcore::Realm::new("t").unwrap());
+    let staff = "support-7".parse().unwrap();
+    let login = login().kind(SessionKind::REMEMBERED).actor(&staff).client_id("app").unwrap();
+    let issued = auth.login(login).await.unwrap();
+    let fixed = |record: &SessionRecord| {
+        let RecordParts { id, subject, details, created_at, expires_at, .. } = record.to_parts();
+        (id, subject, details, created_at, expires_at)
+    };
+    let before = store.load(id(&issued)).await.unwrap().unwrap();
+    clock.advance(2 * HOUR);
+    let next = auth.refresh(refresh_token(&issued)).await.unwrap();
+    auth.update_claims(next.principal(), |claims| Ok(claims.set("a", &1)?)).await.unwrap();
+    auth.renew(next.principal()).await.unwrap();
+    let after = store.load(id(&issued)).await.unwrap().unwrap();
+    assert_eq!(fixed(&after), fixed(&before));
+    assert!(after.version().number() >= 4 && after.details() != SessionDetails::default());
+}

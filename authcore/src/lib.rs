@@ -21,7 +21,7 @@ mod token;
 pub use auth::{Admin, Auth, Effective, Revoked, SessionInfo};
 pub use claims::{Claims, RESERVED_CLAIMS, SECRET_CLAIMS};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use error::{ConfigError, Error, ErrorKind, LoginError, Rejection};
+pub use error::{ClaimFault, ConfigError, Error, ErrorKind, LoginError, Rejection};
 pub use memory::MemoryStore;
 pub use principal::{Incident, IncidentKind, Issued, Login, Principal, VerifiedToken};
 pub use refresh::{Refresh, RefreshBuilder, RefreshDecision, RefreshHook};

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use authcore::{
-    AccessToken, Algorithm, Auth, Claims, ConfigError, Error, ErrorKind, Grant, Jwt, Key, KeyRing, Login,
-    LoginError, ManualClock, MemoryStore, Principal, Refresh, RefreshDecision, RefreshHook, Rejection,
-    SecretBytes, ServerSessions, SessionClaims, SessionRecord, SessionStore, SessionStrategy, StoreError,
-    StoreErrorKind, StoredCredential, Timestamp, TokenBuffer, TokenStrategy, TrustedIssuer, VerifiedToken,
+    AccessToken, Algorithm, Auth, ClaimFault, Claims, ConfigError, Error, ErrorKind, Grant, Jwt, Key,
+    KeyRing, Login, LoginError, ManualClock, MemoryStore, Principal, Refresh, RefreshDecision, RefreshHook,
+    Rejection, SecretBytes, ServerSessions, SessionClaims, SessionRecord, SessionStore, SessionStrategy,
+    StoreError, StoreErrorKind, StoredCredential, Timestamp, TokenBuffer, TokenStrategy, TrustedIssuer,
+    VerifiedToken,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -348,7 +349,7 @@ async fn s10_errors_show_no_secret() {
     search.show_error(&LoginError::ReservedClaim("exp"));
     let config: ConfigError = Key::hmac("k", Algorithm::HS512, KEY).unwrap_err();
     search.show_error(&config);
-    search.show_error(&Rejection::InvalidClaim("exp"));
+    search.show_error(&Rejection::InvalidClaim("exp", ClaimFault::Missing));
     search.secret_bytes(KEY);
     search.check();
 }

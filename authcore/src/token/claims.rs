@@ -14,9 +14,9 @@ use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
 use super::codec::Text;
-use super::validation::Policy;
+use super::validation::{Policy, unreadable};
 use crate::claims::Reserved;
-use crate::{Rejection, SessionId, Timestamp};
+use crate::{ClaimFault, Rejection, SessionId, Timestamp};
 
 /// The registered claims of a payload, checked for type and for being there once.
 pub(super) struct Registered<'de, 'p> {
@@ -60,27 +60,32 @@ impl<'de, 'p> Registered<'de, 'p> {
         payload: &'de str,
         seed: S,
     ) -> Result<S::Value, Rejection> {
-        self.parse(payload, seed).ok_or_else(|| {
-            let unexpected = Rejection::Malformed("the payload is not a JSON object of the expected claims");
-            self.fault.take().unwrap_or(unexpected)
-        })
+        self.parse(payload, seed).map_err(|error| unreadable(payload, &error, self.fault.take()))
     }
 
-    fn parse<S: DeserializeSeed<'de>>(&mut self, payload: &'de str, seed: S) -> Option<S::Value> {
+    fn parse<S: DeserializeSeed<'de>>(&mut self, payload: &'de str, seed: S) -> serde_json::Result<S::Value> {
         let mut input = serde_json::Deserializer::from_str(payload);
-        let claims = input.deserialize_map(Payload { registered: self, seed }).ok()?;
-        input.end().ok()?;
-        Some(claims)
+        let claims = input.deserialize_map(Payload { registered: self, seed })?;
+        input.end()?;
+        Ok(claims)
+    }
+
+    /// Whether the payload has the claim.
+    pub(super) const fn has(&self, claim: Reserved) -> bool {
+        self.seen & claim.bit() != 0
     }
 
     /// Reads the value of a registered claim.
     fn take<A: MapAccess<'de>>(&mut self, claim: Reserved, map: &mut A) -> Result<(), A::Error> {
+        if self.has(claim) {
+            return self.fail(claim, ClaimFault::Duplicate);
+        }
         // A token bound to a key that we cannot check is not a bearer token (RFC 7800, RFC 9449).
-        if self.seen & claim.bit() != 0 || claim == Reserved::Cnf {
-            return self.fail(claim);
+        if claim == Reserved::Cnf {
+            return self.fail(claim, ClaimFault::Unsupported);
         }
         self.seen |= claim.bit();
-        self.value(claim, map).or_else(|_: A::Error| self.fail(claim))
+        self.value(claim, map).inspect_err(|_| self.note(claim, ClaimFault::WrongType))
     }
 
     fn value<A: MapAccess<'de>>(&mut self, claim: Reserved, map: &mut A) -> Result<(), A::Error> {
@@ -97,7 +102,10 @@ impl<'de, 'p> Registered<'de, 'p> {
             Reserved::AuthTime => self.authenticated_at = Some(map.next_value::<NumericDate>()?.0),
             Reserved::Sid if self.policy.is_own() => {
                 let id = map.next_value::<Text<'de>>()?;
-                self.session_id = Some(id.0.parse().map_err(A::Error::custom)?);
+                match id.0.parse() {
+                    Ok(id) => self.session_id = Some(id),
+                    Err(_) => return self.fail(claim, ClaimFault::InvalidValue),
+                }
             }
             Reserved::Epoch if self.policy.is_own() => self.epoch = Some(map.next_value()?),
             Reserved::Jti | Reserved::ClientId | Reserved::Sid | Reserved::Azp | Reserved::Nonce => {
@@ -112,9 +120,15 @@ impl<'de, 'p> Registered<'de, 'p> {
 
     /// Remembers which claim is at fault, and stops the parse.
     #[cold]
-    fn fail<E: de::Error>(&mut self, claim: Reserved) -> Result<(), E> {
-        self.fault = Some(Rejection::InvalidClaim(claim.name()));
+    fn fail<E: de::Error>(&mut self, claim: Reserved, fault: ClaimFault) -> Result<(), E> {
+        self.note(claim, fault);
         Err(E::custom("invalid registered claim"))
+    }
+
+    /// Remembers which claim is at fault, unless that is known more precisely.
+    #[cold]
+    fn note(&mut self, claim: Reserved, fault: ClaimFault) {
+        self.fault.get_or_insert(Rejection::InvalidClaim(claim.name(), fault));
     }
 }
 

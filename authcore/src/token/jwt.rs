@@ -182,7 +182,10 @@ impl Inner {
         if token.len() <= codec::MAX_TOKEN_LEN {
             for own in &self.recognised {
                 if let Some(rest) = token.strip_prefix(&*own.start) {
-                    return self.check_recognised(own, rest);
+                    // Why it is refused, as where its start is not recognised.
+                    return self
+                        .check_recognised(own, rest)
+                        .map_err(|r| Segments::split(token).err().unwrap_or(r));
                 }
             }
         }
@@ -210,7 +213,7 @@ impl Inner {
 
     fn check_recognised<'t>(&self, own: &Recognised, rest: &'t str) -> Result<Signed<'_, 't>, Rejection> {
         let dot = memchr::memrchr(b'.', rest.as_bytes());
-        let dot = dot.ok_or(Rejection::Malformed("a token has three non-empty segments"))?;
+        let dot = dot.ok_or(Rejection::WrongSignature)?;
         let (payload, signature) = (&rest[..dot], &rest[dot + 1..]);
         verify_tag(&own.mac.tag_of(payload.as_bytes()), signature)?;
         Ok(Signed { policy: &self.policies[0], payload, recognised: true })
@@ -224,10 +227,11 @@ impl Inner {
         let trusted = match (&header.kid, &self.keys[..]) {
             (Some(kid), keys) => keys.iter().find(|trusted| trusted.key.kid() == kid.0),
             (None, [only]) => Some(only),
-            (None, _) => None,
+            (None, _) => return Err(Rejection::MissingParameter("kid")),
         };
         let trusted = trusted.ok_or(Rejection::UnknownKey)?;
-        if header.algorithm.as_ref().is_none_or(|algorithm| algorithm.0 != trusted.key.algorithm().name()) {
+        let algorithm = header.algorithm.as_ref().ok_or(Rejection::MissingParameter("alg"))?;
+        if algorithm.0 != trusted.key.algorithm().name() {
             return Err(Rejection::WrongAlgorithm);
         }
         Ok(trusted)
@@ -260,9 +264,11 @@ impl Signed<'_, '_> {
     fn decode<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b str, Rejection> {
         let start = usize::from(self.recognised);
         buffer[..start].fill(b'{');
-        let decoded = codec::decode(self.payload, &mut buffer[start..])?.len();
+        let decoded = codec::decode(self.payload, &mut buffer[start..])
+            .ok_or(Rejection::MalformedPayload("it is not base64url"))?
+            .len();
         std::str::from_utf8(&buffer[..start + decoded])
-            .map_err(|_| Rejection::Malformed("the payload is not UTF-8"))
+            .map_err(|_| Rejection::MalformedPayload("it is not UTF-8"))
     }
 
     /// How much room the payload takes.

@@ -1,5 +1,7 @@
 //! What can go wrong, told apart by whose fault it is.
 
+use std::borrow::Cow;
+
 use crate::{Incident, StoreError, StoreErrorKind};
 
 /// What a call of [`Auth`](crate::Auth) answers instead of a result.
@@ -219,13 +221,18 @@ pub enum LoginError {
     ClaimsTooLarge,
 }
 
-/// A setting that was refused when something was built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// A setting that was refused when something was built. The text never contains a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid configuration: {0}")]
-pub struct ConfigError(&'static str);
+pub struct ConfigError(Cow<'static, str>);
 
 impl ConfigError {
     pub(crate) const fn new(what: &'static str) -> Self {
-        Self(what)
+        Self(Cow::Borrowed(what))
+    }
+
+    /// An error whose text names the value that was refused.
+    pub(crate) const fn with_value(what: String) -> Self {
+        Self(Cow::Owned(what))
     }
 }

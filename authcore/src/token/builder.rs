@@ -142,29 +142,43 @@ impl JwtBuilder {
     /// if a trusted issuer is our own or there twice.
     pub fn build(self) -> Result<Jwt, ConfigError> {
         let issuer = match self.issuer {
-            Setting::Missing => return Err(ConfigError::new("no issuer was given")),
+            Setting::Missing => {
+                return Err(ConfigError::new(
+                    "no issuer was given: call `issuer`, or waive it with `dangerous_any_issuer`",
+                ));
+            }
             Setting::Waived => None,
-            Setting::Given(issuer) => Some(Arc::from(check_name(issuer)?)),
+            Setting::Given(issuer) => Some(Arc::from(check_name("the issuer", issuer)?)),
         };
         let audiences = match self.audiences {
-            Setting::Missing => return Err(ConfigError::new("no audience was given")),
+            Setting::Missing => {
+                return Err(ConfigError::new(
+                    "no audience was given: call `audience`, or waive it with `dangerous_any_audience`",
+                ));
+            }
             Setting::Waived => Vec::new(),
             Setting::Given(audiences) => audiences,
         };
         check_audiences(&audiences)?;
         if self.any_type && (issuer.is_none() || audiences.is_empty()) {
-            return Err(ConfigError::new("any token type needs an issuer and an audience"));
+            return Err(ConfigError::new(
+                "`any_token_type` needs an issuer and an audience, and one of them is waived",
+            ));
         }
         check_cap(self.max_lifetime)?;
         if self.lifetime < Duration::from_secs(1) || self.lifetime > self.max_lifetime {
-            return Err(ConfigError::new(
-                "the token lifetime is under a second or above its cap (`max_lifetime`)",
-            ));
+            return Err(ConfigError::with_value(format!(
+                "the token lifetime is {:?}, which is under a second or above its cap (`max_lifetime`, {:?})",
+                self.lifetime, self.max_lifetime
+            )));
         }
         if self.leeway > MAX_LEEWAY {
-            return Err(ConfigError::new("the leeway is above 10 minutes"));
+            return Err(ConfigError::with_value(format!(
+                "the leeway is {:?}, above 10 minutes",
+                self.leeway
+            )));
         }
-        let client_id = check_name(self.client_id)?;
+        let client_id = check_name("the client id", self.client_id)?;
         let own = Policy {
             issuer,
             audiences,
@@ -179,7 +193,10 @@ impl JwtBuilder {
         let mut policies = vec![own];
         for trusted in self.trusted {
             if policies.iter().any(|known: &Policy| known.issuer.as_deref() == Some(&*trusted.issuer)) {
-                return Err(ConfigError::new("a trusted issuer is our own or there twice"));
+                return Err(ConfigError::with_value(format!(
+                    "the trusted issuer `{}` is our own, or given twice",
+                    trusted.issuer
+                )));
             }
             let (policy, foreign_keys) = trusted.into_policy()?;
             keys.extend(foreign_keys.into_iter().map(|key| TrustedKey::new(key, policies.len())));
@@ -187,8 +204,8 @@ impl JwtBuilder {
         }
         let mut kids: Vec<_> = keys.iter().map(|trusted| trusted.key.kid()).collect();
         kids.sort_unstable();
-        if kids.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(ConfigError::new("two keys have the same id"));
+        if let Some(pair) = kids.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(ConfigError::with_value(format!("two keys have the same id, `{}`", pair[0])));
         }
         Ok(Jwt::new(keys, policies, recognised, issuance, self.leeway))
     }
@@ -242,7 +259,7 @@ impl TrustedIssuer {
         let audiences = vec![self.audience.into_boxed_str()];
         check_audiences(&audiences)?;
         let policy = Policy {
-            issuer: Some(Arc::from(check_name(self.issuer)?)),
+            issuer: Some(Arc::from(check_name("the trusted issuer", self.issuer)?)),
             audiences,
             max_lifetime: self.max_lifetime,
             any_type: self.any_type,
@@ -252,24 +269,34 @@ impl TrustedIssuer {
     }
 }
 
-fn check_name(name: String) -> Result<String, ConfigError> {
+fn check_name(what: &str, name: String) -> Result<String, ConfigError> {
     if name.is_empty() || name.len() > MAX_NAME_LEN {
-        return Err(ConfigError::new("an issuer, an audience and a client id have 1 to 255 bytes"));
+        let len = name.len();
+        return Err(ConfigError::with_value(format!(
+            "{what} has {len} bytes instead of 1 to {MAX_NAME_LEN}"
+        )));
     }
     Ok(name)
 }
 
 fn check_audiences(audiences: &[Box<str>]) -> Result<(), ConfigError> {
     let total: usize = audiences.iter().map(|audience| audience.len()).sum();
-    if audiences.iter().any(|audience| audience.is_empty()) || total > MAX_NAME_LEN {
-        return Err(ConfigError::new("audiences have 1 to 255 bytes together"));
+    if audiences.iter().any(|audience| audience.is_empty()) {
+        return Err(ConfigError::new("an audience is empty"));
+    }
+    if total > MAX_NAME_LEN {
+        return Err(ConfigError::with_value(format!(
+            "all audiences together have {total} bytes, above {MAX_NAME_LEN}"
+        )));
     }
     Ok(())
 }
 
 fn check_cap(cap: Duration) -> Result<(), ConfigError> {
     if cap > MAX_LIFETIME {
-        return Err(ConfigError::new("the cap of the token lifetime is above 24 hours"));
+        return Err(ConfigError::with_value(format!(
+            "the cap of the token lifetime (`max_lifetime`) is {cap:?}, above 24 hours"
+        )));
     }
     Ok(())
 }

@@ -77,12 +77,10 @@ impl<'de, 'p> Registered<'de, 'p> {
 
     /// Reads the value of a registered claim.
     fn take<A: MapAccess<'de>>(&mut self, claim: Reserved, map: &mut A) -> Result<(), A::Error> {
-        if self.has(claim) {
-            return self.fail(claim, ClaimFault::Duplicate);
-        }
         // A token bound to a key that we cannot check is not a bearer token (RFC 7800, RFC 9449).
-        if claim == Reserved::Cnf {
-            return self.fail(claim, ClaimFault::Unsupported);
+        if self.has(claim) || claim == Reserved::Cnf {
+            let fault = if self.has(claim) { ClaimFault::Duplicate } else { ClaimFault::Unsupported };
+            return self.fail(claim, fault);
         }
         self.seen |= claim.bit();
         self.value(claim, map).inspect_err(|_| self.note(claim, ClaimFault::WrongType))

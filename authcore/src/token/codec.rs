@@ -32,15 +32,17 @@ pub(super) struct Segments<'t> {
 }
 
 impl<'t> Segments<'t> {
+    pub(super) const SHAPE: Rejection = Rejection::Malformed("a token has three segments, separated by dots");
+    pub(super) const UNSIGNED: Rejection = Rejection::Malformed("the token has no signature");
+
     /// Splits a token at its two dots (rule T8).
     pub(super) fn split(token: &'t str) -> Result<Self, Rejection> {
-        const SHAPE: Rejection = Rejection::Malformed("a token has three segments, separated by dots");
         if token.len() > MAX_TOKEN_LEN {
             return Err(Rejection::Malformed("a token has at most 8192 bytes"));
         }
         let mut dots = memchr::memchr_iter(b'.', token.as_bytes());
         let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
-            return Err(SHAPE);
+            return Err(Self::SHAPE);
         };
         let (header, payload, signature) = (&token[..first], &token[first + 1..second], &token[second + 1..]);
         if header.is_empty() {
@@ -50,7 +52,7 @@ impl<'t> Segments<'t> {
             return Err(Rejection::MalformedPayload("it is empty"));
         }
         if signature.is_empty() {
-            return Err(Rejection::Malformed("the token has no signature"));
+            return Err(Self::UNSIGNED);
         }
         Ok(Self { header, payload, signature, signed: &token[..second] })
     }

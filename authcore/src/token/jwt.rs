@@ -182,10 +182,7 @@ impl Inner {
         if token.len() <= codec::MAX_TOKEN_LEN {
             for own in &self.recognised {
                 if let Some(rest) = token.strip_prefix(&*own.start) {
-                    // Why it is refused, as where its start is not recognised.
-                    return self
-                        .check_recognised(own, rest)
-                        .map_err(|r| Segments::split(token).err().unwrap_or(r));
+                    return self.check_recognised(own, rest);
                 }
             }
         }
@@ -213,9 +210,9 @@ impl Inner {
 
     fn check_recognised<'t>(&self, own: &Recognised, rest: &'t str) -> Result<Signed<'_, 't>, Rejection> {
         let dot = memchr::memrchr(b'.', rest.as_bytes());
-        let dot = dot.ok_or(Rejection::WrongSignature)?;
+        let dot = dot.ok_or(Segments::SHAPE)?;
         let (payload, signature) = (&rest[..dot], &rest[dot + 1..]);
-        verify_tag(&own.mac.tag_of(payload.as_bytes()), signature)?;
+        verify_tag(&own.mac.tag_of(payload.as_bytes()), signature).map_err(|_| misfit(payload, signature))?;
         Ok(Signed { policy: &self.policies[0], payload, recognised: true })
     }
 
@@ -245,6 +242,18 @@ impl TrustedKey {
 
     fn knows(&self, header: &str) -> bool {
         self.known_header.get().is_some_and(|known| **known == *header)
+    }
+}
+
+/// Why a token whose start is recognised is refused: with the same words as any other token.
+#[cold]
+fn misfit(payload: &str, signature: &str) -> Rejection {
+    if memchr::memchr(b'.', payload.as_bytes()).is_some() {
+        Segments::SHAPE
+    } else if signature.is_empty() {
+        Segments::UNSIGNED
+    } else {
+        Rejection::WrongSignature
     }
 }
 

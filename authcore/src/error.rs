@@ -122,8 +122,8 @@ pub enum Rejection {
     /// A token's header asks for an extension (`crit`), and we understand none (rule T3).
     #[error("the token's header has `crit`")]
     CriticalExtension,
-    /// The token's header lacks a parameter that is required: `alg`, `typ`, or `kid` where there are several keys
-    /// (rules T1, T2, T4).
+    /// The token's header lacks a parameter that is required: `alg`, `typ`, or `kid` where there are several
+    /// keys (rules T1, T2, T4).
     #[error("the token's header has no `{0}`")]
     MissingParameter(&'static str),
     /// No configured key has the token's `kid` (rule T2).

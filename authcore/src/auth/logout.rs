@@ -19,13 +19,14 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`] for input that is not a credential of this strategy or proves nothing: any other text, a
-    /// token with a wrong signature, or the id of an existing session with a wrong secret. A session or refresh token of
-    /// the right form whose id is not in the store is no error, although it may be made up: it cannot be told from one
-    /// whose session has ended. Nothing is ended then, and [`Revoked::sessions`] is empty.
+    /// [`Error::Unauthenticated`] for input that is not a credential of this strategy or proves nothing: any
+    /// other text, a token with a wrong signature, or the id of an existing session with a wrong secret. A
+    /// session or refresh token of the right form whose id is not in the store is no error, although it may
+    /// be made up: it cannot be told from one whose session has ended. Nothing is ended then, and
+    /// [`Revoked::sessions`] is empty.
     ///
-    /// [`Error::Store`] if the session may still be there: drop the client's credentials anyway, and say that the
-    /// revocation is unconfirmed.
+    /// [`Error::Store`] if the session may still be there: drop the client's credentials anyway, and say that
+    /// the revocation is unconfirmed.
     pub async fn logout(&self, credential: &str) -> Result<Revoked, Error> {
         let now = self.clock.now();
         match &self.strategy {

@@ -60,8 +60,8 @@ impl JwtBuilder {
         self
     }
 
-    /// Whom the tokens are for: `aud`, written and required. More than one may be given, of which a token must
-    /// name one.
+    /// Whom the tokens are for: `aud`, written and required. More than one may be given, of which a token
+    /// must name one.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         let audience = audience.into().into_boxed_str();
         match &mut self.audiences {
@@ -75,7 +75,8 @@ impl JwtBuilder {
     ///
     /// # Security
     ///
-    /// For tests and for keys that nothing else in the world uses: every issuer that shares the key is accepted.
+    /// For tests and for keys that nothing else in the world uses: every issuer that shares the key is
+    /// accepted.
     pub fn dangerous_any_issuer(mut self) -> Self {
         self.issuer = Setting::Waived;
         self
@@ -91,15 +92,15 @@ impl JwtBuilder {
         self
     }
 
-    /// The OAuth client that tokens are issued to: `client_id`, which RFC 9068 requires. Default `first-party`:
-    /// the application itself.
+    /// The OAuth client that tokens are issued to: `client_id`, which RFC 9068 requires. Default
+    /// `first-party`: the application itself.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
         self.client_id = client_id.into();
         self
     }
 
-    /// How long tokens live; default 15 minutes (rule T7). A fraction of a second is dropped. Shorter is safer: nothing ends a token
-    /// earlier.
+    /// How long tokens live; default 15 minutes (rule T7). A fraction of a second is dropped. Shorter is
+    /// safer: nothing ends a token earlier.
     pub const fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
@@ -111,7 +112,8 @@ impl JwtBuilder {
         self
     }
 
-    /// How far the clocks of issuer and verifier may be apart: default 30 seconds, at most 10 minutes (rule T6).
+    /// How far the clocks of issuer and verifier may be apart: default 30 seconds, at most 10 minutes (rule
+    /// T6).
     pub const fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
@@ -137,9 +139,9 @@ impl JwtBuilder {
     ///
     /// # Errors
     ///
-    /// If no issuer or audience was given or waived, if one is empty or longer than 255 bytes, if a lifetime is
-    /// under a second or above its cap, if the leeway or a cap is above its limit, if two keys have the same id, or
-    /// if a trusted issuer is our own or there twice.
+    /// If no issuer or audience was given or waived, if one is empty or longer than 255 bytes, if a lifetime
+    /// is under a second or above its cap, if the leeway or a cap is above its limit, if two keys have the
+    /// same id, or if a trusted issuer is our own or given twice.
     pub fn build(self) -> Result<Jwt, ConfigError> {
         let issuer = match self.issuer {
             Setting::Missing => {
@@ -213,7 +215,8 @@ impl JwtBuilder {
 
 /// Another issuer whose tokens are accepted, with its own keys and rules.
 ///
-/// Its subjects are its own: see [`Principal::foreign_issuer`](crate::Principal::foreign_issuer). Its tokens never reach our sessions.
+/// Its subjects are its own: see [`Principal::foreign_issuer`](crate::Principal::foreign_issuer). Its tokens
+/// never reach our sessions.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct TrustedIssuer {

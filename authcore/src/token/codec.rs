@@ -91,8 +91,8 @@ pub(super) fn decode<'b>(segment: &str, buffer: &'b mut [u8]) -> Option<&'b [u8]
     Some(&buffer[..len])
 }
 
-/// Whether reading `text` failed because it is not JSON. The error alone does not tell: serde_json also calls a number
-/// 'syntax' that its target cannot hold, and text that is nested deeper than it follows.
+/// Whether reading `text` failed because it is not JSON. The error alone does not tell: serde_json also calls
+/// a number 'syntax' that its target cannot hold, and text that is nested deeper than it follows.
 pub(super) fn is_not_json(text: &str, error: &serde_json::Error) -> bool {
     error.is_eof() || (error.is_syntax() && serde_json::from_str::<IgnoredAny>(text).is_err())
 }

@@ -61,8 +61,8 @@ impl Key {
     /// The longest key id, in bytes.
     pub const MAX_KID_LEN: usize = 64;
 
-    /// Creates a key from its id (`kid`) and its secret bytes: at least 32 random ones for HS256, 48 for HS384 and 64
-    /// for HS512.
+    /// Creates a key from its id (`kid`) and its secret bytes: at least 32 random ones for HS256, 48 for
+    /// HS384 and 64 for HS512.
     ///
     /// A secret that is kept as text belongs to [`Key::hmac_base64`] or [`Key::hmac_hex`].
     ///
@@ -72,14 +72,15 @@ impl Key {
     ///
     /// - is shorter than the algorithm's hash;
     /// - is a key file: PEM, JWK or SSH text, or DER;
-    /// - is evidently the hexadecimal or base64 text of a key. Such text has the right length with half or three
-    ///   quarters of the random bits, and another program that decodes it signs with another key.
+    /// - is evidently the hexadecimal or base64 text of a key. Such text has the right length with half or
+    ///   three quarters of the random bits, and another program that decodes it signs with another key.
     ///
     /// The error gives the length of the secret, the minimum and the key's id, and never shows the secret.
     ///
     /// # Security
     ///
-    /// A passphrase is not a key, however long it is. `openssl rand -base64 32` prints one for [`Key::hmac_base64`].
+    /// A passphrase is not a key, however long it is. `openssl rand -base64 32` prints one for
+    /// [`Key::hmac_base64`].
     pub fn hmac(kid: &str, algorithm: Algorithm, secret: &[u8]) -> Result<Self, ConfigError> {
         check_kid(kid)?;
         let refuse = |fault: &str| Err(refused_secret(kid, algorithm, secret.len(), fault));
@@ -119,8 +120,8 @@ impl Key {
 
     /// Creates a key from its id and its secret as base64 text, as `openssl rand -base64 32` prints it.
     ///
-    /// Both alphabets of RFC 4648 are accepted, the standard and the URL-safe one, with padding and without. White
-    /// space around the text and line breaks in it do not count.
+    /// Both alphabets of RFC 4648 are accepted, the standard and the URL-safe one, with padding and without.
+    /// White space around the text and line breaks in it do not count.
     ///
     /// ```
     /// # fn main() -> Result<(), authcore::ConfigError> {
@@ -140,8 +141,8 @@ impl Key {
         Self::decoded(kid, algorithm, text, Encoding::Base64)
     }
 
-    /// Creates a key whose secret is the text itself, undecoded: for tokens that are shared with a program that takes
-    /// it so, as many JWT libraries do with the string in their configuration.
+    /// Creates a key whose secret is the text itself, undecoded: for tokens that are shared with a program
+    /// that takes it so, as many JWT libraries do with the string in their configuration.
     ///
     /// # Errors
     ///
@@ -149,8 +150,9 @@ impl Key {
     ///
     /// # Security
     ///
-    /// A character of hexadecimal text holds 4 random bits, and one of base64 holds 6: 64 and 43 characters are as
-    /// strong as 32 random bytes. Words are far weaker, and whoever holds one token can try words offline.
+    /// A character of hexadecimal text holds 4 random bits, and one of base64 holds 6: 64 and 43 characters
+    /// are as strong as 32 random bytes. Words are far weaker, and whoever holds one token can try words
+    /// offline.
     pub fn dangerous_hmac_text(kid: &str, algorithm: Algorithm, text: &str) -> Result<Self, ConfigError> {
         check_kid(kid)?;
         check_secret(kid, algorithm, text.as_bytes())?;
@@ -178,7 +180,8 @@ impl Key {
         Ok(Self { kid: kid.into(), algorithm, mac })
     }
 
-    /// Creates a fresh random key: for tests, and for applications of one process whose tokens may end with it.
+    /// Creates a fresh random key: for tests, and for applications of one process whose tokens may end with
+    /// it.
     ///
     /// # Errors
     ///
@@ -240,14 +243,15 @@ fn check_secret(kid: &str, algorithm: Algorithm, secret: &[u8]) -> Result<(), Co
 fn refused_secret(kid: &str, algorithm: Algorithm, len: usize, fault: &str) -> ConfigError {
     let (name, minimum) = (algorithm.name(), algorithm.hash_len());
     ConfigError::with_value(format!(
-        "the HMAC secret of key `{kid}` {fault} (it has {len} bytes; {name} needs at least {minimum} random ones)"
+        "the HMAC secret of key `{kid}` {fault} \
+         (it has {len} bytes; {name} needs at least {minimum} random ones)"
     ))
 }
 
 /// The keys of one issuer: one that signs, and any number that only verify.
 ///
-/// To rotate without downtime: let every node verify with the new key; then let every node sign with it and go on
-/// verifying with the old one; once the last token of the old key has expired, retire it.
+/// To rotate without downtime: let every node verify with the new key; then let every node sign with it and
+/// go on verifying with the old one; once the last token of the old key has expired, retire it.
 ///
 /// ```
 /// # fn main() -> Result<(), authcore::ConfigError> {
@@ -271,7 +275,8 @@ impl KeyRing {
         Self { keys: vec![signing] }
     }
 
-    /// Adds a key that only verifies. No two keys may have the same id; that is checked when the ring is used.
+    /// Adds a key that only verifies. No two keys may have the same id; that is checked when the ring is
+    /// used.
     #[must_use]
     pub fn verifying(mut self, key: Key) -> Self {
         self.keys.push(key);

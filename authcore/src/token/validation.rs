@@ -63,8 +63,8 @@ impl Policy {
         }
     }
 
-    /// Everything that the payload must say (rules T6 and T7), whichever way it was read. Takes the subject out of
-    /// `claims`, which are not moved: that costs more than the checks.
+    /// Everything that the payload must say (rules T6 and T7), whichever way it was read. Takes the subject
+    /// out of `claims`, which are not moved: that costs more than the checks.
     pub(super) fn check<'de>(
         &self,
         claims: &mut Registered<'de, '_>,

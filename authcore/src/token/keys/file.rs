@@ -1,5 +1,5 @@
-//! Recognises key files that are passed as HMAC secrets: of public keys, most likely, which are known to everybody
-//! (rules T9, T18).
+//! Recognises key files that are passed as HMAC secrets: of public keys, most likely, which are known to
+//! everybody (rules T9, T18).
 
 use super::text::BYTE_ORDER_MARK;
 
@@ -17,7 +17,8 @@ fn is_text(secret: &[u8]) -> bool {
     let text = secret.trim_ascii_start();
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_ascii();
     let has = |needle: &[u8]| memchr::memmem::find(text, needle).is_some();
-    // An object, a list of them, or either as the text of a JSON string: then a backslash stands before each quote.
+    // An object, a list of them, or either as the text of a JSON string: then a backslash stands before each
+    // quote.
     let is_json = matches!(text.first(), Some(b'{' | b'[' | b'"'));
     has(b"-----BEGIN ")
         || has(b"---- BEGIN ")
@@ -26,8 +27,9 @@ fn is_text(secret: &[u8]) -> bool {
         || (is_json && (has(b"\"kty") || has(b"\"keys")))
 }
 
-/// Whether it is the DER of a public key (SubjectPublicKeyInfo or RSAPublicKey), a certificate or a private key
-/// (RFC 5280, RFC 8017, RFC 5958): of random bytes that are long enough to be one, fewer than 1 in 10^10 are.
+/// Whether it is the DER of a public key (SubjectPublicKeyInfo or RSAPublicKey), a certificate or a private
+/// key (RFC 5280, RFC 8017, RFC 5958): of random bytes that are long enough to be one, fewer than 1 in 10^10
+/// are.
 fn is_der(secret: &[u8]) -> bool {
     let Some((SEQUENCE, body, [])) = element(secret) else { return false };
     let mut elements = Vec::new();
@@ -69,7 +71,8 @@ fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((input[0], content, rest))
 }
 
-/// Whether it is what stands in base64 after the type in an SSH public key: a length and the type again (RFC 4253).
+/// Whether it is what stands in base64 after the type in an SSH public key: a length and the type again (RFC
+/// 4253).
 fn is_ssh_blob(secret: &[u8]) -> bool {
     let Some(([0, 0, 0, _], text)) = secret.split_first_chunk() else { return false };
     SSH_TYPES.iter().any(|kind| text.starts_with(kind))

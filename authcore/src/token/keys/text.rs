@@ -18,10 +18,10 @@ pub(super) enum Encoding {
 impl Encoding {
     /// The encoding that `secret` is evidently the text of.
     ///
-    /// Hexadecimal text has only hexadecimal digits. Base64 text has only characters of one alphabet in a number that
-    /// base64 can have, and is padded or has letters of both cases: a passphrase such as `correct-horse-battery` has
-    /// neither. Of 32 random bytes, fewer than 1 in 10^18 look like either; the base64 text of 32 random bytes has
-    /// letters of only one case fewer than once in 10^9.
+    /// Hexadecimal text has only hexadecimal digits. Base64 text has only characters of one alphabet in a
+    /// number that base64 can have, and is padded or has letters of both cases: a passphrase such as
+    /// `correct-horse-battery` has neither. Of 32 random bytes, fewer than 1 in 10^18 look like either; the
+    /// base64 text of 32 random bytes has letters of only one case fewer than once in 10^9.
     pub(super) fn evident_in(secret: &[u8]) -> Option<Self> {
         let text = secret.trim_ascii();
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);

@@ -1,5 +1,7 @@
 //! What can go wrong, told apart by whose fault it is.
 
+use std::borrow::Cow;
+
 use crate::{ClaimsMismatch, Incident, SessionKind, StoreError, StoreErrorKind};
 
 /// What a call of [`Auth`](crate::Auth) answers instead of a result.
@@ -106,19 +108,29 @@ impl From<ClaimsMismatch> for Error {
 ///
 /// # Security
 ///
-/// Never send it to a client: which check failed helps only whoever tries forgeries.
+/// Never send it to a client: which check failed helps nobody but an attacker.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// It does not have the shape of a credential.
-    #[error("malformed: {0}")]
+    /// The credential as a whole does not have the shape of one (rules A3, T8).
+    #[error("malformed credential: {0}")]
     Malformed(&'static str),
+    /// The token's header cannot be read (rule T8).
+    #[error("malformed token header: {0}")]
+    MalformedHeader(&'static str),
+    /// The token's payload cannot be read, although its signature is good (rule T8).
+    #[error("malformed token payload: {0}")]
+    MalformedPayload(&'static str),
     /// It is a credential of another kind than is asked for.
     #[error("a credential of another kind")]
     WrongKind,
     /// A token's header asks for an extension (`crit`), and we understand none (rule T3).
     #[error("the token's header has `crit`")]
     CriticalExtension,
+    /// The token's header lacks a parameter that is required: `alg`, `typ`, or `kid` where there are several
+    /// keys (rules T1, T2, T4).
+    #[error("the token's header has no `{0}`")]
+    MissingParameter(&'static str),
     /// No configured key has the token's `kid` (rule T2).
     #[error("no key for the token's `kid`")]
     UnknownKey,
@@ -131,9 +143,9 @@ pub enum Rejection {
     /// The signature is not by the key (rule T5).
     #[error("wrong signature")]
     WrongSignature,
-    /// A registered claim is missing, there twice, or of the wrong JSON type (rules T6, T8).
-    #[error("the token's `{0}` claim is missing or malformed")]
-    InvalidClaim(&'static str),
+    /// A registered claim cannot be used (rules T6, T8); the [`ClaimFault`] says why.
+    #[error("the token's `{0}` claim {1}")]
+    InvalidClaim(&'static str, ClaimFault),
     /// The token is of an issuer that its key does not speak for (rule T6).
     #[error("the token's issuer is not its key's")]
     WrongIssuer,
@@ -176,6 +188,27 @@ pub enum Rejection {
     /// No account of this name, or not its password (rule P2), or one that was changed meanwhile (rule P5).
     #[error("no such account, or not its password")]
     WrongPassword,
+}
+
+/// What is wrong with a registered claim: see [`Rejection::InvalidClaim`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClaimFault {
+    /// The claim is required and absent.
+    #[error("is missing")]
+    Missing,
+    /// The claim appears more than once.
+    #[error("appears more than once")]
+    Duplicate,
+    /// The value is not of the claim's JSON type.
+    #[error("is of the wrong type")]
+    WrongType,
+    /// The value is of the right type but not one that the claim can have, such as an empty subject.
+    #[error("has an invalid value")]
+    InvalidValue,
+    /// The claim demands a check that this crate cannot perform (`cnf`: proof of possession of a key).
+    #[error("demands a check that is not supported")]
+    Unsupported,
 }
 
 /// What an application said about a subject that cannot be used.
@@ -233,13 +266,18 @@ pub enum LoginError {
     InvalidDetail(&'static str),
 }
 
-/// A setting that was refused when something was built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// A setting that was refused when something was built. The text never contains a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid configuration: {0}")]
-pub struct ConfigError(&'static str);
+pub struct ConfigError(Cow<'static, str>);
 
 impl ConfigError {
     pub(crate) const fn new(what: &'static str) -> Self {
-        Self(what)
+        Self(Cow::Borrowed(what))
+    }
+
+    /// An error whose text names the value that was refused.
+    pub(crate) const fn with_value(what: String) -> Self {
+        Self(Cow::Owned(what))
     }
 }

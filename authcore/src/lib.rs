@@ -24,7 +24,7 @@ mod token;
 pub use auth::{Admin, Auth, Effective, Revoked, SessionInfo};
 pub use claims::{Claims, ClaimsMismatch, RESERVED_CLAIMS, SECRET_CLAIMS};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use error::{ConfigError, Error, ErrorKind, LoginError, Rejection};
+pub use error::{ClaimFault, ConfigError, Error, ErrorKind, LoginError, Rejection};
 pub use issued::{Incident, IncidentKind, Issued};
 pub use login::Login;
 pub use memory::MemoryStore;

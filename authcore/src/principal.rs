@@ -307,7 +307,8 @@ impl Principal {
             if is_readable(claims) {
                 Error::Claims(Box::new(ClaimsMismatch::of_object::<T>(claims, &error)))
             } else {
-                Rejection::Malformed("the claims have a number out of range or are nested too deeply").into()
+                Rejection::MalformedPayload("its claims have a number out of range or are nested too deeply")
+                    .into()
             }
         })
     }

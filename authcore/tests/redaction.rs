@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use authcore::{
-    AccessToken, Algorithm, Auth, CallContext, Claims, ConfigError, Error, ErrorKind, Grant, Jwt, Key,
-    KeyRing, Login, LoginError, ManualClock, MemoryStore, Principal, Realm, Refresh, RefreshDecision,
+    AccessToken, Algorithm, Auth, CallContext, ClaimFault, Claims, ConfigError, Error, ErrorKind, Grant, Jwt,
+    Key, KeyRing, Login, LoginError, ManualClock, MemoryStore, Principal, Realm, Refresh, RefreshDecision,
     RefreshHook, Rejection, SecretBytes, ServerSessions, SessionClaims, SessionRecord, SessionStore,
     SessionStrategy, StoreError, StoreErrorKind, StoredCredential, Timestamp, TokenBuffer, TokenStrategy,
     TrustedIssuer, VerifiedToken,
@@ -347,7 +347,7 @@ async fn s10_errors_show_no_secret() {
     search.show_error(&LoginError::ReservedClaim("exp"));
     let config: ConfigError = Key::hmac("k", Algorithm::HS512, KEY).unwrap_err();
     search.show_error(&config);
-    search.show_error(&Rejection::InvalidClaim("exp"));
+    search.show_error(&Rejection::InvalidClaim("exp", ClaimFault::Missing));
     search.secret_bytes(KEY);
     search.check();
 }

@@ -21,9 +21,14 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`] for what proves no session: an access token of a key or policy that was retired proves
-    /// none, see [`Auth::logout_paired`]. [`Error::Store`] if the session may still be there: drop the client's credentials
-    /// all the same, and say that the revocation is unconfirmed.
+    /// [`Error::Unauthenticated`] for input that is not a credential of this strategy or proves nothing: any
+    /// other text, a token with a wrong signature, or the id of an existing session with a wrong secret. An access
+    /// token of a key or policy that was retired proves nothing either; see [`Auth::logout_paired`]. A session or
+    /// refresh token of the right form whose id is not in the store is no error, although it may be made up: it cannot
+    /// be told from one whose session has ended. Nothing is ended then, and [`Revoked::sessions`] is empty.
+    ///
+    /// [`Error::Store`] if the session may still be there: drop the client's credentials anyway, and say that
+    /// the revocation is unconfirmed.
     pub async fn logout(&self, credential: &str) -> Result<Revoked, Error> {
         let context = self.context();
         match &self.strategy {

@@ -27,8 +27,8 @@ const MAX_WAITING: usize = 65_536;
 /// # Security
 ///
 /// Every hash that runs takes its memory and one processor, so `threads` times `memory_kib` is what logins can take of
-/// the machine at once. Limit the attempts of one client or on one account before you come here: this crate
-/// counts none.
+/// the machine at once. The hasher does not count attempts: ask a [`LoginThrottle`](super::LoginThrottle) first,
+/// which limits those of one address and those on one account. `authcore-axum` does.
 #[derive(Clone)]
 pub struct PasswordHasher(Arc<Inner>);
 

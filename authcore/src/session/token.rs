@@ -47,18 +47,18 @@ impl<'b> PresentedToken<'b> {
         prefix: &'static str,
         bytes: &'b mut TokenBytes,
     ) -> Result<Self, Rejection> {
-        const MALFORMED: Rejection =
-            Rejection::Malformed("a session token or API key is 68 characters of base64url");
+        const ENCODING: Rejection = Rejection::Malformed("a session token or API key is base64url");
         if !text.starts_with(prefix) {
             return Err(Rejection::WrongKind);
         }
         // The prefix is base64url itself, and together they are whole blocks of the fast decoder. Not wiped: the same
         // bytes stand in the request that they came in.
-        if text.len() != SessionToken::LEN || base64url::decode(text, bytes).is_none() {
-            return Err(MALFORMED);
+        if text.len() != SessionToken::LEN {
+            return Err(Rejection::Malformed("a session token or API key has 68 characters"));
         }
+        base64url::decode(text, bytes).ok_or(ENCODING)?;
         let (id, secret) = bytes[3..].split_at(16);
-        let secret = secret.first_chunk().ok_or(MALFORMED)?;
+        let secret = secret.first_chunk().ok_or(ENCODING)?;
         Ok(Self { id: SessionId::from_bytes(array(id)), secret })
     }
 
@@ -90,8 +90,14 @@ mod tests {
         assert_eq!(text.len(), 68);
         let parse = |text: &str| parsed(text).err();
         assert!(matches!(parse(&format!("acr_{}", &text[4..])), Some(Rejection::WrongKind)));
-        assert!(matches!(parse(&text[..67]), Some(Rejection::Malformed(_))));
-        assert!(matches!(parse(&format!("{text}A")), Some(Rejection::Malformed(_))));
+        for other in [&text[..67], &format!("{text}A")] {
+            assert_eq!(
+                parse(other),
+                Some(Rejection::Malformed("a session token or API key has 68 characters"))
+            );
+        }
+        let spaced = format!("{} ", &text[..67]);
+        assert_eq!(parse(&spaced), Some(Rejection::Malformed("a session token or API key is base64url")));
     }
 
     proptest! {

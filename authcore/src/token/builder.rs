@@ -60,8 +60,8 @@ impl JwtBuilder {
         self
     }
 
-    /// Whom the tokens are for: `aud`, written and required. More than one may be given, of which a token must
-    /// name one.
+    /// Whom the tokens are for: `aud`, written and required. More than one may be given, of which a token
+    /// must name one.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         let audience = audience.into().into_boxed_str();
         match &mut self.audiences {
@@ -75,7 +75,8 @@ impl JwtBuilder {
     ///
     /// # Security
     ///
-    /// For tests and for keys that nothing else in the world uses: every issuer that shares the key is accepted.
+    /// For tests and for keys that nothing else in the world uses: every issuer that shares the key is
+    /// accepted.
     pub fn dangerous_any_issuer(mut self) -> Self {
         self.issuer = Setting::Waived;
         self
@@ -91,15 +92,15 @@ impl JwtBuilder {
         self
     }
 
-    /// The OAuth client that tokens are issued to: `client_id`, which RFC 9068 requires. Default `first-party`:
-    /// the application itself.
+    /// The OAuth client that tokens are issued to: `client_id`, which RFC 9068 requires. Default
+    /// `first-party`: the application itself.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
         self.client_id = client_id.into();
         self
     }
 
-    /// How long tokens live; default 15 minutes (rule T7). A fraction of a second is dropped. Shorter is safer: nothing ends a token
-    /// earlier.
+    /// How long tokens live; default 15 minutes (rule T7). A fraction of a second is dropped. Shorter is
+    /// safer: nothing ends a token earlier.
     pub const fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
@@ -111,7 +112,8 @@ impl JwtBuilder {
         self
     }
 
-    /// How far the clocks of issuer and verifier may be apart: default 30 seconds, at most 10 minutes (rule T6).
+    /// How far the clocks of issuer and verifier may be apart: default 30 seconds, at most 10 minutes (rule
+    /// T6).
     pub const fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
@@ -137,34 +139,48 @@ impl JwtBuilder {
     ///
     /// # Errors
     ///
-    /// If no issuer or audience was given or waived, if one is empty or longer than 255 bytes, if a lifetime is
-    /// under a second or above its cap, if the leeway or a cap is above its limit, if two keys have the same id, or
-    /// if a trusted issuer is our own or there twice.
+    /// If no issuer or audience was given or waived, if one is empty or longer than 255 bytes, if a lifetime
+    /// is under a second or above its cap, if the leeway or a cap is above its limit, if two keys have the
+    /// same id, or if a trusted issuer is our own or given twice.
     pub fn build(self) -> Result<Jwt, ConfigError> {
         let issuer = match self.issuer {
-            Setting::Missing => return Err(ConfigError::new("no issuer was given")),
+            Setting::Missing => {
+                return Err(ConfigError::new(
+                    "no issuer was given: call `issuer`, or waive it with `dangerous_any_issuer`",
+                ));
+            }
             Setting::Waived => None,
-            Setting::Given(issuer) => Some(Arc::from(check_name(issuer)?)),
+            Setting::Given(issuer) => Some(Arc::from(check_name("the issuer", issuer)?)),
         };
         let audiences = match self.audiences {
-            Setting::Missing => return Err(ConfigError::new("no audience was given")),
+            Setting::Missing => {
+                return Err(ConfigError::new(
+                    "no audience was given: call `audience`, or waive it with `dangerous_any_audience`",
+                ));
+            }
             Setting::Waived => Vec::new(),
             Setting::Given(audiences) => audiences,
         };
         check_audiences(&audiences)?;
         if self.any_type && (issuer.is_none() || audiences.is_empty()) {
-            return Err(ConfigError::new("any token type needs an issuer and an audience"));
+            return Err(ConfigError::new(
+                "`any_token_type` needs an issuer and an audience, and one of them is waived",
+            ));
         }
         check_cap(self.max_lifetime)?;
         if self.lifetime < Duration::from_secs(1) || self.lifetime > self.max_lifetime {
-            return Err(ConfigError::new(
-                "the token lifetime is under a second or above its cap (`max_lifetime`)",
-            ));
+            return Err(ConfigError::with_value(format!(
+                "the token lifetime is {:?}, which is under a second or above its cap (`max_lifetime`, {:?})",
+                self.lifetime, self.max_lifetime
+            )));
         }
         if self.leeway > MAX_LEEWAY {
-            return Err(ConfigError::new("the leeway is above 10 minutes"));
+            return Err(ConfigError::with_value(format!(
+                "the leeway is {:?}, above 10 minutes",
+                self.leeway
+            )));
         }
-        let client_id = check_name(self.client_id)?;
+        let client_id = check_name("the client id", self.client_id)?;
         let own = Policy {
             issuer,
             audiences,
@@ -179,7 +195,10 @@ impl JwtBuilder {
         let mut policies = vec![own];
         for trusted in self.trusted {
             if policies.iter().any(|known: &Policy| known.issuer.as_deref() == Some(&*trusted.issuer)) {
-                return Err(ConfigError::new("a trusted issuer is our own or there twice"));
+                return Err(ConfigError::with_value(format!(
+                    "the trusted issuer `{}` is our own, or given twice",
+                    trusted.issuer
+                )));
             }
             let (policy, foreign_keys) = trusted.into_policy()?;
             keys.extend(foreign_keys.into_iter().map(|key| TrustedKey::new(key, policies.len())));
@@ -187,8 +206,8 @@ impl JwtBuilder {
         }
         let mut kids: Vec<_> = keys.iter().map(|trusted| trusted.key.kid()).collect();
         kids.sort_unstable();
-        if kids.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(ConfigError::new("two keys have the same id"));
+        if let Some(pair) = kids.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(ConfigError::with_value(format!("two keys have the same id, `{}`", pair[0])));
         }
         Ok(Jwt::new(keys, policies, recognised, issuance, self.leeway))
     }
@@ -196,7 +215,8 @@ impl JwtBuilder {
 
 /// Another issuer whose tokens are accepted, with its own keys and rules.
 ///
-/// Its subjects are its own: see [`Principal::foreign_issuer`](crate::Principal::foreign_issuer). Its tokens never reach our sessions.
+/// Its subjects are its own: see [`Principal::foreign_issuer`](crate::Principal::foreign_issuer). Its tokens
+/// never reach our sessions.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct TrustedIssuer {
@@ -242,7 +262,7 @@ impl TrustedIssuer {
         let audiences = vec![self.audience.into_boxed_str()];
         check_audiences(&audiences)?;
         let policy = Policy {
-            issuer: Some(Arc::from(check_name(self.issuer)?)),
+            issuer: Some(Arc::from(check_name("the trusted issuer", self.issuer)?)),
             audiences,
             max_lifetime: self.max_lifetime,
             any_type: self.any_type,
@@ -252,24 +272,34 @@ impl TrustedIssuer {
     }
 }
 
-fn check_name(name: String) -> Result<String, ConfigError> {
+fn check_name(what: &str, name: String) -> Result<String, ConfigError> {
     if name.is_empty() || name.len() > MAX_NAME_LEN {
-        return Err(ConfigError::new("an issuer, an audience and a client id have 1 to 255 bytes"));
+        let len = name.len();
+        return Err(ConfigError::with_value(format!(
+            "{what} has {len} bytes instead of 1 to {MAX_NAME_LEN}"
+        )));
     }
     Ok(name)
 }
 
 fn check_audiences(audiences: &[Box<str>]) -> Result<(), ConfigError> {
     let total: usize = audiences.iter().map(|audience| audience.len()).sum();
-    if audiences.iter().any(|audience| audience.is_empty()) || total > MAX_NAME_LEN {
-        return Err(ConfigError::new("audiences have 1 to 255 bytes together"));
+    if audiences.iter().any(|audience| audience.is_empty()) {
+        return Err(ConfigError::new("an audience is empty"));
+    }
+    if total > MAX_NAME_LEN {
+        return Err(ConfigError::with_value(format!(
+            "all audiences together have {total} bytes, above {MAX_NAME_LEN}"
+        )));
     }
     Ok(())
 }
 
 fn check_cap(cap: Duration) -> Result<(), ConfigError> {
     if cap > MAX_LIFETIME {
-        return Err(ConfigError::new("the cap of the token lifetime is above 24 hours"));
+        return Err(ConfigError::with_value(format!(
+            "the cap of the token lifetime (`max_lifetime`) is {cap:?}, above 24 hours"
+        )));
     }
     Ok(())
 }

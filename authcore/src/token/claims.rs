@@ -14,10 +14,10 @@ use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
 use super::codec::Text;
-use super::validation::Policy;
+use super::validation::{Policy, unreadable};
 use crate::claims::Reserved;
 use crate::principal::StatedKind;
-use crate::{Realm, Rejection, SessionId, Timestamp};
+use crate::{ClaimFault, Realm, Rejection, SessionId, Timestamp};
 
 /// The registered claims of a payload, checked for type and for being there once.
 pub(super) struct Registered<'de, 'p> {
@@ -65,27 +65,30 @@ impl<'de, 'p> Registered<'de, 'p> {
         payload: &'de str,
         seed: S,
     ) -> Result<S::Value, Rejection> {
-        self.parse(payload, seed).ok_or_else(|| {
-            let unexpected = Rejection::Malformed("the payload is not a JSON object of the expected claims");
-            self.fault.take().unwrap_or(unexpected)
-        })
+        self.parse(payload, seed).map_err(|error| unreadable(payload, &error, self.fault.take()))
     }
 
-    fn parse<S: DeserializeSeed<'de>>(&mut self, payload: &'de str, seed: S) -> Option<S::Value> {
+    fn parse<S: DeserializeSeed<'de>>(&mut self, payload: &'de str, seed: S) -> serde_json::Result<S::Value> {
         let mut input = serde_json::Deserializer::from_str(payload);
-        let claims = input.deserialize_map(Payload { registered: self, seed }).ok()?;
-        input.end().ok()?;
-        Some(claims)
+        let claims = input.deserialize_map(Payload { registered: self, seed })?;
+        input.end()?;
+        Ok(claims)
+    }
+
+    /// Whether the payload has the claim.
+    pub(super) const fn has(&self, claim: Reserved) -> bool {
+        self.seen & claim.bit() != 0
     }
 
     /// Reads the value of a registered claim.
     fn take<A: MapAccess<'de>>(&mut self, claim: Reserved, map: &mut A) -> Result<(), A::Error> {
         // A token bound to a key that we cannot check is not a bearer token (RFC 7800, RFC 9449).
-        if self.seen & claim.bit() != 0 || claim == Reserved::Cnf {
-            return self.fail(claim);
+        if self.has(claim) || claim == Reserved::Cnf {
+            let fault = if self.has(claim) { ClaimFault::Duplicate } else { ClaimFault::Unsupported };
+            return self.fail(claim, fault);
         }
         self.seen |= claim.bit();
-        self.value(claim, map).or_else(|_: A::Error| self.fail(claim))
+        self.value(claim, map).inspect_err(|_| self.note(claim, ClaimFault::WrongType))
     }
 
     fn value<A: MapAccess<'de>>(&mut self, claim: Reserved, map: &mut A) -> Result<(), A::Error> {
@@ -102,17 +105,26 @@ impl<'de, 'p> Registered<'de, 'p> {
             Reserved::AuthTime => self.authenticated_at = Some(map.next_value::<NumericDate>()?.0),
             Reserved::Sid if self.policy.is_own() => {
                 let id = map.next_value::<Text<'de>>()?;
-                self.session_id = Some(id.0.parse().map_err(A::Error::custom)?);
+                match id.0.parse() {
+                    Ok(id) => self.session_id = Some(id),
+                    Err(_) => return self.fail(claim, ClaimFault::InvalidValue),
+                }
             }
             Reserved::Epoch if self.policy.is_own() => self.epoch = Some(map.next_value()?),
             Reserved::AuthRealm if self.policy.is_own() => {
                 let realm = map.next_value::<Text<'de>>()?.0;
                 if !Realm::is_name(&realm) {
-                    return Err(A::Error::custom("not a realm"));
+                    return self.fail(claim, ClaimFault::InvalidValue);
                 }
                 self.realm = Some(realm);
             }
-            Reserved::SessionKind if self.policy.is_own() => self.kind = Some(map.next_value_seed(KindOf)?),
+            Reserved::SessionKind if self.policy.is_own() => {
+                let kind = map.next_value_seed(KindOf)?;
+                if !kind.is_valid() {
+                    return self.fail(claim, ClaimFault::InvalidValue);
+                }
+                self.kind = Some(kind);
+            }
             Reserved::Jti | Reserved::ClientId | Reserved::Sid | Reserved::Azp | Reserved::Nonce => {
                 map.next_value::<Text<'de>>()?;
             }
@@ -132,9 +144,15 @@ impl<'de, 'p> Registered<'de, 'p> {
 
     /// Remembers which claim is at fault, and stops the parse.
     #[cold]
-    fn fail<E: de::Error>(&mut self, claim: Reserved) -> Result<(), E> {
-        self.fault = Some(Rejection::InvalidClaim(claim.name()));
+    fn fail<E: de::Error>(&mut self, claim: Reserved, fault: ClaimFault) -> Result<(), E> {
+        self.note(claim, fault);
         Err(E::custom("invalid registered claim"))
+    }
+
+    /// Remembers which claim is at fault, unless that is known more precisely.
+    #[cold]
+    fn note(&mut self, claim: Reserved, fault: ClaimFault) {
+        self.fault.get_or_insert(Rejection::InvalidClaim(claim.name(), fault));
     }
 }
 
@@ -227,12 +245,12 @@ impl<'de> Visitor<'de> for KindOf {
         f.write_str("a kind of session")
     }
 
-    fn visit_borrowed_str<E: de::Error>(self, name: &'de str) -> Result<StatedKind<'de>, E> {
-        kind(Cow::Borrowed(name), true)
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<StatedKind<'de>, E> {
+        Ok(StatedKind { name: Cow::Borrowed(name), is_login: true })
     }
 
-    fn visit_str<E: de::Error>(self, name: &str) -> Result<StatedKind<'de>, E> {
-        kind(Cow::Owned(name.to_owned()), true)
+    fn visit_str<E>(self, name: &str) -> Result<StatedKind<'de>, E> {
+        Ok(StatedKind { name: Cow::Owned(name.to_owned()), is_login: true })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StatedKind<'de>, A::Error> {
@@ -240,17 +258,11 @@ impl<'de> Visitor<'de> for KindOf {
             Some((Text(name), Text(value)))
                 if name == NOT_A_LOGIN && map.next_key::<Text<'de>>()?.is_none() =>
             {
-                kind(value, false)
+                Ok(StatedKind { name: value, is_login: false })
             }
             _ => Err(A::Error::custom("not a kind of session")),
         }
     }
-}
-
-fn kind<'de, E: de::Error>(name: Cow<'de, str>, is_login: bool) -> Result<StatedKind<'de>, E> {
-    let kind = StatedKind { name, is_login };
-    kind.check().map_err(E::custom)?;
-    Ok(kind)
 }
 
 /// The member of a `session_kind` that does not represent a login.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::secret::ct_eq;
@@ -13,6 +13,8 @@ use crate::{Rejection, base64url};
 pub(super) const MAX_TOKEN_LEN: usize = 8 * 1024;
 /// The longest header, decoded, in bytes (rule T8).
 pub(super) const MAX_HEADER_LEN: usize = 512;
+/// The longest header, encoded: 512 bytes take 683 characters, and 684 hold 513 bytes.
+const MAX_HEADER_SEGMENT_LEN: usize = (MAX_HEADER_LEN * 4).div_ceil(3);
 /// Room for a decoded header.
 pub(super) type HeaderBuffer = [u8; MAX_HEADER_LEN];
 /// The most parameters of a header (rule T8).
@@ -30,19 +32,27 @@ pub(super) struct Segments<'t> {
 }
 
 impl<'t> Segments<'t> {
+    pub(super) const SHAPE: Rejection = Rejection::Malformed("a token has three segments, separated by dots");
+    pub(super) const UNSIGNED: Rejection = Rejection::Malformed("the token has no signature");
+
     /// Splits a token at its two dots (rule T8).
     pub(super) fn split(token: &'t str) -> Result<Self, Rejection> {
-        const SHAPE: Rejection = Rejection::Malformed("a token has three non-empty segments");
         if token.len() > MAX_TOKEN_LEN {
             return Err(Rejection::Malformed("a token has at most 8192 bytes"));
         }
         let mut dots = memchr::memchr_iter(b'.', token.as_bytes());
         let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
-            return Err(SHAPE);
+            return Err(Self::SHAPE);
         };
         let (header, payload, signature) = (&token[..first], &token[first + 1..second], &token[second + 1..]);
-        if header.is_empty() || payload.is_empty() || signature.is_empty() {
-            return Err(SHAPE);
+        if header.is_empty() {
+            return Err(Rejection::MalformedHeader("it is empty"));
+        }
+        if payload.is_empty() {
+            return Err(Rejection::MalformedPayload("it is empty"));
+        }
+        if signature.is_empty() {
+            return Err(Self::UNSIGNED);
         }
         Ok(Self { header, payload, signature, signed: &token[..second] })
     }
@@ -74,9 +84,17 @@ impl EncodedTag {
 }
 
 /// Decodes a segment strictly: no padding, no other alphabet, no stray trailing bits (rule T8).
-pub(super) fn decode<'b>(segment: &str, buffer: &'b mut [u8]) -> Result<&'b [u8], Rejection> {
-    let len = base64url::decode(segment, buffer).ok_or(Rejection::Malformed("a segment is not base64url"))?;
-    Ok(&buffer[..len])
+///
+/// `None` also if the buffer is too short: callers bound the length of what they decode.
+pub(super) fn decode<'b>(segment: &str, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let len = base64url::decode(segment, buffer)?;
+    Some(&buffer[..len])
+}
+
+/// Whether reading `text` failed because it is not JSON. The error alone does not tell: serde_json also calls
+/// a number 'syntax' that its target cannot hold, and text that is nested deeper than it follows.
+pub(super) fn is_not_json(text: &str, error: &serde_json::Error) -> bool {
+    error.is_eof() || (error.is_syntax() && serde_json::from_str::<IgnoredAny>(text).is_err())
 }
 
 /// What a token's header says of itself: used to find the key and check its rules, never to choose them.
@@ -91,58 +109,88 @@ pub(super) struct Header<'h> {
 impl<'h> Header<'h> {
     /// Reads the header segment.
     pub(super) fn read(segment: &str, buffer: &'h mut HeaderBuffer) -> Result<Self, Rejection> {
-        if segment.len() > MAX_HEADER_LEN.div_ceil(3) * 4 {
-            return Err(Rejection::Malformed("a header has at most 512 bytes"));
+        if segment.len() > MAX_HEADER_SEGMENT_LEN {
+            return Err(Rejection::MalformedHeader("it is longer than 512 bytes"));
         }
-        let json = decode(segment, buffer)?;
-        let json = std::str::from_utf8(json).map_err(|_| Rejection::Malformed("a header is UTF-8"))?;
-        serde_json::from_str(json)
-            .map_err(|_| Rejection::Malformed("a header is a JSON object of our parameters"))
+        let json = decode(segment, buffer).ok_or(Rejection::MalformedHeader("it is not base64url"))?;
+        let json = std::str::from_utf8(json).map_err(|_| Rejection::MalformedHeader("it is not UTF-8"))?;
+        let mut fault = None;
+        let mut input = serde_json::Deserializer::from_str(json);
+        let header = input.deserialize_map(Parameters { fault: &mut fault });
+        header
+            .and_then(|header| input.end().map(|()| header))
+            .map_err(|error| Rejection::MalformedHeader(header_fault(json, &error, fault)))
     }
 }
 
-impl<'de> Deserialize<'de> for Header<'de> {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        struct Parameters;
+/// Why a header that could not be read was refused.
+#[cold]
+fn header_fault(json: &str, error: &serde_json::Error, fault: Option<&'static str>) -> &'static str {
+    if is_not_json(json, error) { "it is not JSON" } else { fault.unwrap_or("it is not a JSON object") }
+}
 
-        impl<'de> Visitor<'de> for Parameters {
-            type Value = Header<'de>;
+/// Reads the members of a header, and notes what it stops at.
+struct Parameters<'f> {
+    fault: &'f mut Option<&'static str>,
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JOSE header")
+impl Parameters<'_> {
+    fn stop<T, E: serde::de::Error>(&mut self, fault: &'static str) -> Result<T, E> {
+        *self.fault = Some(fault);
+        Err(E::custom(fault))
+    }
+
+    /// The value of a parameter that is a string and appears once.
+    fn text<'de, A: MapAccess<'de>>(
+        &mut self,
+        place: &mut Option<Text<'de>>,
+        map: &mut A,
+        not_text: &'static str,
+    ) -> Result<(), A::Error> {
+        let value = map.next_value().inspect_err(|_| *self.fault = Some(not_text))?;
+        if place.replace(value).is_some() { self.stop(DUPLICATE_PARAMETER) } else { Ok(()) }
+    }
+}
+
+const DUPLICATE_PARAMETER: &str = "a parameter appears more than once";
+
+impl<'de> Visitor<'de> for Parameters<'_> {
+    type Value = Header<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JOSE header")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Header<'de>, A::Error> {
+        let mut header = Header::default();
+        // A vector that holds nothing allocates nothing: most headers have no other parameters.
+        let mut others: Vec<Text<'de>> = Vec::new();
+        let mut count = 0;
+        while let Some(name) = map.next_key::<Text<'de>>()? {
+            count += 1;
+            if count > MAX_HEADER_PARAMETERS {
+                return self.stop("it has more than 16 parameters");
             }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header<'de>, A::Error> {
-                let mut header = Header::default();
-                // A vector that holds nothing allocates nothing: most headers have no other parameters.
-                let mut others: Vec<Text<'de>> = Vec::new();
-                let mut count = 0;
-                while let Some(name) = map.next_key::<Text<'de>>()? {
-                    count += 1;
-                    let twice = match &*name.0 {
-                        "alg" => header.algorithm.replace(map.next_value()?).is_some(),
-                        "kid" => header.kid.replace(map.next_value()?).is_some(),
-                        "typ" => header.typ.replace(map.next_value()?).is_some(),
-                        "crit" => {
-                            map.next_value::<IgnoredAny>()?;
-                            std::mem::replace(&mut header.critical, true)
-                        }
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                            let twice = others.contains(&name);
-                            others.push(name);
-                            twice
-                        }
-                    };
-                    if twice || count > MAX_HEADER_PARAMETERS {
-                        return Err(A::Error::custom("too many parameters, or one twice"));
+            match &*name.0 {
+                "alg" => self.text(&mut header.algorithm, &mut map, "`alg` is not a string")?,
+                "kid" => self.text(&mut header.kid, &mut map, "`kid` is not a string")?,
+                "typ" => self.text(&mut header.typ, &mut map, "`typ` is not a string")?,
+                "crit" => {
+                    map.next_value::<IgnoredAny>()?;
+                    if std::mem::replace(&mut header.critical, true) {
+                        return self.stop(DUPLICATE_PARAMETER);
                     }
                 }
-                Ok(header)
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    if others.contains(&name) {
+                        return self.stop(DUPLICATE_PARAMETER);
+                    }
+                    others.push(name);
+                }
             }
         }
-
-        input.deserialize_map(Parameters)
+        Ok(header)
     }
 }
 
@@ -205,11 +253,11 @@ mod tests {
     #[test]
     fn t8_segments_are_strict_base64url() {
         let mut buffer = [0; 16];
-        assert_eq!(decode("AA", &mut buffer), Ok(&[0][..]));
+        assert_eq!(decode("AA", &mut buffer), Some(&[0][..]));
         for bad in ["AB", "A", "AA==", "A+AA", "A/AA", "AA\n", "A A", "ÄA"] {
-            assert!(decode(bad, &mut buffer).is_err(), "{bad}");
+            assert!(decode(bad, &mut buffer).is_none(), "{bad}");
         }
-        assert!(decode(&"A".repeat(32), &mut buffer).is_err());
+        assert!(decode(&"A".repeat(32), &mut buffer).is_none());
     }
 
     #[test]

@@ -189,7 +189,7 @@ impl TokenStrategy for Jwt {
     fn named_session(&self, token: &str) -> Option<SessionId> {
         let segments = Segments::split(token).ok()?;
         let mut buffer = vec![0; segments.payload.len()];
-        let payload = codec::decode(segments.payload, &mut buffer).ok()?;
+        let payload = codec::decode(segments.payload, &mut buffer)?;
         let payload = std::str::from_utf8(payload).ok()?;
         TokenContents::new("", "", payload).get::<Cow<'_, str>>("sid")?.parse().ok()
     }
@@ -258,9 +258,9 @@ impl Inner {
         rest: &'t str,
     ) -> Result<Signed<'j, 't>, Rejection> {
         let dot = memchr::memrchr(b'.', rest.as_bytes());
-        let dot = dot.ok_or(Rejection::Malformed("a token has three non-empty segments"))?;
+        let dot = dot.ok_or(Segments::SHAPE)?;
         let (payload, signature) = (&rest[..dot], &rest[dot + 1..]);
-        verify_tag(&own.mac.tag_of(payload.as_bytes()), signature)?;
+        verify_tag(&own.mac.tag_of(payload.as_bytes()), signature).map_err(|_| misfit(payload, signature))?;
         Ok(Signed {
             policy: &self.policies[0],
             payload,
@@ -278,10 +278,11 @@ impl Inner {
         let trusted = match (&header.kid, &self.keys[..]) {
             (Some(kid), keys) => keys.iter().find(|trusted| trusted.key.kid() == kid.0),
             (None, [only]) => Some(only),
-            (None, _) => None,
+            (None, _) => return Err(Rejection::MissingParameter("kid")),
         };
         let trusted = trusted.ok_or(Rejection::UnknownKey)?;
-        if header.algorithm.as_ref().is_none_or(|algorithm| algorithm.0 != trusted.key.algorithm().name()) {
+        let algorithm = header.algorithm.as_ref().ok_or(Rejection::MissingParameter("alg"))?;
+        if algorithm.0 != trusted.key.algorithm().name() {
             return Err(Rejection::WrongAlgorithm);
         }
         Ok(trusted)
@@ -295,6 +296,18 @@ impl TrustedKey {
 
     fn knows(&self, header: &str) -> bool {
         self.known_header.get().is_some_and(|known| **known == *header)
+    }
+}
+
+/// Why a token whose start is recognised is refused: with the same words as any other token.
+#[cold]
+fn misfit(payload: &str, signature: &str) -> Rejection {
+    if memchr::memchr(b'.', payload.as_bytes()).is_some() {
+        Segments::SHAPE
+    } else if signature.is_empty() {
+        Segments::UNSIGNED
+    } else {
+        Rejection::WrongSignature
     }
 }
 
@@ -317,9 +330,11 @@ impl Signed<'_, '_> {
     fn decode<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b str, Rejection> {
         let start = usize::from(self.recognised);
         buffer[..start].fill(b'{');
-        let decoded = codec::decode(self.payload, &mut buffer[start..])?.len();
+        let decoded = codec::decode(self.payload, &mut buffer[start..])
+            .ok_or(Rejection::MalformedPayload("it is not base64url"))?
+            .len();
         std::str::from_utf8(&buffer[..start + decoded])
-            .map_err(|_| Rejection::Malformed("the payload is not UTF-8"))
+            .map_err(|_| Rejection::MalformedPayload("it is not UTF-8"))
     }
 
     /// How much room the payload takes.

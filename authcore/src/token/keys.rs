@@ -1,10 +1,15 @@
 //! Keys, and the rings that they are kept on.
 
+mod file;
+mod text;
+
 use std::fmt;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Sha256, Sha384, Sha512};
 
+use self::file::is_key_file;
+use self::text::Encoding;
 use super::codec::EncodedTag;
 use crate::{ConfigError, SecretBytes};
 
@@ -56,33 +61,127 @@ impl Key {
     /// The longest key id, in bytes.
     pub const MAX_KID_LEN: usize = 64;
 
-    /// A key from its id (`kid`) and its secret bytes, at least 32 random ones for HS256, 48 for HS384 and 64 for
-    /// HS512.
+    /// Creates a key from its id (`kid`) and its secret bytes: at least 32 random ones for HS256, 48 for
+    /// HS384 and 64 for HS512.
+    ///
+    /// A secret that is kept as text belongs to [`Key::hmac_base64`] or [`Key::hmac_hex`].
     ///
     /// # Errors
     ///
-    /// If the secret is shorter than the algorithm's hash or is the text of a PEM, JWK or SSH key (rule T9), or if the id
-    /// is not 1 to 64 characters of `A-Z a-z 0-9 - . _ ~ : /`.
+    /// If the id is not 1 to 64 characters of `A-Z a-z 0-9 - . _ ~ : /`, or (rule T9) if the secret
+    ///
+    /// - is shorter than the algorithm's hash;
+    /// - is a key file: PEM, JWK or SSH text, or DER;
+    /// - is evidently the hexadecimal or base64 text of a key. Such text has the right length with half or
+    ///   three quarters of the random bits, and another program that decodes it signs with another key.
+    ///
+    /// The error gives the length of the secret, the minimum and the key's id, and never shows the secret.
     ///
     /// # Security
     ///
-    /// A passphrase is not a key, however long. Make one with `openssl rand -base64 32` and decode it.
+    /// A passphrase is not a key, however long it is. `openssl rand -base64 32` prints one for
+    /// [`Key::hmac_base64`].
     pub fn hmac(kid: &str, algorithm: Algorithm, secret: &[u8]) -> Result<Self, ConfigError> {
-        let kid_char = |c: u8| c.is_ascii_alphanumeric() || b"-._~:/".contains(&c);
-        if kid.is_empty() || kid.len() > Self::MAX_KID_LEN || !kid.bytes().all(kid_char) {
-            return Err(ConfigError::new("a key id has 1 to 64 characters of A-Z a-z 0-9 - . _ ~ : /"));
+        check_kid(kid)?;
+        let refuse = |fault: &str| Err(refused_secret(kid, algorithm, secret.len(), fault));
+        check_secret(kid, algorithm, secret)?;
+        match Encoding::evident_in(secret) {
+            None => Self::new(kid, algorithm, secret),
+            Some(Encoding::Hex) => {
+                refuse("is hexadecimal text and not the bytes of a key: pass it to `Key::hmac_hex`")
+            }
+            Some(Encoding::Base64) => {
+                refuse("is base64 text and not the bytes of a key: pass it to `Key::hmac_base64`")
+            }
         }
-        if is_key_file(secret) {
-            return Err(ConfigError::new("the HMAC secret is the text of a key file (PEM, JWK or SSH)"));
+    }
+
+    /// Creates a key from its id and its secret as hexadecimal text, as `openssl rand -hex 32` prints it.
+    ///
+    /// White space around the text and line breaks in it do not count.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), authcore::ConfigError> {
+    /// use authcore::{Algorithm, Key};
+    /// # let text = "5bd7a04f3a1c9e42880a6d5be7f2c3911f0e8dd4a7b62c535e9910cc47ab83f6\n";
+    ///
+    /// // let text = std::fs::read_to_string("/run/secrets/jwt.hex")?;
+    /// let key = Key::hmac_hex("2026-11", Algorithm::HS256, text)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the text is not hexadecimal digits in pairs, and as [`Key::hmac`] for what it decodes to.
+    pub fn hmac_hex(kid: &str, algorithm: Algorithm, text: &str) -> Result<Self, ConfigError> {
+        Self::decoded(kid, algorithm, text, Encoding::Hex)
+    }
+
+    /// Creates a key from its id and its secret as base64 text, as `openssl rand -base64 32` prints it.
+    ///
+    /// Both alphabets of RFC 4648 are accepted, the standard and the URL-safe one, with padding and without.
+    /// White space around the text and line breaks in it do not count.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), authcore::ConfigError> {
+    /// use authcore::{Algorithm, Key};
+    /// # let text = "W9egTzocnkKICm1b5/LDkR8Ojd+ntixTXpkQzEerg/Y=\n";
+    ///
+    /// // let text = std::env::var("JWT_SECRET")?;
+    /// let key = Key::hmac_base64("2026-11", Algorithm::HS256, text)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the text is not base64, and as [`Key::hmac`] for what it decodes to.
+    pub fn hmac_base64(kid: &str, algorithm: Algorithm, text: &str) -> Result<Self, ConfigError> {
+        Self::decoded(kid, algorithm, text, Encoding::Base64)
+    }
+
+    /// Creates a key whose secret is the text itself, undecoded: for tokens that are shared with a program
+    /// that takes it so, as many JWT libraries do with the string in their configuration.
+    ///
+    /// # Errors
+    ///
+    /// As [`Key::hmac`], except that text of any encoding is accepted.
+    ///
+    /// # Security
+    ///
+    /// A character of hexadecimal text holds 4 random bits, and one of base64 holds 6: 64 and 43 characters
+    /// are as strong as 32 random bytes. Words are far weaker, and whoever holds one token can try words
+    /// offline.
+    pub fn dangerous_hmac_text(kid: &str, algorithm: Algorithm, text: &str) -> Result<Self, ConfigError> {
+        check_kid(kid)?;
+        check_secret(kid, algorithm, text.as_bytes())?;
+        Self::new(kid, algorithm, text.as_bytes())
+    }
+
+    fn decoded(kid: &str, algorithm: Algorithm, text: &str, encoding: Encoding) -> Result<Self, ConfigError> {
+        check_kid(kid)?;
+        // Named as the file that it is, rather than by its first character that does not belong there.
+        if is_key_file(text.as_bytes()) {
+            return Err(refused_secret(kid, algorithm, text.len(), KEY_FILE));
         }
-        if secret.len() < algorithm.hash_len() {
-            return Err(ConfigError::new("the HMAC secret is shorter than its algorithm's hash"));
-        }
+        let secret = encoding.decode(text).map_err(|fault| {
+            let encoding = match encoding {
+                Encoding::Hex => "hexadecimal",
+                Encoding::Base64 => "base64",
+            };
+            ConfigError::with_value(format!("the {encoding} text of the HMAC secret of key `{kid}` {fault}"))
+        })?;
+        Self::hmac(kid, algorithm, &secret)
+    }
+
+    fn new(kid: &str, algorithm: Algorithm, secret: &[u8]) -> Result<Self, ConfigError> {
         let mac = MacState::new(algorithm, secret).ok_or(ConfigError::new("not a secret for HMAC"))?;
         Ok(Self { kid: kid.into(), algorithm, mac })
     }
 
-    /// A fresh random key: for tests, and for applications of one process whose tokens may end with it.
+    /// Creates a fresh random key: for tests, and for applications of one process whose tokens may end with
+    /// it.
     ///
     /// # Errors
     ///
@@ -113,27 +212,46 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Whether the 'secret' is the text of a key file: of a public key, most likely, that everybody knows (rule T9).
-fn is_key_file(secret: &[u8]) -> bool {
-    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-    /// In UTF-16 of either byte order.
-    const WIDE_PEM: &[u8] = b"-\0-\0-\0-\0-\0B\0E\0G\0I\0N";
-    let text = secret.trim_ascii_start();
-    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_ascii();
-    let has = |needle: &[u8]| memchr::memmem::find(text, needle).is_some();
-    // An object, a list of them, or either as the text of a JSON string: then a backslash stands before each quote.
-    let is_json = matches!(text.first(), Some(b'{' | b'[' | b'"'));
-    has(b"-----BEGIN ")
-        || has(b"---- BEGIN ")
-        || has(WIDE_PEM)
-        || [&b"ssh-"[..], b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-"].iter().any(|kind| text.starts_with(kind))
-        || (is_json && (has(b"\"kty") || has(b"\"keys")))
+const KEY_FILE: &str = "is a key file (PEM, JWK, SSH or DER) and not a secret";
+
+/// The id is not shown: text that has other characters may be a secret in its place.
+fn check_kid(kid: &str) -> Result<(), ConfigError> {
+    let kid_char = |c: u8| c.is_ascii_alphanumeric() || b"-._~:/".contains(&c);
+    if kid.is_empty() || kid.len() > Key::MAX_KID_LEN {
+        let len = kid.len();
+        return Err(ConfigError::with_value(format!(
+            "a key id has 1 to 64 characters, and this one has {len}"
+        )));
+    }
+    if !kid.bytes().all(kid_char) {
+        return Err(ConfigError::new("a key id has other characters than A-Z a-z 0-9 - . _ ~ : /"));
+    }
+    Ok(())
+}
+
+fn check_secret(kid: &str, algorithm: Algorithm, secret: &[u8]) -> Result<(), ConfigError> {
+    let refuse = |fault| Err(refused_secret(kid, algorithm, secret.len(), fault));
+    if is_key_file(secret) {
+        refuse(KEY_FILE)
+    } else if secret.len() < algorithm.hash_len() {
+        refuse("is too short")
+    } else {
+        Ok(())
+    }
+}
+
+fn refused_secret(kid: &str, algorithm: Algorithm, len: usize, fault: &str) -> ConfigError {
+    let (name, minimum) = (algorithm.name(), algorithm.hash_len());
+    ConfigError::with_value(format!(
+        "the HMAC secret of key `{kid}` {fault} \
+         (it has {len} bytes; {name} needs at least {minimum} random ones)"
+    ))
 }
 
 /// The keys of one issuer: one that signs, and any number that only verify.
 ///
-/// To rotate without downtime: let every node verify with the new key; then let every node sign with it and go on
-/// verifying with the old one; once the last token of the old key has expired, retire it.
+/// To rotate without downtime: let every node verify with the new key; then let every node sign with it and
+/// go on verifying with the old one; once the last token of the old key has expired, retire it.
 ///
 /// ```
 /// # fn main() -> Result<(), authcore::ConfigError> {
@@ -157,7 +275,8 @@ impl KeyRing {
         Self { keys: vec![signing] }
     }
 
-    /// Adds a key that only verifies. No two keys may have the same id; that is checked when the ring is used.
+    /// Adds a key that only verifies. No two keys may have the same id; that is checked when the ring is
+    /// used.
     #[must_use]
     pub fn verifying(mut self, key: Key) -> Self {
         self.keys.push(key);
@@ -202,6 +321,9 @@ impl MacState {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
     use super::*;
 
     #[test]
@@ -235,6 +357,69 @@ mod tests {
         for secret in ["[0123456789abcdefghijklmnopqrstuvwxyz", "\u{feff}{\"k\":0123456789012345678901234}"] {
             assert!(Key::hmac("k", Algorithm::HS256, secret.as_bytes()).is_ok(), "{secret}");
         }
+    }
+
+    #[test]
+    fn t9_the_text_of_a_key_is_refused_as_its_bytes() {
+        let hex = "0123456789abcdef0123456789abcdef";
+        let base64 = "W9egTzocnkKICm1b5/LDkR8Ojd+ntixTXpkQzEerg/Y=";
+        for (text, constructor, len) in [
+            (hex.to_owned(), "`Key::hmac_hex`", 32),
+            (format!("{hex}{hex}\n"), "`Key::hmac_hex`", 65),
+            (hex.to_uppercase().repeat(4), "`Key::hmac_hex`", 128),
+            (base64.to_owned(), "`Key::hmac_base64`", 44),
+            (format!("{base64}\n"), "`Key::hmac_base64`", 45),
+            (base64.replace('=', ""), "`Key::hmac_base64`", 43),
+            (base64.replace('/', "_").replace('+', "-"), "`Key::hmac_base64`", 44),
+        ] {
+            let error = Key::hmac("2026-11", Algorithm::HS256, text.as_bytes()).unwrap_err().to_string();
+            let length = format!("(it has {len} bytes; HS256 needs at least 32 random ones)");
+            for part in [constructor, "key `2026-11`", &length] {
+                assert!(error.contains(part), "{error} does not have {part}");
+            }
+            assert!(!error.contains(&text.trim()[..8]), "{error}");
+        }
+        // Encoded twice, as in a Kubernetes manifest.
+        let error = Key::hmac_base64("k", Algorithm::HS256, &STANDARD.encode(hex)).unwrap_err();
+        assert!(error.to_string().contains("`Key::hmac_hex`"), "{error}");
+    }
+
+    #[test]
+    fn t9_a_key_is_the_same_from_its_bytes_and_from_its_text() {
+        let secret: Vec<u8> = (100..164).collect();
+        let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        let tag = |key: Result<Key, ConfigError>| key.unwrap().mac.tag_of(b"x").as_bytes().to_owned();
+        let expected = tag(Key::hmac("k", Algorithm::HS512, &secret));
+        assert_eq!(tag(Key::hmac_hex("k", Algorithm::HS512, &format!("{hex}\n"))), expected);
+        let text = STANDARD.encode(&secret);
+        let (first, second) = text.split_at(64);
+        let printed = format!("{first}\n{second}\n");
+        assert_eq!(tag(Key::hmac_base64("k", Algorithm::HS512, &printed)), expected, "as openssl prints it");
+        assert_eq!(tag(Key::hmac_base64("k", Algorithm::HS512, &URL_SAFE_NO_PAD.encode(&secret))), expected);
+        let text = Key::dangerous_hmac_text("k", Algorithm::HS512, &hex);
+        assert_eq!(
+            tag(text),
+            MacState::new(Algorithm::HS512, hex.as_bytes()).unwrap().tag_of(b"x").as_bytes()
+        );
+    }
+
+    #[test]
+    fn t9_an_error_gives_the_length_the_minimum_and_the_id() {
+        let short = |key: Result<Key, ConfigError>| key.unwrap_err().to_string();
+        for error in [
+            short(Key::hmac("k1", Algorithm::HS512, &[7; 63])),
+            short(Key::hmac_hex("k1", Algorithm::HS512, &"07".repeat(63))),
+            short(Key::hmac_base64("k1", Algorithm::HS512, &STANDARD.encode([7; 63]))),
+            short(Key::dangerous_hmac_text("k1", Algorithm::HS512, &"7".repeat(63))),
+        ] {
+            let expected = "invalid configuration: the HMAC secret of key `k1` is too short \
+                            (it has 63 bytes; HS512 needs at least 64 random ones)";
+            assert_eq!(error, expected);
+        }
+        let cut = short(Key::hmac_hex("k1", Algorithm::HS256, &"7".repeat(63)));
+        assert!(cut.contains("hexadecimal text of the HMAC secret of key `k1` has 63 digits"), "{cut}");
+        let foreign = short(Key::hmac_base64("k1", Algorithm::HS256, &format!("{}!", "A".repeat(43))));
+        assert!(foreign.contains("of key `k1` has a character that is not base64, the 44th"), "{foreign}");
     }
 
     /// RFC 4231, test cases 6 and 7: the published ones whose key is long enough for us.

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::SessionClaims;
 use super::claims::Registered;
+use super::codec::is_not_json;
+use crate::claims::Reserved;
 use crate::principal::StatedKind;
-use crate::{Rejection, Subject, Timestamp};
+use crate::{ClaimFault, Rejection, Subject, Timestamp};
 
 /// The rules for the tokens of one issuer.
 #[derive(Debug, Clone)]
@@ -54,11 +56,16 @@ impl Policy {
     pub(super) fn check_type(&self, typ: Option<&str>) -> Result<(), Rejection> {
         let access_token =
             |typ: &str| typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt");
-        if self.any_type || typ.is_some_and(access_token) { Ok(()) } else { Err(Rejection::WrongType) }
+        match typ {
+            _ if self.any_type => Ok(()),
+            Some(typ) if access_token(typ) => Ok(()),
+            Some(_) => Err(Rejection::WrongType),
+            None => Err(Rejection::MissingParameter("typ")),
+        }
     }
 
-    /// Everything that the payload must say (rules T6 and T7), whichever way it was read. Takes the subject out of
-    /// `claims`, which are not moved: that costs more than the checks.
+    /// Everything that the payload must say (rules T6 and T7), whichever way it was read. Takes the subject
+    /// out of `claims`, which are not moved: that costs more than the checks.
     pub(super) fn check<'de>(
         &self,
         claims: &mut Registered<'de, '_>,
@@ -67,13 +74,13 @@ impl Policy {
         expiry: Expiry,
     ) -> Result<Checked<'de>, Rejection> {
         if !claims.issuer_matches && self.issuer.is_some() {
-            return Err(Rejection::WrongIssuer);
+            return Err(if claims.has(Reserved::Iss) { Rejection::WrongIssuer } else { missing("iss") });
         }
         if !claims.audience_matches && !self.audiences.is_empty() {
-            return Err(Rejection::WrongAudience);
+            return Err(if claims.has(Reserved::Aud) { Rejection::WrongAudience } else { missing("aud") });
         }
-        let expires_at = claims.expires_at.ok_or(Rejection::InvalidClaim("exp"))?;
-        let issued_at = claims.issued_at.ok_or(Rejection::InvalidClaim("iat"))?;
+        let expires_at = claims.expires_at.ok_or(missing("exp"))?;
+        let issued_at = claims.issued_at.ok_or(missing("iat"))?;
         if expiry == Expiry::Checked && now >= expires_at.plus(leeway) {
             return Err(Rejection::Expired);
         }
@@ -86,12 +93,13 @@ impl Policy {
         if expires_at.since(issued_at) > self.max_lifetime {
             return Err(Rejection::LifetimeAboveCap);
         }
-        let subject = claims.subject.take().ok_or(Rejection::InvalidClaim("sub"))?;
+        let subject = claims.subject.take().ok_or(missing("sub"))?;
         check_subject(&subject)?;
         let session = match (claims.session_id, claims.epoch) {
             (Some(id), Some(epoch)) => Some(SessionClaims { id, epoch }),
             (None, None) => None,
-            _ => return Err(Rejection::InvalidClaim("epoch")),
+            (Some(_), None) => return Err(missing("epoch")),
+            (None, Some(_)) => return Err(missing("sid")),
         };
         // Nobody proves themselves after the token that says so.
         let authenticated_at = authenticated_at.min(issued_at);
@@ -111,6 +119,30 @@ pub(super) struct Checked<'de> {
     pub(super) expires_at: Timestamp,
 }
 
+/// Why a payload that could not be read was refused; `fault` is what a registered claim was stopped at.
+#[cold]
+pub(super) fn unreadable(payload: &str, error: &serde_json::Error, fault: Option<Rejection>) -> Rejection {
+    if is_not_json(payload, error) {
+        return Rejection::MalformedPayload("it is not JSON");
+    }
+    fault.unwrap_or_else(|| {
+        let is_object = payload.trim_ascii_start().starts_with('{');
+        Rejection::MalformedPayload(if is_object {
+            "its claims are not of the type that the application asked for"
+        } else {
+            "it is not a JSON object"
+        })
+    })
+}
+
+const fn missing(claim: &'static str) -> Rejection {
+    Rejection::InvalidClaim(claim, ClaimFault::Missing)
+}
+
 fn check_subject(subject: &str) -> Result<(), Rejection> {
-    if Subject::is_one(subject) { Ok(()) } else { Err(Rejection::InvalidClaim("sub")) }
+    if Subject::is_one(subject) {
+        Ok(())
+    } else {
+        Err(Rejection::InvalidClaim("sub", ClaimFault::InvalidValue))
+    }
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
 mod audited;
+mod logout;
 mod own_tokens;
 
 use std::fmt;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use authcore::{
-    AccessToken, Algorithm, Error, Grant, Jwt, Key, KeyRing, Principal, Rejection, SessionId, SessionKind,
-    Timestamp, TokenStrategy, VerifiedToken,
+    AccessToken, Algorithm, ClaimFault, Error, Grant, Jwt, Key, KeyRing, Principal, Rejection, SessionId,
+    SessionKind, Timestamp, TokenStrategy, VerifiedToken,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -101,7 +101,9 @@ impl Tenant {
     }
 
     fn check(principal: Principal) -> Result<Principal, Rejection> {
-        let claims = principal.claims::<Value>().map_err(|_| Rejection::InvalidClaim("tenant"))?;
+        let claims = principal
+            .claims::<Value>()
+            .map_err(|_| Rejection::InvalidClaim("tenant", ClaimFault::WrongType))?;
         if claims["tenant"] == "acme" { Ok(principal) } else { Err(Rejection::WrongAudience) }
     }
 }

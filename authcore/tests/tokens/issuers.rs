@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use authcore::{Jwt, KeyRing, Rejection, TokenBuffer, TokenStrategy as _, TrustedIssuer};
+use authcore::{
+    ClaimFault, Jwt, JwtBuilder, KeyRing, Rejection, TokenBuffer, TokenStrategy as _, TrustedIssuer,
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -44,7 +46,7 @@ async fn t6_waived_tokens_are_issued_and_verified() {
         .unwrap();
     let token = issue(&auth_at(waived.clone(), NOW)).await;
     assert!(verify_at(&waived, &token, NOW).is_ok());
-    assert_eq!(verify(&token), Err(Rejection::WrongIssuer));
+    assert_eq!(verify(&token), Err(Rejection::InvalidClaim("iss", ClaimFault::Missing)));
 }
 
 #[test]
@@ -132,4 +134,60 @@ fn t6_a_foreign_issuer_is_told_by_both_ways_of_verifying() {
     let ours = sign(&header(), &payload());
     let verified = jwt.verify_claims::<Value>(&ours, NOW, &mut buffer).unwrap();
     assert_eq!((&*verified.subject, verified.foreign_issuer), ("user-42", None), "another user-42");
+}
+
+#[test]
+fn t6_t7_each_setting_is_refused_one_above_its_limit_by_name() {
+    let built = |builder: JwtBuilder| builder.build().err().map(|error| error.to_string());
+    let plain = || Jwt::builder(KeyRing::new(key("k1", &SECRET)));
+    let trusted = |issuer: &str, audience: &str| TrustedIssuer::new(issuer, audience, key("p1", &SECRET));
+    let text = |len: usize| "x".repeat(len);
+    let millis = |secs: u64| Duration::from_millis(secs * 1000 + 1);
+    for (at_limit, above, expected) in [
+        (
+            plain().issuer(text(255)).audience("api"),
+            plain().issuer(text(256)).audience("api"),
+            "the issuer has 256 bytes instead of 1 to 255",
+        ),
+        (
+            builder().client_id(text(255)),
+            builder().client_id(text(256)),
+            "the client id has 256 bytes instead of 1 to 255",
+        ),
+        (
+            builder().audience(text(252)),
+            builder().audience(text(253)),
+            "all audiences together have 256 bytes, above 255",
+        ),
+        (
+            builder().trusting(trusted(&text(255), "us")),
+            builder().trusting(trusted(&text(256), "us")),
+            "the trusted issuer has 256 bytes instead of 1 to 255",
+        ),
+        (
+            builder().trusting(trusted("p", &text(255))),
+            builder().trusting(trusted("p", &text(256))),
+            "all audiences together have 256 bytes, above 255",
+        ),
+        (
+            builder().leeway(Duration::from_secs(600)),
+            builder().leeway(millis(600)),
+            "the leeway is 600.001s, above 10 minutes",
+        ),
+        (
+            builder().max_lifetime(Duration::from_secs(86_400)),
+            builder().max_lifetime(millis(86_400)),
+            "the cap of the token lifetime (`max_lifetime`) is 86400.001s, above 24 hours",
+        ),
+        (
+            builder().lifetime(Duration::from_secs(900)),
+            builder().lifetime(millis(900)),
+            "the token lifetime is 900.001s, which is under a second or above its cap (`max_lifetime`, 900s)",
+        ),
+    ] {
+        assert_eq!(built(at_limit), None, "{expected}");
+        assert_eq!(built(above), Some(format!("invalid configuration: {expected}")));
+    }
+    assert!(built(builder().client_id("")).unwrap().contains("the client id has 0 bytes"));
+    assert!(built(plain().issuer(ISSUER).audience("")).unwrap().contains("an audience is empty"));
 }

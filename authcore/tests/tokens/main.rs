@@ -53,8 +53,16 @@ fn payload() -> Value {
 }
 
 fn sign_text(header: &str, payload: &str, secret: &[u8]) -> String {
-    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
-    let tag = Hmac::<Sha256>::new_from_slice(secret).unwrap().chain_update(&signed).finalize().into_bytes();
+    resign_with(&format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload)), secret)
+}
+
+/// Signs a header and a payload that are encoded, well or badly.
+fn resign(signed: &str) -> String {
+    resign_with(signed, &SECRET)
+}
+
+fn resign_with(signed: &str, secret: &[u8]) -> String {
+    let tag = Hmac::<Sha256>::new_from_slice(secret).unwrap().chain_update(signed).finalize().into_bytes();
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag))
 }
 

@@ -1,7 +1,9 @@
 //! Tokens that others made: the published ones of the RFCs, and those of another library.
 
-use authcore::TrustedIssuer;
-use authcore::{Algorithm, Auth, Clock as _, Jwt, Key, KeyRing, Rejection, Timestamp, TokenStrategy as _};
+use authcore::{
+    Algorithm, Auth, ClaimFault, Clock as _, Jwt, Key, KeyRing, Rejection, Timestamp, TokenStrategy as _,
+    TrustedIssuer,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -27,7 +29,7 @@ fn rfc_7515_a_1() {
     let then = Timestamp::from_secs(1_300_819_000);
     // Two keys are configured and the token names none (rule T2); with the key alone the signature is good, and
     // the token is refused for what it does not say.
-    assert_eq!(jwt.verify(token, then).unwrap_err(), Rejection::UnknownKey);
+    assert_eq!(jwt.verify(token, then).unwrap_err(), Rejection::MissingParameter("kid"));
     let alone = |secret: &[u8]| {
         Jwt::builder(KeyRing::new(key("joe", secret)))
             .issuer("joe")
@@ -36,7 +38,8 @@ fn rfc_7515_a_1() {
             .build()
             .unwrap()
     };
-    assert_eq!(alone(&secret).verify(token, then).unwrap_err(), Rejection::WrongAudience);
+    let no_audience = Rejection::InvalidClaim("aud", ClaimFault::Missing);
+    assert_eq!(alone(&secret).verify(token, then).unwrap_err(), no_audience);
     assert_eq!(alone(&SECRET).verify(token, then).unwrap_err(), Rejection::WrongSignature);
 }
 
@@ -75,7 +78,7 @@ async fn tokens_decode_elsewhere_and_the_reverse() {
 fn t1_rfc_7515_a_5() {
     let token = "eyJhbGciOiJub25lIn0.\
                  eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.";
-    assert!(matches!(verify(token), Err(Rejection::Malformed(_))));
+    assert_eq!(verify(token), Err(Rejection::Malformed("the token has no signature")));
     assert_eq!(verify(&format!("{token}AAAA")), Err(Rejection::WrongAlgorithm));
 }
 
@@ -92,6 +95,6 @@ fn t5_rfc_7520_4_4() {
         let jwt = Jwt::builder(keys).issuer("joe").audience("us").any_token_type().build().unwrap();
         verify_at(&jwt, token, NOW).unwrap_err()
     };
-    assert!(matches!(refused_by(&secret), Rejection::Malformed(_)));
+    assert_eq!(refused_by(&secret), Rejection::MalformedPayload("it is not JSON"));
     assert_eq!(refused_by(&SECRET), Rejection::WrongSignature);
 }

@@ -1,0 +1,59 @@
+//! What `Auth::logout` makes of input that is no credential.
+
+use authcore::{
+    Algorithm, Auth, Effective, Error, Jwt, Key, KeyRing, MemoryStore, Rejection, ServerSessions,
+};
+
+use crate::{login, refresh, refused};
+
+fn jwt() -> Jwt {
+    let keys = KeyRing::new(Key::hmac("k1", Algorithm::HS256, &[7; 32]).unwrap());
+    Jwt::builder(keys).issuer("https://auth.example.com").audience("api").build().unwrap()
+}
+
+fn auths() -> [Auth; 4] {
+    [
+        Auth::sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap()),
+        Auth::hybrid(jwt(), refresh(&MemoryStore::new())).unwrap(),
+        Auth::tokens(jwt()),
+        Auth::tokens_with_reissue(jwt(), std::time::Duration::from_secs(3600)).unwrap(),
+    ]
+}
+
+#[tokio::test]
+async fn a3_logout_refuses_what_never_was_a_credential() {
+    for auth in auths() {
+        let issued = auth.login(login("phone")).await.unwrap();
+        for text in ["", "x", "a.b.c", "acs_", "acr_", &format!("{}x", issued.credential())] {
+            refused(auth.logout(text).await);
+        }
+        assert!(auth.authenticate(issued.credential()).await.is_ok());
+    }
+}
+
+/// A store does not remember the ids of sessions that have ended, so a made-up one passes for one of them.
+#[tokio::test]
+async fn r8_logout_by_a_made_up_id_ends_nothing_and_is_no_error() {
+    let [sessions, hybrid, tokens, reissue] = auths();
+    for (auth, prefix, len, effective) in
+        [(&sessions, "acs_", 68, Some(Effective::Now)), (&hybrid, "acr_", 123, None)]
+    {
+        let issued = auth.login(login("phone")).await.unwrap();
+        // The first byte of a refresh token is its format.
+        let body = if prefix == "acr_" { format!("AQ{}", "A".repeat(len - 6)) } else { "A".repeat(len - 4) };
+        let made_up = format!("{prefix}{body}");
+        let revoked = auth.logout(&made_up).await.unwrap();
+        assert!(revoked.sessions.is_empty());
+        assert!(effective.is_none_or(|effective| revoked.effective == effective));
+
+        // The id of a session that exists, with another secret.
+        let own = issued.refresh_token().unwrap_or(issued.credential());
+        let other = format!("{}{}", &own[..own.len() - 20], "A".repeat(20));
+        assert_eq!(refused(auth.logout(&other).await), Rejection::WrongSecret);
+        assert!(auth.authenticate_live(issued.credential()).await.is_ok());
+        for stateless in [&tokens, &reissue] {
+            let outcome = stateless.logout(&made_up).await;
+            assert!(matches!(outcome, Err(Error::Unauthenticated(Rejection::Malformed(_)))), "{outcome:?}");
+        }
+    }
+}

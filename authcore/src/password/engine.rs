@@ -1,5 +1,7 @@
 //! The computing itself, which runs on the threads of the pool and nowhere else (rule P4).
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, Zeroizing};
@@ -9,8 +11,11 @@ use super::{Password, PasswordError, PasswordHash, Verdict};
 use crate::Error;
 use crate::secret::fill_random;
 
-const SALT_LEN: usize = 16;
+/// The length of every salt that is written, in bytes.
+pub(super) const SALT_LEN: usize = 16;
 const OUTPUT_LEN: usize = 32;
+/// How much more than today's parameters a failed verification may cost on account of other accounts' hashes.
+const MAX_FAILURE_FACTOR: u64 = 8;
 
 /// What a password is verified against.
 pub(super) enum Expected {
@@ -22,14 +27,17 @@ pub(super) enum Expected {
     Corrupt,
 }
 
-/// Today's parameters.
+/// Hashes and verifies with today's parameters.
 #[derive(Debug)]
 pub(super) struct Engine {
-    /// No password's hash: what unknown users are verified against.
+    /// The hash of no password, which unknown users are verified against.
     dummy: Parsed,
-    /// All that was computed, in KiB times passes.
+    /// What every failed verification costs at least, in KiB times passes: as much as the most expensive stored hash
+    /// that has been seen.
+    failure_work: AtomicU64,
+    /// The sum of all that was computed, in KiB times passes.
     #[cfg(test)]
-    pub(super) worked: std::sync::atomic::AtomicU64,
+    pub(super) worked: AtomicU64,
 }
 
 impl Engine {
@@ -45,9 +53,10 @@ impl Engine {
         // Chosen rather than computed: that it is no password's hash is as certain, and nobody waits for it.
         fill_random(&mut dummy.output)?;
         Ok(Self {
+            failure_work: AtomicU64::new(work(&dummy.params)),
             dummy,
             #[cfg(test)]
-            worked: std::sync::atomic::AtomicU64::new(0),
+            worked: AtomicU64::new(0),
         })
     }
 
@@ -55,48 +64,68 @@ impl Engine {
         &self.dummy.params
     }
 
-    pub(super) fn hash(&self, password: &Password) -> Result<PasswordHash, PasswordError> {
+    /// Hashes with today's parameters.
+    pub(super) fn hash(
+        &self,
+        password: &Password,
+        salt: [u8; SALT_LEN],
+    ) -> Result<PasswordHash, PasswordError> {
         let mut fresh = Parsed {
             algorithm: self.dummy.algorithm,
             version: self.dummy.version,
-            params: self.dummy.params.clone(),
-            salt: Box::new([0; SALT_LEN]),
+            params: self.params().clone(),
+            salt: Box::new(salt),
             output: Zeroizing::new(vec![0; OUTPUT_LEN]),
         };
-        fill_random(&mut fresh.salt)?;
         fresh.output = self.compute(password, &fresh)?;
-        fresh.to_text().ok_or(PasswordError::Failed)
+        Ok(fresh.to_text())
     }
 
-    /// Whoever is unknown, and whatever cannot be read, costs as much as a wrong password (rule P2).
+    /// Verifies a password. An unknown account and a hash that cannot be read cost as much as a wrong password (rule
+    /// P2).
     pub(super) fn verify(&self, password: &Password, expected: &Expected) -> Result<Verdict, PasswordError> {
         match expected {
-            Expected::Hash(stored) if self.matches(password, stored)? => {
-                Ok(if stored.is_outdated(&self.dummy) { Verdict::MatchOutdated } else { Verdict::Match })
-            }
             Expected::Hash(stored) => {
+                self.note_cost(stored);
+                if self.matches(password, stored)? {
+                    let outdated = stored.is_outdated(&self.dummy);
+                    return Ok(if outdated { Verdict::MatchOutdated } else { Verdict::Match });
+                }
                 self.make_up_for(password, stored)?;
                 Ok(Verdict::Mismatch)
             }
             Expected::Nobody => {
-                self.matches(password, &self.dummy)?;
+                self.fail(password)?;
                 Ok(Verdict::Mismatch)
             }
             Expected::Corrupt => {
-                self.matches(password, &self.dummy)?;
+                self.fail(password)?;
                 Err(PasswordError::CorruptHash)
             }
         }
+    }
+
+    /// Verifies against the dummy hash.
+    fn fail(&self, password: &Password) -> Result<(), PasswordError> {
+        self.matches(password, &self.dummy)?;
+        self.make_up_for(password, &self.dummy)
+    }
+
+    /// Raises the cost of failures to that of `stored`, within bounds: one account with an extreme hash must not let
+    /// guesses at any name take the machine.
+    fn note_cost(&self, stored: &Parsed) {
+        let bound = work(self.params()).saturating_mul(MAX_FAILURE_FACTOR);
+        self.failure_work.fetch_max(work(&stored.params).min(bound), Ordering::Relaxed);
     }
 
     fn matches(&self, password: &Password, stored: &Parsed) -> Result<bool, PasswordError> {
         Ok(self.compute(password, stored)?.ct_eq(&stored.output).into())
     }
 
-    /// Computes as much more as a hash of older, cheaper parameters costs less than one of today's, so that such an
-    /// account does not answer faster than an unknown one. After a match nothing is left to hide.
+    /// Computes what `stored` cost less than a failure has to, so that an account with a cheaper hash does not answer
+    /// faster than others. After a match nothing is left to hide.
     fn make_up_for(&self, password: &Password, stored: &Parsed) -> Result<(), PasswordError> {
-        let missing = work(self.params()).saturating_sub(work(&stored.params));
+        let missing = self.failure_work.load(Ordering::Relaxed).saturating_sub(work(&stored.params));
         let passes = missing.div_ceil(u64::from(self.params().m_cost()));
         if passes == 0 {
             return Ok(());
@@ -117,7 +146,7 @@ impl Engine {
     /// The output of `like`'s parameters, salt and length.
     fn compute(&self, password: &Password, like: &Parsed) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
         #[cfg(test)]
-        self.worked.fetch_add(work(&like.params), std::sync::atomic::Ordering::SeqCst);
+        self.worked.fetch_add(work(&like.params), Ordering::SeqCst);
         let mut memory = Memory::new(like.params.block_count())?;
         let mut output = Zeroizing::new(vec![0; like.output.len()]);
         Argon2::new(like.algorithm, like.version, like.params.clone())

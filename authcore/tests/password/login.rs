@@ -4,7 +4,7 @@ use authcore::password::{Password, PasswordError};
 use authcore::{Device, ErrorKind, Login, StoreError};
 
 use super::faults::When;
-use super::{Kind, NEW, OLD, World, is_wrong_password, weak_hash};
+use super::{Kind, NEW, OLD, World, hash_with, is_wrong_password, weak_hash};
 
 #[tokio::test]
 async fn a_login_hands_out_a_credential_for_the_right_password_only() {
@@ -41,6 +41,17 @@ async fn p1_a_login_replaces_an_outdated_hash() {
     world.login("short").await.unwrap();
     assert_eq!(world.people.hash_of("ada"), renewed, "once is enough");
     assert!(is_wrong_password(&world.login("other").await));
+}
+
+#[tokio::test]
+async fn p1_a_login_never_weakens_a_hash() {
+    let world = World::new(Kind::Sessions).await;
+    for params in [(65_536, 3, 4), (65_536, 1, 1), (4_096, 3, 1), (19_456, 2, 4)] {
+        let stored = hash_with(OLD, params);
+        world.people.set("ada", &stored);
+        world.login(OLD).await.unwrap();
+        assert_eq!(world.people.hash_of("ada"), stored);
+    }
 }
 
 #[tokio::test]

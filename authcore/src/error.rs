@@ -1,6 +1,6 @@
 //! What can go wrong, told apart by whose fault it is.
 
-use crate::{Incident, StoreError, StoreErrorKind};
+use crate::{Incident, StoreError, StoreErrorKind, Subject};
 
 /// What a call of [`Auth`](crate::Auth) answers instead of a result.
 ///
@@ -165,6 +165,10 @@ pub enum Rejection {
     /// No account of this name, or not its password (rule P2), or one that was changed meanwhile (rule P5).
     #[error("no such account, or not its password")]
     WrongPassword,
+    /// The stored password hash of this subject cannot be read or is beyond the limits, so no password is right (rule
+    /// P8): set a new one.
+    #[error("the stored password hash of {:?} cannot be read; set a new password", .0.as_str())]
+    UnreadableHash(Subject),
 }
 
 /// What an application said about a subject that cannot be used.

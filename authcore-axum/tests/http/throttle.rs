@@ -132,6 +132,24 @@ async fn who_stole_a_session_cannot_guess_the_password_there() {
 }
 
 #[tokio::test]
+async fn p8_an_account_with_an_unreadable_hash_is_answered_like_an_unknown_name() {
+    let world = World::new(Strategy::Sessions).await;
+    let mut told = Vec::new();
+    for name in ["edith", "nobody"] {
+        let mut answers = Vec::new();
+        for _ in 0..7 {
+            let answer = world.browser().post("/auth/login", credentials(name)).await;
+            answers.push((answer.status, answer.header("retry-after").map(str::to_owned), answer.json()));
+        }
+        told.push(answers);
+    }
+    assert_eq!(told[0], told[1]);
+    let statuses: Vec<_> = told[0].iter().map(|(status, ..)| *status).collect();
+    assert_eq!(statuses[..5], [StatusCode::UNAUTHORIZED; 5]);
+    assert_eq!(statuses[5..], [StatusCode::TOO_MANY_REQUESTS; 2]);
+}
+
+#[tokio::test]
 async fn another_spelling_of_a_name_gets_no_more_looks() {
     let world = World::new(Strategy::Sessions).await;
     let mut looks = 0;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Accounts, NewPassword, Password, PasswordError, PasswordHash, PasswordHasher, Verdict};
+use super::{Account, Accounts, NewPassword, Password, PasswordError, PasswordHash, PasswordHasher, Verdict};
 use crate::{Auth, Error, ErrorKind, Issued, Login, Principal, Rejection, Replaced, Revoked, Subject};
 
 /// How often a change of password begins again because the stored hash changed under it.
@@ -53,19 +53,20 @@ pub struct PasswordLogin {
     accounts: Arc<dyn Accounts>,
 }
 
-/// What a change of password did, beside storing the new hash.
+/// What a change of password did apart from storing the new hash.
 #[derive(Debug, Clone)]
 #[must_use]
 #[expect(clippy::exhaustive_enums, reason = "there is no third answer")]
 pub enum PasswordChanged {
-    /// The other sessions have ended and the own one is renewed.
+    /// The other sessions have ended, and the caller's own session is renewed.
     Renewed {
-        /// The own session's new credential, for the client.
+        /// The new credential of the caller's session, for the client.
         issued: Box<Issued>,
-        /// The others that this call ended, and until when their access tokens still verify (hybrid strategy).
+        /// The sessions that this call ended, and until when their access tokens still verify (hybrid strategy).
         revoked: Revoked,
     },
-    /// The strategy keeps no sessions: every token that was issued before, the own one too, verifies until it expires.
+    /// The strategy keeps no sessions: every token that was issued before, the caller's included, verifies until it
+    /// expires.
     TokensRemain,
 }
 
@@ -75,19 +76,20 @@ impl PasswordLogin {
         Self { auth, hasher, accounts: Arc::new(accounts) }
     }
 
-    /// Logs in whoever says the account's password; `configure` may add the device and the credential that is
-    /// replaced to the [`Login`] before it is used.
+    /// Logs in by identifier and password; `configure` may add the device and the credential that is replaced to the
+    /// [`Login`] before it is used.
     ///
-    /// A hash of older parameters is replaced on the way (rule P1); if that fails, the next login tries again. After
-    /// the session is written the stored hash is read again, and if it is another by then, or the account is gone,
-    /// the session is ended and the login refused (rule P5).
+    /// An outdated hash is replaced on the way (rule P1); if that fails, the next login tries again. After the session
+    /// is written, the stored hash is read again. If it has changed by then, or the account is gone, the session is
+    /// ended and the login refused (rule P5).
     ///
     /// # Errors
     ///
-    /// [`Rejection::WrongPassword`] in [`Error::Unauthenticated`], whether there is no such account, it has no
-    /// password or another one, or it was changed meanwhile (HTTP 401). [`PasswordError::Busy`] and
-    /// [`PasswordError::Accounts`] (HTTP 503). [`PasswordError::CorruptHash`], after as much time as any other
-    /// answer. [`PasswordError::Auth`] as [`Auth::login`]. Nobody is logged in then.
+    /// [`Error::Unauthenticated`] (HTTP 401) with [`Rejection::WrongPassword`] if there is no such account, it has no
+    /// password or another one, or it was changed meanwhile; and with [`Rejection::UnreadableHash`] if the stored hash
+    /// cannot be read or is beyond the limits of [`PasswordHasher::verify`]. Both take the same time, and both count as
+    /// failed attempts (rule P8). [`PasswordError::Busy`] and [`PasswordError::Accounts`] (HTTP 503).
+    /// [`PasswordError::Auth`] as [`Auth::login`]. After an error nobody is logged in.
     pub async fn login(
         &self,
         identifier: &str,
@@ -95,13 +97,12 @@ impl PasswordLogin {
         configure: impl FnOnce(Login) -> Login + Send,
     ) -> Result<Issued, PasswordError> {
         let found = self.accounts.find(identifier).await.map_err(PasswordError::Accounts)?;
-        let (login, stored) = found.map_or((None, None), |account| (Some(account.login), account.hash));
-        let verdict = self.hasher.verify(password.clone(), stored.as_ref()).await?;
-        let (Some(login), Some(stored)) = (login, stored) else {
+        let Some(Account { login, hash: Some(stored) }) = found else {
+            let _mismatch = self.hasher.verify(password, None).await?;
             return Err(PasswordError::wrong_password());
         };
         let subject = login.subject.clone();
-        let accepted = match verdict {
+        let accepted = match self.verify_for_login(&subject, password.clone(), &stored).await? {
             Verdict::Mismatch => return Err(PasswordError::wrong_password()),
             Verdict::Match => vec![stored],
             Verdict::MatchOutdated => self.renew_hash(&subject, password, stored).await?,
@@ -214,6 +215,22 @@ impl PasswordLogin {
         Err(Error::Contended.into())
     }
 
+    /// As [`PasswordHasher::verify`], but a hash that cannot be read is a rejection, which clients cannot tell from that
+    /// of an unknown account (rule P8).
+    async fn verify_for_login(
+        &self,
+        subject: &Subject,
+        password: Password,
+        stored: &PasswordHash,
+    ) -> Result<Verdict, PasswordError> {
+        match self.hasher.verify(password, Some(stored)).await {
+            Err(PasswordError::CorruptHash) => {
+                Err(Error::from(Rejection::UnreadableHash(subject.clone())).into())
+            }
+            outcome => outcome,
+        }
+    }
+
     /// Replaces an outdated hash of the verified password, and answers which stored hashes are this password's. Only
     /// if somebody else has changed it is there something to refuse.
     async fn renew_hash(
@@ -230,9 +247,10 @@ impl PasswordLogin {
             // Another login may have renewed the hash, or the password is another now.
             Ok(Replaced::Stale | Replaced::Gone) => {
                 let current = self.accounts.password_hash(subject).await.map_err(PasswordError::Accounts)?;
-                match (self.hasher.verify(password, current.as_ref()).await?, current) {
-                    (Verdict::Match | Verdict::MatchOutdated, Some(current)) => Ok(vec![current]),
-                    _ => Err(PasswordError::wrong_password()),
+                let Some(current) = current else { return Err(PasswordError::wrong_password()) };
+                match self.verify_for_login(subject, password, &current).await? {
+                    Verdict::Match | Verdict::MatchOutdated => Ok(vec![current]),
+                    Verdict::Mismatch => Err(PasswordError::wrong_password()),
                 }
             }
         }

@@ -132,6 +132,23 @@ async fn who_stole_a_session_cannot_guess_the_password_there() {
 }
 
 #[tokio::test]
+async fn p5_a_change_of_password_is_one_guess_and_the_new_password_proves_nothing() {
+    for strategy in [Strategy::Sessions, Strategy::Tokens, Strategy::Hybrid] {
+        let world = World::new(strategy).await;
+        let mut browser = world.browser();
+        browser.log_in().await;
+        for _ in 0..5 {
+            // With the account's own password as the new one.
+            let answer = browser.post("/auth/password", change("wrong password", PASSWORD)).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{strategy:?}");
+        }
+        let answer = browser.post("/auth/password", change("wrong password", PASSWORD)).await;
+        assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{strategy:?}");
+        assert_eq!(browser.get("/me").await.status, StatusCode::OK, "{strategy:?}");
+    }
+}
+
+#[tokio::test]
 async fn p8_an_account_with_an_unreadable_hash_is_answered_like_an_unknown_name() {
     let world = World::new(Strategy::Sessions).await;
     let mut told = Vec::new();

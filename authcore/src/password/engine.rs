@@ -6,13 +6,12 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::stored::{Parsed, work};
+use super::mark::SALT_LEN;
+use super::stored::{Parsed, checked_params, work};
 use super::{Password, PasswordError, PasswordHash, Verdict};
 use crate::Error;
 use crate::secret::fill_random;
 
-/// The length of every salt that is written, in bytes.
-pub(super) const SALT_LEN: usize = 16;
 const OUTPUT_LEN: usize = 32;
 /// How much more than today's parameters a failed verification may cost on account of other accounts' hashes.
 const MAX_FAILURE_FACTOR: u64 = 8;
@@ -64,21 +63,31 @@ impl Engine {
         &self.dummy.params
     }
 
-    /// Hashes with today's parameters.
+    /// Hashes with today's parameters; with more memory or passes if the hash that is `replaced` has more (rule P6).
     pub(super) fn hash(
         &self,
         password: &Password,
         salt: [u8; SALT_LEN],
+        replaced: Option<&Parsed>,
     ) -> Result<PasswordHash, PasswordError> {
         let mut fresh = Parsed {
             algorithm: self.dummy.algorithm,
             version: self.dummy.version,
-            params: self.params().clone(),
+            params: replaced
+                .map_or_else(|| self.params().clone(), |replaced| self.params_to_replace(replaced)),
             salt: Box::new(salt),
             output: Zeroizing::new(vec![0; OUTPUT_LEN]),
         };
         fresh.output = self.compute(password, &fresh)?;
         Ok(fresh.to_text())
+    }
+
+    /// Returns parameters with no less memory and no fewer passes than both today's and the replaced hash's. If
+    /// together they would exceed the limits, the replaced hash's parameters remain.
+    fn params_to_replace(&self, replaced: &Parsed) -> Params {
+        let (today, former) = (self.params(), &replaced.params);
+        let (memory, passes) = (today.m_cost().max(former.m_cost()), today.t_cost().max(former.t_cost()));
+        checked_params(memory, passes, today.p_cost()).unwrap_or_else(|| former.clone())
     }
 
     /// Verifies a password. An unknown account and a hash that cannot be read cost as much as a wrong password (rule

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::thread;
 
-use super::engine::{Engine, Expected, SALT_LEN};
+use super::engine::{Engine, Expected};
+use super::mark::{SALT_LEN, SaltMark};
 use super::pool::Pool;
 use super::stored::{MAX_LANES, MAX_MEMORY, MAX_WORK, Parsed, checked_params};
 use super::{NewPassword, Password, PasswordError, PasswordHash};
@@ -79,7 +80,20 @@ impl PasswordHasher {
         let mut salt = [0; SALT_LEN];
         fill_random(&mut salt)?;
         let engine = Arc::clone(&self.0.engine);
-        self.run(move || engine.hash(&password, salt)).await
+        self.run(move || engine.hash(&password, salt, None)).await
+    }
+
+    /// Hashes the new password of an account under a salt that carries `mark`. The result costs at least as much as
+    /// the hash that is `replaced`, which must be readable (rule P6).
+    pub(super) async fn hash_marked(
+        &self,
+        password: NewPassword,
+        mark: &SaltMark,
+        replaced: &PasswordHash,
+    ) -> Result<PasswordHash, PasswordError> {
+        let (salt, replaced) = (mark.salt()?, Parsed::parse(replaced)?);
+        let engine = Arc::clone(&self.0.engine);
+        self.run(move || engine.hash(password.password(), salt, Some(&replaced))).await
     }
 
     /// Verifies a password against what is stored for the account, with the parameters of the stored hash. With
@@ -215,4 +229,4 @@ const _: () = assert!(MIN_MEMORY <= MAX_MEMORY && MIN_LANES <= MAX_LANES);
 const _: () = assert!(MIN_MEMORY as u64 * MIN_PASSES as u64 <= MAX_WORK);
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

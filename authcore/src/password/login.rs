@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::mark::SaltMark;
 use super::{Account, Accounts, NewPassword, Password, PasswordError, PasswordHash, PasswordHasher, Verdict};
 use crate::{Auth, Error, ErrorKind, Issued, Login, Principal, Rejection, Replaced, Revoked, Subject};
 
@@ -122,26 +123,37 @@ impl PasswordLogin {
     }
 
     /// Changes the password of the principal's account: stores the new hash, ends all other sessions, and renews the
-    /// own one (rule P5).
+    /// caller's own session (rule P5).
     ///
-    /// If it failed half-way, the same call with the same arguments does the rest: it goes on when the new password
-    /// is already the account's. There is success only when no session is left that was opened by the old password
-    /// but the own one, whose credentials are new. When only the answer was lost, the principal's credential is
-    /// already replaced: log in with the new password.
+    /// Success means that every session opened with the old password has ended, except the caller's, whose credentials
+    /// have been replaced. The new hash never has less memory or fewer passes than the hash that it replaces.
     ///
-    /// For a reset of a forgotten password store the new hash, then call
+    /// # Repeating
+    ///
+    /// If the call fails half-way, the same call with the same principal and arguments completes it. The salt of the new
+    /// hash is marked with the principal's session and its epoch. A repeated call recognizes the mark, checks that `new`
+    /// is still the account's password, and does the rest. A successful call renews the session, so the mark is never
+    /// recognized again. A call cannot be repeated once the session was renewed or another program has rewritten the
+    /// hash. If only the response of a successful call was lost, the principal's credential has been replaced: log in
+    /// with the new password. Without sessions, the subject and [`Principal::authenticated_at`] take the place of the
+    /// session, and a repeated call has nothing left to do.
+    ///
+    /// For a reset of a forgotten password, store the new hash, then call
     /// [`Admin::revoke_all`](crate::Admin::revoke_all).
     ///
     /// # Errors
     ///
-    /// [`Rejection::WrongPassword`] if neither `current` nor `new` is the account's password, and the other
-    /// rejections of [`Auth::renew`] if the principal's session has ended (then, if this call stored the new hash,
-    /// all sessions are ended). [`PasswordError::Busy`], [`PasswordError::Accounts`] and
-    /// [`Error::Store`]: call it again. [`PasswordError::CorruptHash`].
+    /// [`Rejection::WrongPassword`] if `current` is not the account's password, also if `new` is. The other rejections
+    /// of [`Auth::renew`] if the principal's session has ended; if the new hash was stored before, all sessions are
+    /// ended. [`PasswordError::Busy`], [`PasswordError::Accounts`] and [`Error::Store`]: repeat the call.
+    /// [`PasswordError::CorruptHash`] if the stored hash cannot be read.
     ///
     /// # Security
     ///
-    /// It tries passwords: limit the attempts as for a login.
+    /// A call is an attempt to guess the password: limit the attempts as for a login. A call verifies `current` and
+    /// nothing else, so it is one guess. Only while the stored hash carries the mark of the principal's session is `new`
+    /// verified too, which makes a call two guesses: after a change that failed half-way in this session, and without
+    /// sessions until the tokens of that login expire.
     pub async fn change_password(
         &self,
         principal: &Principal,
@@ -149,13 +161,13 @@ impl PasswordLogin {
         new: NewPassword,
     ) -> Result<PasswordChanged, PasswordError> {
         let sessions = self.check_principal(principal).await?;
-        let wrote = self.store_new(&principal.to_subject(), &current, &new).await?;
+        let wrote = self.store_new(principal, &current, &new).await?;
         match sessions {
             OwnSessions::None => Ok(PasswordChanged::TokensRemain),
             OwnSessions::Kept => match self.end_old_sessions(principal).await {
                 Ok(changed) => Ok(changed),
-                Err(error) if wrote == Wrote::Now && error.kind() == ErrorKind::Unauthenticated => {
-                    // The own session ended after the check above, so that nobody can repeat this call.
+                Err(error) if wrote.cannot_be_repeated(&error) => {
+                    // The own session ended after the check above.
                     let _ended = self.auth.admin().revoke_all(&principal.to_subject()).await?;
                     Err(error.into())
                 }
@@ -183,33 +195,35 @@ impl PasswordLogin {
         })
     }
 
-    /// Makes `new` the account's password if `current` or `new` is.
+    /// Makes `new` the account's password if `current` is, or recognizes that an earlier call of this session did.
+    ///
+    /// A hash with the mark of the principal's session was written by this function, after it had verified the current
+    /// password. Only then is `new` verified: the password may have changed again since.
     async fn store_new(
         &self,
-        subject: &Subject,
+        principal: &Principal,
         current: &Password,
         new: &NewPassword,
     ) -> Result<Wrote, PasswordError> {
-        let mut hash = None;
+        let (subject, mark) = (principal.to_subject(), SaltMark::of(principal));
         for _ in 0..ATTEMPTS {
-            let stored = self.accounts.password_hash(subject).await.map_err(PasswordError::Accounts)?;
-            let verdict = self.hasher.verify(current.clone(), stored.as_ref()).await?;
-            let Some(stored) = stored else { return Err(PasswordError::wrong_password()) };
-            if verdict == Verdict::Mismatch {
-                return match self.hasher.verify(new.password().clone(), Some(&stored)).await? {
-                    Verdict::Mismatch => Err(PasswordError::wrong_password()),
-                    Verdict::Match | Verdict::MatchOutdated => Ok(Wrote::Before),
-                };
+            let stored = self.accounts.password_hash(&subject).await.map_err(PasswordError::Accounts)?;
+            if stored.as_ref().is_some_and(|stored| mark.is_on(stored)) {
+                let verdict = self.hasher.verify(new.password().clone(), stored.as_ref()).await?;
+                if verdict != Verdict::Mismatch {
+                    return Ok(Wrote::Before);
+                }
             }
-            let fresh = match hash.take() {
-                Some(fresh) => fresh,
-                None => self.hasher.hash(new.clone()).await?,
+            let verdict = self.hasher.verify(current.clone(), stored.as_ref()).await?;
+            let (Some(stored), Verdict::Match | Verdict::MatchOutdated) = (stored, verdict) else {
+                return Err(PasswordError::wrong_password());
             };
-            let replaced = self.accounts.replace_hash(subject, &stored, &fresh).await;
+            let fresh = self.hasher.hash_marked(new.clone(), &mark, &stored).await?;
+            let replaced = self.accounts.replace_hash(&subject, &stored, &fresh).await;
             match replaced.map_err(PasswordError::Accounts)? {
                 Replaced::Done => return Ok(Wrote::Now),
                 Replaced::Gone => return Err(PasswordError::wrong_password()),
-                Replaced::Stale => hash = Some(fresh),
+                Replaced::Stale => {}
             }
         }
         Err(Error::Contended.into())
@@ -270,12 +284,25 @@ enum OwnSessions {
 }
 
 /// Which call stored the new hash.
-#[derive(PartialEq, Eq)]
 enum Wrote {
     Now,
     Before,
 }
 
+impl Wrote {
+    /// Whether nobody can repeat the call that failed with `error`, although its new hash is stored.
+    fn cannot_be_repeated(&self, error: &Error) -> bool {
+        match self {
+            Self::Now => error.kind() == ErrorKind::Unauthenticated,
+            // A session that was renewed may have been so by a concurrent call, which has completed the change.
+            Self::Before => error.rejection() == Some(&Rejection::SessionEnded),
+        }
+    }
+}
+
 fn same(one: &PasswordHash, other: &PasswordHash) -> bool {
     one.expose() == other.expose()
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,7 @@ async fn polled<F: Future>(future: &mut Pin<Box<F>>) -> Poll<F::Output> {
 
 impl PasswordHasher {
     /// What was computed since this was last asked, in KiB times passes.
-    fn worked(&self) -> u64 {
+    pub(in crate::password) fn worked(&self) -> u64 {
         self.0.engine.worked.swap(0, Ordering::SeqCst)
     }
 }
@@ -223,6 +223,30 @@ proptest! {
         if output > 4 {
             prop_assert_eq!(verify(stored(&hash[..output - 1])), Verdict::Mismatch);
         }
+    }
+}
+
+#[test]
+fn p6_a_replaced_hash_loses_neither_memory_nor_passes() {
+    let engine = |memory, passes| {
+        let params = checked_params(memory, passes, 1).unwrap();
+        Engine::new(params).unwrap()
+    };
+    let salt = [7; SALT_LEN];
+    for (today, replaced, params) in [
+        ((64, 2), "m=32,t=1,p=1", "m=64,t=2,p=1"),
+        ((64, 2), "m=64,t=2,p=2", "m=64,t=2,p=1"),
+        ((64, 2), "m=128,t=1,p=1", "m=128,t=2,p=1"),
+        ((64, 2), "m=32,t=3,p=1", "m=64,t=3,p=1"),
+        ((64, 2), "m=128,t=4,p=4", "m=128,t=4,p=1"),
+        // Both together would be above the limit of work.
+        ((32_768, 2), "m=8,t=500,p=1", "m=8,t=500,p=1"),
+    ] {
+        let stored = format!("$argon2id$v=19${replaced}$c29tZXNhbHRzb21lc2FsdA$MDEyMw");
+        let replaced = Parsed::parse(&PasswordHash::new(stored)).unwrap();
+        let fresh = engine(today.0, today.1).hash(&password("new"), salt, Some(&replaced)).unwrap();
+        let prefix = format!("$argon2id$v=19${params}$BwcHBwcHBwcHBwcHBwcHBw$");
+        assert!(fresh.expose().starts_with(&prefix), "{} from {replaced:?}", fresh.expose());
     }
 }
 

@@ -31,9 +31,8 @@ pub(super) enum Expected {
 pub(super) struct Engine {
     /// The hash of no password, which unknown users are verified against.
     dummy: Parsed,
-    /// What every failed verification costs at least, in KiB times passes: as much as the most expensive stored hash
-    /// that has been seen.
-    failure_work: AtomicU64,
+    /// The [`Cost`] of every failed verification: that of the most expensive stored hash that has been seen.
+    failure_cost: AtomicU64,
     /// The sum of all that was computed, in KiB times passes.
     #[cfg(test)]
     pub(super) worked: AtomicU64,
@@ -52,7 +51,7 @@ impl Engine {
         // Chosen rather than computed: that it is no password's hash is as certain, and nobody waits for it.
         fill_random(&mut dummy.output)?;
         Ok(Self {
-            failure_work: AtomicU64::new(work(&dummy.params)),
+            failure_cost: AtomicU64::new(Cost::of(&dummy.params).to_bits()),
             dummy,
             #[cfg(test)]
             worked: AtomicU64::new(0),
@@ -114,42 +113,55 @@ impl Engine {
         }
     }
 
-    /// Verifies against the dummy hash.
+    /// Verifies against a hash of no password, at the cost of a failure.
     fn fail(&self, password: &Password) -> Result<(), PasswordError> {
-        self.matches(password, &self.dummy)?;
-        self.make_up_for(password, &self.dummy)
+        self.waste(password, self.failure_cost())
     }
 
     /// Raises the cost of failures to that of `stored`, within bounds: one account with an extreme hash must not let
     /// guesses at any name take the machine.
     fn note_cost(&self, stored: &Parsed) {
         let bound = work(self.params()).saturating_mul(MAX_FAILURE_FACTOR);
-        self.failure_work.fetch_max(work(&stored.params).min(bound), Ordering::Relaxed);
+        let noted = Cost::of(&stored.params).at_most(bound);
+        let _ = self.failure_cost.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |known| {
+            (noted.work() > Cost::from_bits(known).work()).then(|| noted.to_bits())
+        });
     }
 
-    fn matches(&self, password: &Password, stored: &Parsed) -> Result<bool, PasswordError> {
-        Ok(self.compute(password, stored)?.ct_eq(&stored.output).into())
+    fn failure_cost(&self) -> Cost {
+        Cost::from_bits(self.failure_cost.load(Ordering::Relaxed))
     }
 
     /// Computes what `stored` cost less than a failure has to, so that an account with a cheaper hash does not answer
     /// faster than others. After a match nothing is left to hide.
     fn make_up_for(&self, password: &Password, stored: &Parsed) -> Result<(), PasswordError> {
-        let missing = self.failure_work.load(Ordering::Relaxed).saturating_sub(work(&stored.params));
-        let passes = missing.div_ceil(u64::from(self.params().m_cost()));
-        if passes == 0 {
+        let failure = self.failure_cost();
+        let missing = failure.work().saturating_sub(work(&stored.params));
+        if missing == 0 {
             return Ok(());
         }
+        // In as much memory as a failure: a pass over more memory takes longer than its size tells.
+        let passes = missing.div_ceil(u64::from(failure.memory));
+        let memory = u32::try_from(missing / passes).unwrap_or(u32::MAX);
+        self.waste(password, Cost { memory, passes: u32::try_from(passes).unwrap_or(u32::MAX) })
+    }
+
+    /// Computes a hash that nobody looks at.
+    fn waste(&self, password: &Password, cost: Cost) -> Result<(), PasswordError> {
         let lanes = self.params().p_cost();
-        let memory = u32::try_from(missing / passes).unwrap_or(u32::MAX).max(8 * lanes);
-        let passes = u32::try_from(passes).unwrap_or(u32::MAX);
-        let rest = Parsed {
-            params: Params::new(memory, passes, lanes, None).map_err(|_| PasswordError::Failed)?,
+        let hash = Parsed {
+            params: Params::new(cost.memory.max(8 * lanes), cost.passes, lanes, None)
+                .map_err(|_| PasswordError::Failed)?,
             algorithm: self.dummy.algorithm,
             version: self.dummy.version,
             salt: self.dummy.salt.clone(),
             output: self.dummy.output.clone(),
         };
-        self.matches(password, &rest).map(drop)
+        self.matches(password, &hash).map(drop)
+    }
+
+    fn matches(&self, password: &Password, stored: &Parsed) -> Result<bool, PasswordError> {
+        Ok(self.compute(password, stored)?.ct_eq(&stored.output).into())
     }
 
     /// The output of `like`'s parameters, salt and length.
@@ -162,6 +174,38 @@ impl Engine {
             .hash_password_into_with_memory(password.as_bytes(), &like.salt, &mut output, &mut memory.0[..])
             .map_err(|_| PasswordError::Failed)?;
         Ok(output)
+    }
+}
+
+/// The memory of one hash in KiB, and its passes.
+#[derive(Clone, Copy)]
+struct Cost {
+    memory: u32,
+    passes: u32,
+}
+
+impl Cost {
+    const fn of(params: &Params) -> Self {
+        Self { memory: params.m_cost(), passes: params.t_cost() }
+    }
+
+    const fn work(self) -> u64 {
+        self.memory as u64 * self.passes as u64
+    }
+
+    /// Takes passes away, and then memory, until there is no more work than that.
+    fn at_most(self, work: u64) -> Self {
+        let memory = self.memory.min(u32::try_from(work).unwrap_or(u32::MAX)).max(1);
+        let passes = u32::try_from(work / u64::from(memory)).unwrap_or(u32::MAX);
+        Self { memory, passes: self.passes.min(passes) }
+    }
+
+    const fn to_bits(self) -> u64 {
+        (self.memory as u64) << 32 | self.passes as u64
+    }
+
+    const fn from_bits(bits: u64) -> Self {
+        Self { memory: (bits >> 32) as u32, passes: bits as u32 }
     }
 }
 

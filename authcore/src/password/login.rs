@@ -128,6 +128,9 @@ impl PasswordLogin {
     /// Success means that every session opened with the old password has ended, except the caller's, whose credentials
     /// have been replaced. The new hash never has less memory or fewer passes than the hash that it replaces.
     ///
+    /// For a reset of a forgotten password, store the new hash, then call
+    /// [`Admin::revoke_all`](crate::Admin::revoke_all).
+    ///
     /// # Repeating
     ///
     /// If the call fails half-way, the same call with the same principal and arguments completes it. The salt of the new
@@ -137,9 +140,6 @@ impl PasswordLogin {
     /// hash. If only the response of a successful call was lost, the principal's credential has been replaced: log in
     /// with the new password. Without sessions, the subject and [`Principal::authenticated_at`] take the place of the
     /// session, and a repeated call has nothing left to do.
-    ///
-    /// For a reset of a forgotten password, store the new hash, then call
-    /// [`Admin::revoke_all`](crate::Admin::revoke_all).
     ///
     /// # Errors
     ///

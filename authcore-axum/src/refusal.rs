@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use authcore::password::PasswordError;
-use authcore::{Error, ErrorKind};
+use authcore::{Error, ErrorKind, Rejection};
 use axum::Json;
 use axum::http::header::{ACCEPT, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
@@ -69,6 +69,9 @@ impl Reason {
         }
         let reason = Self::of_kind(error.kind(), presented);
         match error.rejection() {
+            Some(rejection @ Rejection::UnreadableHash(_)) => {
+                tracing::warn!(%rejection, "a login was refused")
+            }
             Some(rejection) => tracing::debug!(%rejection, "unauthenticated"),
             None => log_failure(reason, error),
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{ClaimsMismatch, Incident, SessionKind, StoreError, StoreErrorKind};
+use crate::{ClaimsMismatch, Incident, SessionKind, StoreError, StoreErrorKind, Subject};
 
 /// What a call of [`Auth`](crate::Auth) answers instead of a result.
 ///
@@ -188,6 +188,10 @@ pub enum Rejection {
     /// No account of this name, or not its password (rule P2), or one that was changed meanwhile (rule P5).
     #[error("no such account, or not its password")]
     WrongPassword,
+    /// The stored password hash of this subject cannot be read or is beyond the limits, so no password is right (rule
+    /// P8): set a new one.
+    #[error("the stored password hash of {:?} cannot be read; set a new password", .0.as_str())]
+    UnreadableHash(Subject),
 }
 
 /// What is wrong with a registered claim: see [`Rejection::InvalidClaim`].

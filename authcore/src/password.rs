@@ -25,6 +25,7 @@ mod engine;
 mod error;
 mod hasher;
 mod login;
+mod mark;
 mod pool;
 mod stored;
 mod text;

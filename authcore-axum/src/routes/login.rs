@@ -130,10 +130,12 @@ impl Settings {
         let now = self.clock.now();
         let told = match error {
             None => throttle.succeeded(attempt, now).await,
-            Some(error) if matches!(error.rejection(), Some(Rejection::WrongPassword)) => {
-                throttle.failed(attempt, now).await
-            }
-            Some(_) => throttle.withdrawn(attempt, now).await,
+            Some(error) => match error.rejection() {
+                Some(Rejection::WrongPassword | Rejection::UnreadableHash(_)) => {
+                    throttle.failed(attempt, now).await
+                }
+                _ => throttle.withdrawn(attempt, now).await,
+            },
         };
         if let Err(error) = told {
             let error: &dyn std::error::Error = &error;

@@ -13,7 +13,7 @@ use tracing::Dispatch;
 use tracing::dispatcher::{DefaultGuard, set_default};
 use tracing_subscriber::Registry;
 
-use crate::world::{ALL, Browser, PASSWORD, Strategy, World, bearer, credentials, post};
+use crate::world::{ALL, Browser, PASSWORD, Strategy, UNREADABLE_HASH, World, bearer, credentials, post};
 
 /// Everything that this thread logs while it lives, of whatever level.
 struct Log {
@@ -133,6 +133,19 @@ async fn a_replayed_refresh_token_is_an_alert_with_whom_and_where() {
     for told in ["a stolen credential", "user-42", "a test", &session] {
         assert!(alert.contains(told), "{told}: {alert}");
     }
+}
+
+#[tokio::test]
+async fn p8_an_unreadable_hash_is_a_warning_that_names_the_account() {
+    let world = World::new(Strategy::Sessions).await;
+    let log = Log::start();
+    let login = json!({ "username": "edith", "password": PASSWORD });
+    world.browser().post("/auth/login", login).await;
+    let text = log.take();
+    let warning =
+        text.lines().find(|line| line.contains("cannot be read")).unwrap_or_else(|| panic!("{text}"));
+    assert!(warning.contains(" WARN ") && warning.contains("\"user-43\""), "{warning}");
+    assert!(!text.contains(" ERROR ") && !text.contains(UNREADABLE_HASH), "{text}");
 }
 
 #[tokio::test]

@@ -132,6 +132,41 @@ async fn who_stole_a_session_cannot_guess_the_password_there() {
 }
 
 #[tokio::test]
+async fn p5_a_change_of_password_is_one_guess_and_the_new_password_proves_nothing() {
+    for strategy in [Strategy::Sessions, Strategy::Tokens, Strategy::Hybrid] {
+        let world = World::new(strategy).await;
+        let mut browser = world.browser();
+        browser.log_in().await;
+        for _ in 0..5 {
+            // With the account's own password as the new one.
+            let answer = browser.post("/auth/password", change("wrong password", PASSWORD)).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{strategy:?}");
+        }
+        let answer = browser.post("/auth/password", change("wrong password", PASSWORD)).await;
+        assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{strategy:?}");
+        assert_eq!(browser.get("/me").await.status, StatusCode::OK, "{strategy:?}");
+    }
+}
+
+#[tokio::test]
+async fn p8_an_account_with_an_unreadable_hash_is_answered_like_an_unknown_name() {
+    let world = World::new(Strategy::Sessions).await;
+    let mut told = Vec::new();
+    for name in ["edith", "nobody"] {
+        let mut answers = Vec::new();
+        for _ in 0..7 {
+            let answer = world.browser().post("/auth/login", credentials(name)).await;
+            answers.push((answer.status, answer.header("retry-after").map(str::to_owned), answer.json()));
+        }
+        told.push(answers);
+    }
+    assert_eq!(told[0], told[1]);
+    let statuses: Vec<_> = told[0].iter().map(|(status, ..)| *status).collect();
+    assert_eq!(statuses[..5], [StatusCode::UNAUTHORIZED; 5]);
+    assert_eq!(statuses[5..], [StatusCode::TOO_MANY_REQUESTS; 2]);
+}
+
+#[tokio::test]
 async fn another_spelling_of_a_name_gets_no_more_looks() {
     let world = World::new(Strategy::Sessions).await;
     let mut looks = 0;

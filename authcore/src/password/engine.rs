@@ -1,16 +1,20 @@
 //! The computing itself, which runs on the threads of the pool and nowhere else (rule P4).
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::stored::{Parsed, work};
+use super::mark::SALT_LEN;
+use super::stored::{Parsed, checked_params, work};
 use super::{Password, PasswordError, PasswordHash, Verdict};
 use crate::Error;
 use crate::secret::fill_random;
 
-const SALT_LEN: usize = 16;
 const OUTPUT_LEN: usize = 32;
+/// How much more than today's parameters a failed verification may cost on account of other accounts' hashes.
+const MAX_FAILURE_FACTOR: u64 = 8;
 
 /// What a password is verified against.
 pub(super) enum Expected {
@@ -22,14 +26,16 @@ pub(super) enum Expected {
     Corrupt,
 }
 
-/// Today's parameters.
+/// Hashes and verifies with today's parameters.
 #[derive(Debug)]
 pub(super) struct Engine {
-    /// No password's hash: what unknown users are verified against.
+    /// The hash of no password, which unknown users are verified against.
     dummy: Parsed,
-    /// All that was computed, in KiB times passes.
+    /// The [`Cost`] of every failed verification: that of the most expensive stored hash that has been seen.
+    failure_cost: AtomicU64,
+    /// The sum of all that was computed, in KiB times passes.
     #[cfg(test)]
-    pub(super) worked: std::sync::atomic::AtomicU64,
+    pub(super) worked: AtomicU64,
 }
 
 impl Engine {
@@ -45,9 +51,10 @@ impl Engine {
         // Chosen rather than computed: that it is no password's hash is as certain, and nobody waits for it.
         fill_random(&mut dummy.output)?;
         Ok(Self {
+            failure_cost: AtomicU64::new(Cost::of(&dummy.params).to_bits()),
             dummy,
             #[cfg(test)]
-            worked: std::sync::atomic::AtomicU64::new(0),
+            worked: AtomicU64::new(0),
         })
     }
 
@@ -55,75 +62,150 @@ impl Engine {
         &self.dummy.params
     }
 
-    pub(super) fn hash(&self, password: &Password) -> Result<PasswordHash, PasswordError> {
+    /// Hashes with today's parameters; with more memory or passes if the hash that is `replaced` has more (rule P6).
+    pub(super) fn hash(
+        &self,
+        password: &Password,
+        salt: [u8; SALT_LEN],
+        replaced: Option<&Parsed>,
+    ) -> Result<PasswordHash, PasswordError> {
         let mut fresh = Parsed {
             algorithm: self.dummy.algorithm,
             version: self.dummy.version,
-            params: self.dummy.params.clone(),
-            salt: Box::new([0; SALT_LEN]),
+            params: replaced
+                .map_or_else(|| self.params().clone(), |replaced| self.params_to_replace(replaced)),
+            salt: Box::new(salt),
             output: Zeroizing::new(vec![0; OUTPUT_LEN]),
         };
-        fill_random(&mut fresh.salt)?;
         fresh.output = self.compute(password, &fresh)?;
-        fresh.to_text().ok_or(PasswordError::Failed)
+        Ok(fresh.to_text())
     }
 
-    /// Whoever is unknown, and whatever cannot be read, costs as much as a wrong password (rule P2).
+    /// Returns parameters with no less memory and no fewer passes than both today's and the replaced hash's. If
+    /// together they would exceed the limits, the replaced hash's parameters remain.
+    fn params_to_replace(&self, replaced: &Parsed) -> Params {
+        let (today, former) = (self.params(), &replaced.params);
+        let (memory, passes) = (today.m_cost().max(former.m_cost()), today.t_cost().max(former.t_cost()));
+        checked_params(memory, passes, today.p_cost()).unwrap_or_else(|| former.clone())
+    }
+
+    /// Verifies a password. An unknown account and a hash that cannot be read cost as much as a wrong password (rule
+    /// P2).
     pub(super) fn verify(&self, password: &Password, expected: &Expected) -> Result<Verdict, PasswordError> {
         match expected {
-            Expected::Hash(stored) if self.matches(password, stored)? => {
-                Ok(if stored.is_outdated(&self.dummy) { Verdict::MatchOutdated } else { Verdict::Match })
-            }
             Expected::Hash(stored) => {
+                self.note_cost(stored);
+                if self.matches(password, stored)? {
+                    let outdated = stored.is_outdated(&self.dummy);
+                    return Ok(if outdated { Verdict::MatchOutdated } else { Verdict::Match });
+                }
                 self.make_up_for(password, stored)?;
                 Ok(Verdict::Mismatch)
             }
             Expected::Nobody => {
-                self.matches(password, &self.dummy)?;
+                self.fail(password)?;
                 Ok(Verdict::Mismatch)
             }
             Expected::Corrupt => {
-                self.matches(password, &self.dummy)?;
+                self.fail(password)?;
                 Err(PasswordError::CorruptHash)
             }
         }
+    }
+
+    /// Verifies against a hash of no password, at the cost of a failure.
+    fn fail(&self, password: &Password) -> Result<(), PasswordError> {
+        self.waste(password, self.failure_cost())
+    }
+
+    /// Raises the cost of failures to that of `stored`, within bounds: one account with an extreme hash must not let
+    /// guesses at any name take the machine.
+    fn note_cost(&self, stored: &Parsed) {
+        let bound = work(self.params()).saturating_mul(MAX_FAILURE_FACTOR);
+        let noted = Cost::of(&stored.params).at_most(bound);
+        let _ = self.failure_cost.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |known| {
+            (noted.work() > Cost::from_bits(known).work()).then(|| noted.to_bits())
+        });
+    }
+
+    fn failure_cost(&self) -> Cost {
+        Cost::from_bits(self.failure_cost.load(Ordering::Relaxed))
+    }
+
+    /// Computes what `stored` cost less than a failure has to, so that an account with a cheaper hash does not answer
+    /// faster than others. After a match nothing is left to hide.
+    fn make_up_for(&self, password: &Password, stored: &Parsed) -> Result<(), PasswordError> {
+        let failure = self.failure_cost();
+        let missing = failure.work().saturating_sub(work(&stored.params));
+        if missing == 0 {
+            return Ok(());
+        }
+        // In as much memory as a failure: a pass over more memory takes longer than its size tells.
+        let passes = missing.div_ceil(u64::from(failure.memory));
+        let memory = u32::try_from(missing / passes).unwrap_or(u32::MAX);
+        self.waste(password, Cost { memory, passes: u32::try_from(passes).unwrap_or(u32::MAX) })
+    }
+
+    /// Computes a hash that nobody looks at.
+    fn waste(&self, password: &Password, cost: Cost) -> Result<(), PasswordError> {
+        let lanes = self.params().p_cost();
+        let hash = Parsed {
+            params: Params::new(cost.memory.max(8 * lanes), cost.passes, lanes, None)
+                .map_err(|_| PasswordError::Failed)?,
+            algorithm: self.dummy.algorithm,
+            version: self.dummy.version,
+            salt: self.dummy.salt.clone(),
+            output: self.dummy.output.clone(),
+        };
+        self.matches(password, &hash).map(drop)
     }
 
     fn matches(&self, password: &Password, stored: &Parsed) -> Result<bool, PasswordError> {
         Ok(self.compute(password, stored)?.ct_eq(&stored.output).into())
     }
 
-    /// Computes as much more as a hash of older, cheaper parameters costs less than one of today's, so that such an
-    /// account does not answer faster than an unknown one. After a match nothing is left to hide.
-    fn make_up_for(&self, password: &Password, stored: &Parsed) -> Result<(), PasswordError> {
-        let missing = work(self.params()).saturating_sub(work(&stored.params));
-        let passes = missing.div_ceil(u64::from(self.params().m_cost()));
-        if passes == 0 {
-            return Ok(());
-        }
-        let lanes = self.params().p_cost();
-        let memory = u32::try_from(missing / passes).unwrap_or(u32::MAX).max(8 * lanes);
-        let passes = u32::try_from(passes).unwrap_or(u32::MAX);
-        let rest = Parsed {
-            params: Params::new(memory, passes, lanes, None).map_err(|_| PasswordError::Failed)?,
-            algorithm: self.dummy.algorithm,
-            version: self.dummy.version,
-            salt: self.dummy.salt.clone(),
-            output: self.dummy.output.clone(),
-        };
-        self.matches(password, &rest).map(drop)
-    }
-
     /// The output of `like`'s parameters, salt and length.
     fn compute(&self, password: &Password, like: &Parsed) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
         #[cfg(test)]
-        self.worked.fetch_add(work(&like.params), std::sync::atomic::Ordering::SeqCst);
+        self.worked.fetch_add(work(&like.params), Ordering::SeqCst);
         let mut memory = Memory::new(like.params.block_count())?;
         let mut output = Zeroizing::new(vec![0; like.output.len()]);
         Argon2::new(like.algorithm, like.version, like.params.clone())
             .hash_password_into_with_memory(password.as_bytes(), &like.salt, &mut output, &mut memory.0[..])
             .map_err(|_| PasswordError::Failed)?;
         Ok(output)
+    }
+}
+
+/// The memory of one hash in KiB, and its passes.
+#[derive(Clone, Copy)]
+struct Cost {
+    memory: u32,
+    passes: u32,
+}
+
+impl Cost {
+    const fn of(params: &Params) -> Self {
+        Self { memory: params.m_cost(), passes: params.t_cost() }
+    }
+
+    const fn work(self) -> u64 {
+        self.memory as u64 * self.passes as u64
+    }
+
+    /// Takes passes away, and then memory, until there is no more work than that.
+    fn at_most(self, work: u64) -> Self {
+        let memory = self.memory.min(u32::try_from(work).unwrap_or(u32::MAX)).max(1);
+        let passes = u32::try_from(work / u64::from(memory)).unwrap_or(u32::MAX);
+        Self { memory, passes: self.passes.min(passes) }
+    }
+
+    const fn to_bits(self) -> u64 {
+        (self.memory as u64) << 32 | self.passes as u64
+    }
+
+    const fn from_bits(bits: u64) -> Self {
+        Self { memory: (bits >> 32) as u32, passes: bits as u32 }
     }
 }
 

@@ -13,8 +13,9 @@ pub enum PasswordError {
     /// As many passwords are being hashed and waiting as are allowed to (rule P4): HTTP 503, at once.
     #[error("too many passwords are being checked")]
     Busy,
-    /// The stored hash is not one of argon2, or its parameters are beyond all reason: HTTP 500. The password was
-    /// not verified; this is neither right nor wrong.
+    /// The stored hash is not one of argon2, or its parameters are beyond the limits of
+    /// [`PasswordHasher::verify`](super::PasswordHasher::verify): HTTP 500. The password was not verified, so it is
+    /// neither right nor wrong. A login is refused with [`Rejection::UnreadableHash`] instead.
     #[error("the stored password hash cannot be read")]
     CorruptHash,
     /// The hashing itself failed: HTTP 500.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::thread;
 
 use super::engine::{Engine, Expected};
+use super::mark::{SALT_LEN, SaltMark};
 use super::pool::Pool;
 use super::stored::{MAX_LANES, MAX_MEMORY, MAX_WORK, Parsed, checked_params};
 use super::{NewPassword, Password, PasswordError, PasswordHash};
 use crate::ConfigError;
+use crate::secret::fill_random;
 
 /// The least that can be configured, and the default (rule P1).
 const MIN_MEMORY: u32 = 19 * 1024;
@@ -22,13 +24,13 @@ const MAX_WAITING: usize = 65_536;
 /// Hashes and verifies passwords with argon2id, on a few threads of its own (rules P1, P4).
 ///
 /// Cheap to clone; clones share the threads, which end when the last clone is dropped. Its futures run on any
-/// executor, block nothing, and may be dropped at any time: what has not begun is then never computed.
+/// executor, never block, and may be dropped at any time: a job that has not begun is then never computed.
 ///
 /// # Security
 ///
-/// Every hash that runs takes its memory and one processor, so `threads` times `memory_kib` is what logins can take of
-/// the machine at once. The hasher does not count attempts: ask a [`LoginThrottle`](super::LoginThrottle) first,
-/// which limits those of one address and those on one account. `authcore-axum` does.
+/// Every hash that runs takes its memory and one processor, so verifications together take up to `threads` times
+/// `memory_kib`, or `threads` times 512 MiB if stored hashes ask for it. The hasher does not count attempts: ask a
+/// [`LoginThrottle`](super::LoginThrottle) before each verification, as `authcore-axum` does.
 #[derive(Clone)]
 pub struct PasswordHasher(Arc<Inner>);
 
@@ -44,8 +46,8 @@ struct Inner {
 pub enum Verdict {
     /// It is the account's password.
     Match,
-    /// It is the account's password, and its hash is weaker than today's parameters make them: hash it again and
-    /// store that (rule P1). [`PasswordLogin`](super::PasswordLogin) does.
+    /// It is the account's password, and its hash is outdated: today's parameters improve on it and lower neither its
+    /// memory nor its passes. Hash it again and store that (rule P1); [`PasswordLogin`](super::PasswordLogin) does.
     MatchOutdated,
     /// It is not, or there is no such account (rule P2).
     Mismatch,
@@ -73,26 +75,44 @@ impl PasswordHasher {
         self.rehash(password.into_password()).await
     }
 
-    /// As [`PasswordHasher::hash`], also for passwords that were set when shorter ones were taken.
+    /// As [`PasswordHasher::hash`], also for passwords that were set when shorter ones were accepted.
     pub(super) async fn rehash(&self, password: Password) -> Result<PasswordHash, PasswordError> {
+        let mut salt = [0; SALT_LEN];
+        fill_random(&mut salt)?;
         let engine = Arc::clone(&self.0.engine);
-        self.run(move || engine.hash(&password)).await
+        self.run(move || engine.hash(&password, salt, None)).await
     }
 
-    /// Verifies a password against what is stored for the account, by the parameters it was stored with; with
-    /// `None` (no such account, or one without a password) against a hash of nothing, which takes as long and
-    /// answers [`Verdict::Mismatch`] (rule P2).
+    /// Hashes the new password of an account under a salt that carries `mark`. The result costs at least as much as
+    /// the hash that is `replaced`, which must be readable (rule P6).
+    pub(super) async fn hash_marked(
+        &self,
+        password: NewPassword,
+        mark: &SaltMark,
+        replaced: &PasswordHash,
+    ) -> Result<PasswordHash, PasswordError> {
+        let (salt, replaced) = (mark.salt()?, Parsed::parse(replaced)?);
+        let engine = Arc::clone(&self.0.engine);
+        self.run(move || engine.hash(password.password(), salt, Some(&replaced))).await
+    }
+
+    /// Verifies a password against what is stored for the account, with the parameters of the stored hash. With
+    /// `None` (no such account, or one without a password), verifies against a dummy hash, which takes as long and
+    /// returns [`Verdict::Mismatch`] (rule P2).
     ///
     /// # Errors
     ///
-    /// As [`PasswordHasher::hash`], and [`PasswordError::CorruptHash`] if what is stored is no hash of argon2, or
-    /// asks for more than one GiB, 64 lanes or 4 GiB of work (memory times passes).
+    /// As [`PasswordHasher::hash`], and [`PasswordError::CorruptHash`] if what is stored is not a hash of argon2, or
+    /// needs more than 512 MiB, 64 lanes or 4 GiB of work (memory times passes). Such a hash is never computed, and
+    /// the error takes as long as a wrong password.
     ///
     /// # Security
     ///
-    /// An account whose hash has older, cheaper parameters answers a wrong password about as late as an unknown
-    /// user, since the difference is computed on top. One whose hash is *more* expensive than today's answers later:
-    /// so do not lower the parameters.
+    /// A failed verification takes about as long for every account. It costs at least as much as today's parameters,
+    /// and as the most expensive stored hash that this hasher has verified, up to eight times today's work. Two
+    /// differences remain that tell an account from an unknown one: a hash beyond that bound, and, after each start,
+    /// the first verification against a hash that is more expensive than all before. To have neither, set the
+    /// parameters at least as high as those of any stored hash, and never lower them.
     pub async fn verify(
         &self,
         password: Password,
@@ -140,13 +160,14 @@ pub struct PasswordHasherBuilder {
 }
 
 impl PasswordHasherBuilder {
-    /// The memory of one hash, in KiB: 19,456 (the default) to 1,048,576.
+    /// Sets the memory of one hash, in KiB: 19,456 (the default) to 524,288.
     pub const fn memory_kib(mut self, memory: u32) -> Self {
         self.memory = memory;
         self
     }
 
-    /// How often a hash goes over its memory: at least 2, the default; at most as often as makes 4 GiB in all.
+    /// Sets how many passes a hash makes over its memory: at least 2, the default. Memory times passes may be at most
+    /// 4 GiB.
     pub const fn iterations(mut self, iterations: u32) -> Self {
         self.passes = iterations;
         self
@@ -176,14 +197,14 @@ impl PasswordHasherBuilder {
     ///
     /// # Errors
     ///
-    /// If a parameter is below rule P1 or above what a stored hash may have, or the operating system gives no
+    /// If a parameter is below rule P1 or above the limits of a stored hash, or the operating system provides no
     /// threads or no random bytes.
     pub fn build(self) -> Result<PasswordHasher, ConfigError> {
         if self.memory < MIN_MEMORY || self.passes < MIN_PASSES || self.lanes < MIN_LANES {
             return Err(ConfigError::new("password hashes need 19456 KiB, 2 iterations and 1 lane at least"));
         }
         let params = checked_params(self.memory, self.passes, self.lanes).ok_or(ConfigError::new(
-            "password hashes take more memory, iterations or lanes than is allowed",
+            "password hashes need more than 524288 KiB, 64 lanes, or 4 GiB of memory times iterations; lower one of them",
         ))?;
         let threads = self.threads.unwrap_or_else(default_threads);
         if !(1..=MAX_THREADS).contains(&threads) {
@@ -208,4 +229,4 @@ const _: () = assert!(MIN_MEMORY <= MAX_MEMORY && MIN_LANES <= MAX_LANES);
 const _: () = assert!(MIN_MEMORY as u64 * MIN_PASSES as u64 <= MAX_WORK);
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Accounts, NewPassword, Password, PasswordError, PasswordHash, PasswordHasher, Verdict};
+use super::mark::SaltMark;
+use super::{Account, Accounts, NewPassword, Password, PasswordError, PasswordHash, PasswordHasher, Verdict};
 use crate::{Auth, Error, ErrorKind, Issued, Login, Principal, Realm, Rejection, Replaced, Revoked, Subject};
 
 /// How often a change of password begins again because the stored hash changed under it.
@@ -53,19 +54,20 @@ pub struct PasswordLogin {
     accounts: Arc<dyn Accounts>,
 }
 
-/// What a change of password did, beside storing the new hash.
+/// What a change of password did apart from storing the new hash.
 #[derive(Debug, Clone)]
 #[must_use]
 #[expect(clippy::exhaustive_enums, reason = "there is no third answer")]
 pub enum PasswordChanged {
-    /// The other sessions have ended and the own one is renewed.
+    /// The other sessions have ended, and the caller's own session is renewed.
     Renewed {
-        /// The own session's new credential, for the client.
+        /// The new credential of the caller's session, for the client.
         issued: Box<Issued>,
-        /// The others that this call ended, and until when their access tokens still verify (hybrid strategy).
+        /// The sessions that this call ended, and until when their access tokens still verify (hybrid strategy).
         revoked: Revoked,
     },
-    /// The strategy keeps no sessions: every token that was issued before, the own one too, verifies until it expires.
+    /// The strategy keeps no sessions: every token that was issued before, the caller's included, verifies until it
+    /// expires.
     TokensRemain,
 }
 
@@ -88,19 +90,20 @@ impl PasswordLogin {
         self
     }
 
-    /// Logs in whoever says the account's password; `configure` may add the device and the credential that is
-    /// replaced to the [`Login`] before it is used.
+    /// Logs in by identifier and password; `configure` may add the device and the credential that is replaced to the
+    /// [`Login`] before it is used.
     ///
-    /// A hash of older parameters is replaced on the way (rule P1); if that fails, the next login tries again. After
-    /// the session is written the stored hash is read again, and if it is another by then, or the account is gone,
-    /// the session is ended and the login refused (rule P5).
+    /// An outdated hash is replaced on the way (rule P1); if that fails, the next login tries again. After the session
+    /// is written, the stored hash is read again. If it has changed by then, or the account is gone, the session is
+    /// ended and the login refused (rule P5).
     ///
     /// # Errors
     ///
-    /// [`Rejection::WrongPassword`] in [`Error::Unauthenticated`], whether there is no such account, it has no
-    /// password or another one, or it was changed meanwhile (HTTP 401). [`PasswordError::Busy`] and
-    /// [`PasswordError::Accounts`] (HTTP 503). [`PasswordError::CorruptHash`], after as much time as any other
-    /// answer. [`PasswordError::Auth`] as [`Auth::login`]. Nobody is logged in then.
+    /// [`Error::Unauthenticated`] (HTTP 401) with [`Rejection::WrongPassword`] if there is no such account, it has no
+    /// password or another one, or it was changed meanwhile; and with [`Rejection::UnreadableHash`] if the stored hash
+    /// cannot be read or is beyond the limits of [`PasswordHasher::verify`]. Both take the same time, and both count as
+    /// failed attempts (rule P8). [`PasswordError::Busy`] and [`PasswordError::Accounts`] (HTTP 503).
+    /// [`PasswordError::Auth`] as [`Auth::login`]. After an error nobody is logged in.
     pub async fn login(
         &self,
         identifier: &str,
@@ -109,13 +112,12 @@ impl PasswordLogin {
     ) -> Result<Issued, PasswordError> {
         let found =
             self.accounts.find(identifier, self.auth.realm()).await.map_err(PasswordError::Accounts)?;
-        let (login, stored) = found.map_or((None, None), |account| (Some(account.login), account.hash));
-        let verdict = self.hasher.verify(password.clone(), stored.as_ref()).await?;
-        let (Some(login), Some(stored)) = (login, stored) else {
+        let Some(Account { login, hash: Some(stored) }) = found else {
+            let _mismatch = self.hasher.verify(password, None).await?;
             return Err(PasswordError::wrong_password());
         };
         let subject = login.subject.in_realm(self.auth.realm());
-        let accepted = match verdict {
+        let accepted = match self.verify_for_login(&subject, password.clone(), &stored).await? {
             Verdict::Mismatch => return Err(PasswordError::wrong_password()),
             Verdict::Match => vec![stored],
             Verdict::MatchOutdated => self.renew_hash(&subject, password, stored).await?,
@@ -135,26 +137,37 @@ impl PasswordLogin {
     }
 
     /// Changes the password of the principal's account: stores the new hash, ends all other sessions, and renews the
-    /// own one (rule P5).
+    /// caller's own session (rule P5).
     ///
-    /// If it failed half-way, the same call with the same arguments does the rest: it goes on when the new password
-    /// is already the account's. There is success only when no session is left that was opened by the old password
-    /// but the own one, whose credentials are new. When only the answer was lost, the principal's credential is
-    /// already replaced: log in with the new password.
+    /// Success means that every session opened with the old password has ended, except the caller's, whose credentials
+    /// have been replaced. The new hash never has less memory or fewer passes than the hash that it replaces.
     ///
-    /// For a reset of a forgotten password store the new hash, then call
+    /// For a reset of a forgotten password, store the new hash, then call
     /// [`Admin::revoke_all`](crate::Admin::revoke_all).
+    ///
+    /// # Repeating
+    ///
+    /// If the call fails half-way, the same call with the same principal and arguments completes it. The salt of the new
+    /// hash is marked with the principal's session and its epoch. A repeated call recognizes the mark, checks that `new`
+    /// is still the account's password, and does the rest. A successful call renews the session, so the mark is never
+    /// recognized again. A call cannot be repeated once the session was renewed or another program has rewritten the
+    /// hash. If only the response of a successful call was lost, the principal's credential has been replaced: log in
+    /// with the new password. Without sessions, the subject and [`Principal::authenticated_at`] take the place of the
+    /// session, and a repeated call has nothing left to do.
     ///
     /// # Errors
     ///
-    /// [`Rejection::WrongPassword`] if neither `current` nor `new` is the account's password, and the other
-    /// rejections of [`Auth::renew`] if the principal's session has ended (then, if this call stored the new hash,
-    /// all sessions are ended). [`PasswordError::Busy`], [`PasswordError::Accounts`] and
-    /// [`Error::Store`]: call it again. [`PasswordError::CorruptHash`].
+    /// [`Rejection::WrongPassword`] if `current` is not the account's password, also if `new` is. The other rejections
+    /// of [`Auth::renew`] if the principal's session has ended; if the new hash was stored before, all sessions are
+    /// ended. [`PasswordError::Busy`], [`PasswordError::Accounts`] and [`Error::Store`]: repeat the call.
+    /// [`PasswordError::CorruptHash`] if the stored hash cannot be read.
     ///
     /// # Security
     ///
-    /// It tries passwords: limit the attempts as for a login.
+    /// A call is an attempt to guess the password: limit the attempts as for a login. A call verifies `current` and
+    /// nothing else, so it is one guess. Only while the stored hash carries the mark of the principal's session is `new`
+    /// verified too, which makes a call two guesses: after a change that failed half-way in this session, and without
+    /// sessions until the tokens of that login expire.
     pub async fn change_password(
         &self,
         principal: &Principal,
@@ -162,13 +175,13 @@ impl PasswordLogin {
         new: NewPassword,
     ) -> Result<PasswordChanged, PasswordError> {
         let sessions = self.check_principal(principal).await?;
-        let wrote = self.store_new(&principal.to_subject(), &current, &new).await?;
+        let wrote = self.store_new(principal, &current, &new).await?;
         match sessions {
             OwnSessions::None => Ok(PasswordChanged::TokensRemain),
             OwnSessions::Kept => match self.end_old_sessions(principal).await {
                 Ok(changed) => Ok(changed),
-                Err(error) if wrote == Wrote::Now && error.kind() == ErrorKind::Unauthenticated => {
-                    // The own session ended after the check above, so that nobody can repeat this call.
+                Err(error) if wrote.cannot_be_repeated(&error) => {
+                    // The own session ended after the check above.
                     let _ended = self.auth.admin().revoke_all(&principal.to_subject()).await?;
                     Err(error.into())
                 }
@@ -196,36 +209,54 @@ impl PasswordLogin {
         })
     }
 
-    /// Makes `new` the account's password if `current` or `new` is.
+    /// Makes `new` the account's password if `current` is, or recognizes that an earlier call of this session did.
+    ///
+    /// A hash with the mark of the principal's session was written by this function, after it had verified the current
+    /// password. Only then is `new` verified: the password may have changed again since.
     async fn store_new(
         &self,
-        subject: &Subject,
+        principal: &Principal,
         current: &Password,
         new: &NewPassword,
     ) -> Result<Wrote, PasswordError> {
-        let mut hash = None;
+        let (subject, mark) = (principal.to_subject(), SaltMark::of(principal));
         for _ in 0..ATTEMPTS {
-            let stored = self.accounts.password_hash(subject).await.map_err(PasswordError::Accounts)?;
-            let verdict = self.hasher.verify(current.clone(), stored.as_ref()).await?;
-            let Some(stored) = stored else { return Err(PasswordError::wrong_password()) };
-            if verdict == Verdict::Mismatch {
-                return match self.hasher.verify(new.password().clone(), Some(&stored)).await? {
-                    Verdict::Mismatch => Err(PasswordError::wrong_password()),
-                    Verdict::Match | Verdict::MatchOutdated => Ok(Wrote::Before),
-                };
+            let stored = self.accounts.password_hash(&subject).await.map_err(PasswordError::Accounts)?;
+            if stored.as_ref().is_some_and(|stored| mark.is_on(stored)) {
+                let verdict = self.hasher.verify(new.password().clone(), stored.as_ref()).await?;
+                if verdict != Verdict::Mismatch {
+                    return Ok(Wrote::Before);
+                }
             }
-            let fresh = match hash.take() {
-                Some(fresh) => fresh,
-                None => self.hasher.hash(new.clone()).await?,
+            let verdict = self.hasher.verify(current.clone(), stored.as_ref()).await?;
+            let (Some(stored), Verdict::Match | Verdict::MatchOutdated) = (stored, verdict) else {
+                return Err(PasswordError::wrong_password());
             };
-            let replaced = self.accounts.replace_hash(subject, &stored, &fresh).await;
+            let fresh = self.hasher.hash_marked(new.clone(), &mark, &stored).await?;
+            let replaced = self.accounts.replace_hash(&subject, &stored, &fresh).await;
             match replaced.map_err(PasswordError::Accounts)? {
                 Replaced::Done => return Ok(Wrote::Now),
                 Replaced::Gone => return Err(PasswordError::wrong_password()),
-                Replaced::Stale => hash = Some(fresh),
+                Replaced::Stale => {}
             }
         }
         Err(Error::Contended.into())
+    }
+
+    /// As [`PasswordHasher::verify`], but a hash that cannot be read is a rejection, which clients cannot tell from that
+    /// of an unknown account (rule P8).
+    async fn verify_for_login(
+        &self,
+        subject: &Subject,
+        password: Password,
+        stored: &PasswordHash,
+    ) -> Result<Verdict, PasswordError> {
+        match self.hasher.verify(password, Some(stored)).await {
+            Err(PasswordError::CorruptHash) => {
+                Err(Error::from(Rejection::UnreadableHash(subject.clone())).into())
+            }
+            outcome => outcome,
+        }
     }
 
     /// Replaces an outdated hash of the verified password, and answers which stored hashes are this password's. Only
@@ -244,9 +275,10 @@ impl PasswordLogin {
             // Another login may have renewed the hash, or the password is another now.
             Ok(Replaced::Stale | Replaced::Gone) => {
                 let current = self.accounts.password_hash(subject).await.map_err(PasswordError::Accounts)?;
-                match (self.hasher.verify(password, current.as_ref()).await?, current) {
-                    (Verdict::Match | Verdict::MatchOutdated, Some(current)) => Ok(vec![current]),
-                    _ => Err(PasswordError::wrong_password()),
+                let Some(current) = current else { return Err(PasswordError::wrong_password()) };
+                match self.verify_for_login(subject, password, &current).await? {
+                    Verdict::Match | Verdict::MatchOutdated => Ok(vec![current]),
+                    Verdict::Mismatch => Err(PasswordError::wrong_password()),
                 }
             }
         }
@@ -266,12 +298,25 @@ enum OwnSessions {
 }
 
 /// Which call stored the new hash.
-#[derive(PartialEq, Eq)]
 enum Wrote {
     Now,
     Before,
 }
 
+impl Wrote {
+    /// Whether nobody can repeat the call that failed with `error`, although its new hash is stored.
+    fn cannot_be_repeated(&self, error: &Error) -> bool {
+        match self {
+            Self::Now => error.kind() == ErrorKind::Unauthenticated,
+            // A session that was renewed may have been so by a concurrent call, which has completed the change.
+            Self::Before => error.rejection() == Some(&Rejection::SessionEnded),
+        }
+    }
+}
+
 fn same(one: &PasswordHash, other: &PasswordHash) -> bool {
     one.expose() == other.expose()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,28 +1,37 @@
 //! Password hashes as they are stored: PHC strings.
 
 use std::fmt;
+use std::fmt::Write as _;
 
-use argon2::password_hash::phc;
-use argon2::{Algorithm, Params, Version};
+use argon2::{Algorithm, MIN_SALT_LEN, Params, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
 use super::PasswordError;
 use crate::secret::SecretString;
 
-/// The most memory of one hash, in KiB: one GiB.
-pub(super) const MAX_MEMORY: u32 = 1 << 20;
-/// The most work of one hash, in KiB times passes: some seconds of one processor.
+/// The most memory of one hash, in KiB: 512 MiB.
+pub(super) const MAX_MEMORY: u32 = 1 << 19;
+/// The most work of one hash, in KiB times passes: 4 GiB, some seconds of one processor.
 pub(super) const MAX_WORK: u64 = 1 << 22;
 /// The most lanes of one hash.
 pub(super) const MAX_LANES: u32 = 64;
-/// The shortest output that counts as a hash. Shorter ones are more likely cut off by a column that is too small.
-const MIN_OUTPUT: usize = 16;
+/// The longest stored text that is read, in bytes.
+const MAX_TEXT: usize = 2048;
+/// Room for any text that is written, so that no copy of it is left behind by growing.
+const WRITTEN_TEXT: usize = 256;
 
 /// A password hash as the application stores it: a PHC string such as `$argon2id$v=19$m=19456,t=2,p=1$..$..`, of
 /// about a hundred bytes.
 ///
-/// Redacted in `Debug` and wiped when dropped. Whether it can be read is found when a password is verified against
-/// it, since only then something can be answered to it: [`PasswordError::CorruptHash`].
+/// Redacted in `Debug` and wiped when dropped. It is read when a password is verified against it; a text that cannot be
+/// read results in [`PasswordError::CorruptHash`] then.
+///
+/// Hashes that other programs made are read if they have the form that Argon2's reference implementation writes:
+/// `$argon2id$`, `$argon2i$` or `$argon2d$`, an optional `v=`, then `m=`, `t=` and `p=` in this order, and salt and output
+/// in Base64 without padding. The text has at most 2,048 bytes, the salt at least 8 and the output at least 4. The hash
+/// needs at most 512 MiB of memory, 64 lanes and 4 GiB of work (memory times passes).
 ///
 /// # Security
 ///
@@ -62,45 +71,62 @@ impl Parsed {
         Self::read(stored.expose()).ok_or(PasswordError::CorruptHash)
     }
 
+    /// Reads `$argon2id$v=19$m=19456,t=2,p=1$salt$output`, the only form that Argon2's reference implementation
+    /// writes. Salt and output may have any lengths that RFC 9106 allows.
     fn read(text: &str) -> Option<Self> {
-        let hash = phc::PasswordHash::new(text).ok()?;
-        let output = Zeroizing::new(hash.hash?.as_bytes().to_vec());
-        if output.len() < MIN_OUTPUT {
+        if text.len() > MAX_TEXT {
             return None;
         }
-        Some(Self {
-            algorithm: Algorithm::try_from(hash.algorithm.as_str()).ok()?,
-            version: match hash.version {
-                // The first argon2 wrote none.
-                None => Version::V0x10,
-                Some(version) => Version::try_from(version).ok()?,
-            },
-            params: params(&hash.params)?,
-            salt: hash.salt?.as_ref().into(),
+        let mut fields = text.strip_prefix('$')?.split('$');
+        let algorithm = fields.next()?.parse().ok()?;
+        let mut field = fields.next()?;
+        let version = match field.strip_prefix("v=") {
+            Some(version) => {
+                field = fields.next()?;
+                Version::try_from(decimal(version)?).ok()?
+            }
+            // The first argon2 wrote none.
+            None => Version::V0x10,
+        };
+        let params = params(field)?;
+        let salt = STANDARD_NO_PAD.decode(fields.next()?).ok()?;
+        let output = Zeroizing::new(STANDARD_NO_PAD.decode(fields.next()?).ok()?);
+        let allowed = salt.len() >= MIN_SALT_LEN && output.len() >= Params::MIN_OUTPUT_LEN;
+        (allowed && fields.next().is_none()).then(|| Self {
+            algorithm,
+            version,
+            params,
+            salt: salt.into(),
             output,
         })
     }
 
     /// The text to store.
-    pub(super) fn to_text(&self) -> Option<PasswordHash> {
-        let hash = phc::PasswordHash {
-            algorithm: self.algorithm.ident(),
-            version: Some(self.version.into()),
-            params: (&self.params).try_into().ok()?,
-            salt: Some(phc::Salt::new(&self.salt).ok()?),
-            hash: Some(phc::Output::new(&self.output).ok()?),
-        };
-        Some(PasswordHash::new(hash.to_string()))
+    pub(super) fn to_text(&self) -> PasswordHash {
+        let (algorithm, version) = (self.algorithm, u32::from(self.version));
+        let (memory, passes, lanes) = (self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
+        let mut text = String::with_capacity(WRITTEN_TEXT);
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "${algorithm}$v={version}$m={memory},t={passes},p={lanes}$");
+        STANDARD_NO_PAD.encode_string(&self.salt, &mut text);
+        text.push('$');
+        STANDARD_NO_PAD.encode_string(&*self.output, &mut text);
+        PasswordHash::new(text)
     }
 
-    /// Whether it is weaker than, or of another make than, what `today` would give (rule P1). Stronger ones stay, so
-    /// that while a deployment runs with old and new parameters the old ones undo nothing.
+    /// Whether a hash with today's parameters would be better in something and worse in nothing (rule P1).
+    ///
+    /// A hash with more memory or more passes than today's is never outdated: replacing it would weaken it, and while
+    /// a deployment runs with old and new parameters, the old ones must undo nothing. Lanes alone do not matter.
     pub(super) fn is_outdated(&self, today: &Self) -> bool {
-        self.algorithm != today.algorithm
+        let (memory, passes) = (self.params.m_cost(), self.params.t_cost());
+        if memory > today.params.m_cost() || passes > today.params.t_cost() {
+            return false;
+        }
+        memory < today.params.m_cost()
+            || passes < today.params.t_cost()
+            || self.algorithm != today.algorithm
             || self.version != today.version
-            || self.params.m_cost() < today.params.m_cost()
-            || self.params.t_cost() < today.params.t_cost()
-            || self.params.p_cost() != today.params.p_cost()
             || self.salt.len() < today.salt.len()
             || self.output.len() < today.output.len()
     }
@@ -111,13 +137,22 @@ pub(super) fn work(params: &Params) -> u64 {
     u64::from(params.m_cost()) * u64::from(params.t_cost())
 }
 
-/// All three parameters, none other, and nothing that would take the machine's memory or minutes.
-fn params(text: &phc::ParamsString) -> Option<Params> {
-    if text.iter().count() != 3 {
+/// Reads `m=19456,t=2,p=1`: all three, in this order, and within the limits.
+fn params(text: &str) -> Option<Params> {
+    let mut values = text.split(',');
+    let mut value = |name| decimal(values.next()?.strip_prefix(name)?);
+    let (memory, passes, lanes) = (value("m=")?, value("t=")?, value("p=")?);
+    if values.next().is_some() {
         return None;
     }
-    let [memory, passes, lanes] = ["m", "t", "p"].map(|name| text.get_decimal(name));
-    checked_params(memory?, passes?, lanes?)
+    checked_params(memory, passes, lanes)
+}
+
+/// Reads digits without a sign or leading zeros.
+fn decimal(text: &str) -> Option<u32> {
+    let canonical = text == "0" || !text.starts_with('0');
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    if canonical && digits { text.parse().ok() } else { None }
 }
 
 /// Parameters within the limits.
@@ -128,6 +163,9 @@ pub(super) fn checked_params(memory: u32, passes: u32, lanes: u32) -> Option<Par
 
 #[cfg(test)]
 mod tests {
+    use argon2::password_hash::phc;
+    use proptest::prelude::*;
+
     use super::*;
 
     const GOOD: &str =
@@ -139,7 +177,7 @@ mod tests {
         assert_eq!((parsed.params.m_cost(), parsed.params.t_cost(), parsed.params.p_cost()), (19456, 2, 1));
         assert_eq!(&*parsed.salt, b"somesaltsomesalt");
         assert_eq!(&**parsed.output, b"0123456789abcdef0123456789abcdef");
-        assert_eq!(parsed.to_text().unwrap().expose(), GOOD);
+        assert_eq!(parsed.to_text().expose(), GOOD);
     }
 
     #[test]
@@ -168,21 +206,43 @@ mod tests {
             bad("c29tZXNhbHRzb21lc2FsdA", "c29t"),
             bad("c29tZXNhbHRzb21lc2FsdA", ""),
             bad("MDEy", "M*Ey"),
-            bad("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY", "MDEyMzQ1Njc4OWFi"),
+            // A salt of 7 bytes, an output of 3.
+            bad("c29tZXNhbHRzb21lc2FsdA", "c29tZXNhbA"),
+            bad("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY", "MDEy"),
             format!("{GOOD}$"),
             format!("{GOOD} "),
-            // More memory, time or lanes than anybody means.
-            bad("m=19456", "m=1048577"),
+            format!("{GOOD}="),
+            format!("{GOOD}{}", "AAAA".repeat(MAX_TEXT / 4)),
+            // Not as the reference implementation writes it.
+            bad("m=19456,t=2,p=1", "t=2,m=19456,p=1"),
+            bad("m=19456,t=2,p=1", "m=19456,t=2,p=1,"),
+            bad("m=19456", "m=019456"),
+            bad("m=19456", "m=+19456"),
+            bad("m=19456", "m="),
+            bad("m=19456", "M=19456"),
+            bad("v=19", "v=019"),
+            bad("v=19", "v="),
+            bad("$v=19", "$v=19$v=19"),
+            bad("$argon2id", "argon2id"),
+            bad("argon2id", "Argon2id"),
+            // Stray bits at the end of the salt and of the output; the alphabet of base64url.
+            bad("c2FsdA$", "c2FsdB$"),
+            GOOD.replace("NkZWY", "NkZWZ"),
+            bad("MDEy", "M-Ey"),
+            // Above the limits of memory, work and lanes.
+            bad("m=19456", "m=524289"),
+            bad("m=19456", "m=1048576"),
             bad("m=19456", "m=4294967295"),
             bad("m=19456", "m=99999999999"),
             bad("t=2", "t=4294967295"),
-            bad("m=19456,t=2", "m=1048576,t=5"),
+            bad("m=19456,t=2", "m=524288,t=9"),
+            bad("m=19456,t=2", "m=8,t=524289"),
             bad("p=1", "p=65"),
             bad("p=1", "p=16777215"),
         ];
-        texts.extend(
-            (0..GOOD.len() - 24).filter(|&end| GOOD.is_char_boundary(end)).map(|end| GOOD[..end].into()),
-        );
+        // Cut off so that less than 4 bytes of the output remain. Base64 ends nowhere after one character of four.
+        texts.extend((0..GOOD.len() - 37).map(|end| GOOD[..end].into()));
+        texts.extend((1..9).map(|group| GOOD[..GOOD.len() - 2 - 4 * group].into()));
         for text in texts {
             let outcome = Parsed::parse(&PasswordHash::new(text.as_str()));
             assert!(matches!(outcome, Err(PasswordError::CorruptHash)), "{text}");
@@ -190,7 +250,16 @@ mod tests {
     }
 
     #[test]
-    fn p1_outdated_is_what_is_weaker_or_of_another_make() {
+    fn p1_stored_hashes_are_read_up_to_the_limits() {
+        for (memory, passes, lanes) in [(MAX_MEMORY, 8, 64), (8, 524_288, 1), (4_096, 1_024, 1)] {
+            let text = GOOD.replace("m=19456,t=2,p=1", &format!("m={memory},t={passes},p={lanes}"));
+            let params = Parsed::parse(&PasswordHash::new(text)).unwrap().params;
+            assert_eq!((params.m_cost(), params.t_cost(), params.p_cost()), (memory, passes, lanes));
+        }
+    }
+
+    #[test]
+    fn p1_outdated_is_what_todays_parameters_improve_and_do_not_weaken() {
         let parsed = |text: &str| Parsed::parse(&PasswordHash::new(text)).unwrap();
         let today = parsed(&GOOD.replace("m=19456,t=2", "m=32768,t=3"));
         for (stored, outdated) in [
@@ -198,17 +267,110 @@ mod tests {
             ("argon2id$v=19$m=65536,t=3,p=1", false),
             ("argon2id$v=19$m=32768,t=4,p=1", false),
             ("argon2id$v=19$m=32767,t=3,p=1", true),
-            ("argon2id$v=19$m=65536,t=2,p=1", true),
-            ("argon2id$v=19$m=32768,t=3,p=2", true),
+            ("argon2id$v=19$m=32768,t=2,p=1", true),
+            ("argon2id$v=19$m=32767,t=2,p=4", true),
+            // Less of one, more of the other.
+            ("argon2id$v=19$m=65536,t=2,p=1", false),
+            ("argon2id$v=19$m=32769,t=1,p=1", false),
+            ("argon2id$v=19$m=8,t=4,p=1", false),
+            // Other lanes alone.
+            ("argon2id$v=19$m=32768,t=3,p=2", false),
+            ("argon2id$v=19$m=32768,t=3,p=64", false),
+            // Of another make, and cheaper or not.
             ("argon2i$v=19$m=32768,t=3,p=1", true),
+            ("argon2d$v=19$m=32768,t=3,p=4", true),
             ("argon2id$v=16$m=32768,t=3,p=1", true),
             ("argon2id$m=32768,t=3,p=1", true),
+            ("argon2i$v=19$m=32769,t=3,p=1", false),
+            ("argon2d$v=19$m=32768,t=4,p=1", false),
+            ("argon2id$m=65536,t=1,p=1", false),
         ] {
             let text = GOOD.replace("argon2id$v=19$m=19456,t=2,p=1", stored);
             assert_eq!(parsed(&text).is_outdated(&today), outdated, "{stored}");
         }
-        let short_output = GOOD.replace("OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY", "OWFiY2RlZg");
-        assert!(parsed(&short_output).is_outdated(&parsed(GOOD)));
+        for (from, to) in
+            [("OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY", "OWFiY2RlZg"), ("c29tZXNhbHRzb21lc2FsdA", "c29tZXNhbHQ")]
+        {
+            let short = GOOD.replace(from, to);
+            assert_ne!(short, GOOD);
+            assert!(parsed(&short).is_outdated(&parsed(GOOD)), "{short}");
+            let expensive = parsed(&short.replace("m=19456", "m=19457"));
+            assert!(!expensive.is_outdated(&parsed(GOOD)), "{short}");
+        }
+    }
+
+    fn makes() -> impl Strategy<Value = (Algorithm, Version)> {
+        let algorithm =
+            prop::sample::select(&[Algorithm::Argon2d, Algorithm::Argon2i, Algorithm::Argon2id][..]);
+        (algorithm, prop::sample::select(&[Version::V0x10, Version::V0x13][..]))
+    }
+
+    proptest! {
+        #[test]
+        fn p1_what_is_written_is_read_again_and_is_what_the_argon2_crate_writes(
+            (algorithm, version) in makes(),
+            (memory, passes, lanes) in (512_u32..=MAX_MEMORY, 1_u32..=8, 1_u32..=64),
+            salt in prop::collection::vec(any::<u8>(), 8..=700),
+            output in prop::collection::vec(any::<u8>(), 4..=700),
+        ) {
+            let params = Params::new(memory, passes, lanes, None).unwrap();
+            let hash = Parsed { algorithm, version, params, salt: salt.into(), output: Zeroizing::new(output) };
+            let text = hash.to_text();
+            let read = Parsed::parse(&text).unwrap();
+            prop_assert_eq!(
+                (read.algorithm, read.version, &read.params, &read.salt, &read.output),
+                (hash.algorithm, hash.version, &hash.params, &hash.salt, &hash.output)
+            );
+            // Where the types of the crate can hold it.
+            if let (Ok(salt), Ok(output)) = (phc::Salt::new(&hash.salt), phc::Output::new(&hash.output)) {
+                let theirs = phc::PasswordHash {
+                    algorithm: algorithm.ident(),
+                    version: Some(version.into()),
+                    params: (&hash.params).try_into().unwrap(),
+                    salt: Some(salt),
+                    hash: Some(output),
+                };
+                prop_assert_eq!(text.expose(), theirs.to_string());
+            }
+        }
+
+        #[test]
+        fn p1_a_hash_has_one_spelling(
+            position in 0..GOOD.len(),
+            with in prop::sample::select(&["", "$", ",", "=", "0", "1", "A", "-", "+", "/", " ", "v=19$", "\u{fc}", "\0"][..]),
+            instead in any::<bool>(),
+        ) {
+            let rest = &GOOD[position + usize::from(instead)..];
+            let text = format!("{}{with}{rest}", &GOOD[..position]);
+            if let Ok(parsed) = Parsed::parse(&PasswordHash::new(text.as_str())) {
+                let written = parsed.to_text();
+                prop_assert_eq!(written.expose(), text);
+            }
+        }
+
+        #[test]
+        fn p1_outdated_hashes_lose_neither_memory_nor_passes(
+            stored in (8_u32..64, 1_u32..8, 1_u32..=1),
+            today in (8_u32..64, 1_u32..8, 1_u32..=1),
+            (algorithm, version) in makes(),
+            (salt, output) in (8_usize..24, 4_usize..40),
+        ) {
+            let hash = |(memory, passes, lanes), algorithm, version, salt, output| Parsed {
+                algorithm,
+                version,
+                params: Params::new(memory, passes, lanes, None).unwrap(),
+                salt: vec![0; salt].into(),
+                output: Zeroizing::new(vec![0; output]),
+            };
+            let outdated = hash(stored, algorithm, version, salt, output)
+                .is_outdated(&hash(today, Algorithm::Argon2id, Version::V0x13, 16, 32));
+            let no_worse = stored.0 <= today.0 && stored.1 <= today.1;
+            let better = stored != today
+                || (algorithm, version) != (Algorithm::Argon2id, Version::V0x13)
+                || salt < 16
+                || output < 32;
+            prop_assert_eq!(outdated, no_worse && better);
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Change of password (rule P5).
 
 use authcore::password::{NewPassword, Password, PasswordChanged};
-use authcore::{ErrorKind, Rejection, SessionStore as _, Timestamp, VerifiedToken};
+use authcore::{ErrorKind, Issued, Rejection, SessionStore as _, Timestamp, VerifiedToken};
 
 use super::faults::When;
-use super::{Kind, NEW, OLD, World, is_wrong_password};
+use super::{Kind, NEW, OLD, World, hash_with, is_wrong_password};
 
 #[tokio::test]
 async fn p5_changing_the_password_ends_the_others_and_renews_the_own() {
@@ -89,6 +89,161 @@ async fn p5_a_change_needs_the_current_password() {
     assert_eq!(world.people.hash_of("ada"), before);
     assert_eq!(world.sessions().await.len(), 2);
     world.auth.authenticate(own.credential()).await.unwrap();
+}
+
+#[tokio::test]
+async fn p5_a_wrong_current_password_is_refused_even_if_the_new_one_is_the_accounts() {
+    for kind in [Kind::Sessions, Kind::Tokens, Kind::Hybrid] {
+        let world = World::new(kind).await;
+        let (own, other) = (world.login(OLD).await.unwrap(), world.login(OLD).await.unwrap());
+        let (before, sessions) = (world.people.hash_of("ada"), world.sessions().await);
+        assert!(is_wrong_password(&world.change(&own, "a guess", OLD).await), "{kind:?}");
+        assert_eq!(world.people.hash_of("ada"), before);
+        assert_eq!(world.sessions().await, sessions);
+        for issued in [&own, &other] {
+            world.auth.authenticate(issued.credential()).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn p5_after_a_change_the_new_password_alone_proves_nothing() {
+    for kind in [Kind::Sessions, Kind::Hybrid] {
+        let world = World::new(kind).await;
+        let own = world.login(OLD).await.unwrap();
+        let changed = world.change(&own, OLD, NEW).await.unwrap();
+        let PasswordChanged::Renewed { issued, .. } = changed else { panic!("{changed:?}") };
+        let before = world.people.hash_of("ada");
+        assert!(is_wrong_password(&world.change(&issued, OLD, NEW).await), "{kind:?}");
+        assert!(is_wrong_password(&world.change(&issued, "a guess", NEW).await), "{kind:?}");
+        assert_eq!(world.people.hash_of("ada"), before);
+        world.auth.authenticate_live(issued.credential()).await.unwrap();
+        let again = world.change(&issued, NEW, NEW).await.unwrap();
+        assert!(matches!(again, PasswordChanged::Renewed { .. }));
+    }
+    // Without sessions, a token of another login says as little.
+    let world = World::new(Kind::Tokens).await;
+    let own = world.login(OLD).await.unwrap();
+    let _remain = world.change(&own, OLD, NEW).await.unwrap();
+    let now = Timestamp::from_secs(1_700_000_000);
+    let subject = "ada".parse().unwrap();
+    let principal =
+        authcore::Principal::from_token(VerifiedToken::new(subject, now, Timestamp::MAX, "{}".into()));
+    let (current, new) = (Password::new(OLD).unwrap(), NewPassword::new(NEW).unwrap());
+    assert!(is_wrong_password(&world.passwords.change_password(&principal, current, new).await));
+}
+
+/// A world in which a change from the old to the new password has stored the hash and nothing else, with the sessions
+/// that are left: the one that called, and another.
+async fn half_changed(kind: Kind) -> (World, Issued, Issued) {
+    let world = World::new(kind).await;
+    let (own, other) = (world.login(OLD).await.unwrap(), world.login(OLD).await.unwrap());
+    // The check loads the session; then the hash is read and replaced.
+    world.people.faults.plan(2, When::After);
+    let error = world.change(&own, OLD, NEW).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(world.people.faults.clear());
+    assert_eq!(world.sessions().await.len(), 2);
+    (world, own, other)
+}
+
+#[tokio::test]
+async fn p5_a_change_that_failed_half_way_is_completed_by_its_own_session_only() {
+    for kind in [Kind::Sessions, Kind::Hybrid] {
+        let (world, own, other) = half_changed(kind).await;
+        let stored = world.people.hash_of("ada");
+        assert!(is_wrong_password(&world.change(&other, OLD, NEW).await), "{kind:?}");
+        assert!(is_wrong_password(&world.change(&own, OLD, "another password").await), "{kind:?}");
+        assert!(is_wrong_password(&world.change(&own, "a guess", OLD).await), "{kind:?}");
+        assert_eq!(world.people.hash_of("ada"), stored);
+        assert_eq!(world.sessions().await.len(), 2);
+        let changed = world.change(&own, OLD, NEW).await.unwrap();
+        let PasswordChanged::Renewed { issued, revoked } = changed else { panic!("{changed:?}") };
+        assert_eq!(revoked.sessions, [other.principal().session_id().unwrap()]);
+        world.auth.authenticate_live(issued.credential()).await.unwrap();
+        assert_eq!(world.people.hash_of("ada"), stored, "nothing was left to store");
+    }
+}
+
+#[tokio::test]
+async fn p5_a_repeated_change_that_fails_too_is_completed_by_a_third_call() {
+    for first in [2, 4, 5] {
+        for second in 0.. {
+            let at = format!("{first}, {second}");
+            let world = World::new(Kind::Sessions).await;
+            let (own, other) = (world.login(OLD).await.unwrap(), world.login(OLD).await.unwrap());
+            world.people.faults.plan(first, When::After);
+            assert_eq!(
+                world.change(&own, OLD, NEW).await.unwrap_err().kind(),
+                ErrorKind::Unavailable,
+                "{at}"
+            );
+            world.people.faults.plan(second, When::Before);
+            let repeated = world.change(&own, OLD, NEW).await;
+            if !world.people.faults.clear() {
+                assert!(repeated.is_ok(), "{at}");
+                // Check: one load. Hash: read. Others: load, remove_all. Own: load, replace.
+                assert_eq!(second, 6);
+                break;
+            }
+            assert_eq!(repeated.unwrap_err().kind(), ErrorKind::Unavailable, "{at}");
+            let changed = world.change(&own, OLD, NEW).await.unwrap();
+            let PasswordChanged::Renewed { issued, .. } = changed else { panic!("{at}: {changed:?}") };
+            world.auth.authenticate_live(issued.credential()).await.unwrap();
+            assert!(world.auth.authenticate_live(other.credential()).await.is_err(), "{at}");
+            assert_eq!(world.sessions().await, [own.principal().session_id().unwrap()], "{at}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn p5_a_change_that_failed_half_way_is_followed_by_another_one() {
+    let (world, own, other) = half_changed(Kind::Sessions).await;
+    let third = "a third password";
+    let changed = world.change(&own, NEW, third).await.unwrap();
+    assert!(matches!(changed, PasswordChanged::Renewed { .. }));
+    assert!(world.auth.authenticate(other.credential()).await.is_err());
+    assert!(is_wrong_password(&world.login(NEW).await));
+    world.login(third).await.unwrap();
+}
+
+#[tokio::test]
+async fn p5_a_change_that_failed_half_way_is_not_completed_after_a_reset() {
+    let (world, own, _other) = half_changed(Kind::Sessions).await;
+    // Even one to the same password: it was somebody else.
+    for reset in [world.hash(NEW).await, world.hash("a third password").await] {
+        world.people.set("ada", &reset);
+        assert!(is_wrong_password(&world.change(&own, OLD, NEW).await));
+        assert_eq!(world.people.hash_of("ada"), reset);
+    }
+    assert_eq!(world.sessions().await.len(), 2);
+}
+
+#[tokio::test]
+async fn p5_a_session_that_ends_during_the_repeated_change_takes_the_others_with_it() {
+    let (world, own, other) = half_changed(Kind::Sessions).await;
+    let (store, id) = (world.store.clone(), own.principal().session_id().unwrap());
+    *world.people.before_read.lock().unwrap() = Some(Box::new(move |_| {
+        // The memory store answers at once.
+        let removed = futures_util::FutureExt::now_or_never(async move { store.remove(id).await });
+        assert!(removed.unwrap().unwrap());
+    }));
+    let error = world.change(&own, OLD, NEW).await.unwrap_err();
+    assert_eq!(error.rejection(), Some(&Rejection::SessionEnded));
+    assert!(world.auth.authenticate(other.credential()).await.is_err());
+    assert!(world.sessions().await.is_empty());
+}
+
+#[tokio::test]
+async fn p6_a_change_stores_no_cheaper_hash_than_the_one_that_it_replaces() {
+    let world = World::new(Kind::Sessions).await;
+    world.people.set("ada", &hash_with(OLD, (65_536, 3, 4)));
+    let own = world.login(OLD).await.unwrap();
+    world.change(&own, OLD, NEW).await.map(drop).unwrap();
+    let stored = world.people.hash_of("ada");
+    assert!(stored.starts_with("$argon2id$v=19$m=65536,t=3,p=1$"), "{stored}");
+    world.login(NEW).await.unwrap();
+    assert_eq!(world.people.hash_of("ada"), stored);
 }
 
 #[tokio::test]

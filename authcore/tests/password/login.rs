@@ -1,10 +1,10 @@
 //! Login by password (rules P1, P2, P5).
 
 use authcore::password::{Password, PasswordError};
-use authcore::{Device, ErrorKind, Login, StoreError};
+use authcore::{Device, ErrorKind, Login, Rejection, StoreError};
 
 use super::faults::When;
-use super::{Kind, NEW, OLD, World, is_wrong_password, weak_hash};
+use super::{Kind, NEW, OLD, World, hash_with, is_wrong_password, weak_hash};
 
 #[tokio::test]
 async fn a_login_hands_out_a_credential_for_the_right_password_only() {
@@ -41,6 +41,17 @@ async fn p1_a_login_replaces_an_outdated_hash() {
     world.login("short").await.unwrap();
     assert_eq!(world.people.hash_of("ada"), renewed, "once is enough");
     assert!(is_wrong_password(&world.login("other").await));
+}
+
+#[tokio::test]
+async fn p1_a_login_never_weakens_a_hash() {
+    let world = World::new(Kind::Sessions).await;
+    for params in [(65_536, 3, 4), (65_536, 1, 1), (4_096, 3, 1), (19_456, 2, 4)] {
+        let stored = hash_with(OLD, params);
+        world.people.set("ada", &stored);
+        world.login(OLD).await.unwrap();
+        assert_eq!(world.people.hash_of("ada"), stored);
+    }
 }
 
 #[tokio::test]
@@ -105,15 +116,39 @@ async fn p2_who_is_unknown_is_told_the_same_as_who_is_wrong() {
 }
 
 #[tokio::test]
-async fn p2_a_corrupt_hash_is_neither_right_nor_wrong() {
+async fn p8_an_account_whose_hash_cannot_be_read_looks_like_an_unknown_one() {
     let world = World::new(Kind::Sessions).await;
-    for stored in ["hunter2", "$argon2id$v=19$m=4294967295,t=2,p=1$c29tZXNhbHQ$MDEyMzQ1Njc4OWFiY2RlZg"] {
+    let told = |error: &PasswordError| (error.kind(), error.to_string());
+    let unknown = world.passwords.login("nobody", Password::new(OLD).unwrap(), |login| login).await;
+    let unknown = told(&unknown.unwrap_err());
+    assert_eq!(unknown.0, ErrorKind::Unauthenticated);
+    for stored in [
+        "hunter2",
+        "$2y$10$abcdefghijklmnopqrstuuN0e3bCqTqyHCx1DPRM9bMdWQBAlHyQa",
+        "$argon2id$v=19$m=4294967295,t=2,p=1$c29tZXNhbHQ$MDEyMzQ1Njc4OWFiY2RlZg",
+        "$argon2id$v=19$m=1048576,t=3,p=1$c29tZXNhbHQ$MDEyMzQ1Njc4OWFiY2RlZg",
+    ] {
         world.people.set("ada", stored);
         let error = world.login(OLD).await.unwrap_err();
-        assert!(matches!(error, PasswordError::CorruptHash), "{error:?}");
-        assert_eq!(error.kind(), ErrorKind::Internal);
-        assert!(!format!("{error:?} {error}").contains("hunter2"));
+        assert_eq!(told(&error), unknown, "{stored}");
+        // Operators see which account it is, and not what is stored.
+        let Some(Rejection::UnreadableHash(subject)) = error.rejection() else { panic!("{error:?}") };
+        assert_eq!(subject.as_str(), "ada");
+        let shown = format!("{error:?} {}", error.rejection().unwrap());
+        assert!(shown.contains("\"ada\"") && !shown.contains(stored), "{shown}");
     }
+    assert!(world.sessions().await.is_empty());
+}
+
+#[tokio::test]
+async fn p8_a_hash_that_becomes_unreadable_during_the_login_refuses_it() {
+    let world = World::new(Kind::Sessions).await;
+    world.people.set("ada", &weak_hash(OLD));
+    *world.people.before_replace.lock().unwrap() =
+        Some(Box::new(|all| drop(all.insert("ada".into(), "hunter2".into()))));
+    let error = world.login(OLD).await.unwrap_err();
+    assert!(matches!(error.rejection(), Some(Rejection::UnreadableHash(_))), "{error:?}");
+    assert!(world.sessions().await.is_empty());
 }
 
 #[tokio::test]

@@ -87,7 +87,11 @@ fn is_wrong_password<T>(outcome: &Result<T, PasswordError>) -> bool {
 
 /// A hash with parameters of long ago.
 fn weak_hash(password: &str) -> String {
-    let params = Params::new(4_096, 3, 1, None).unwrap();
+    hash_with(password, (4_096, 2, 1))
+}
+
+fn hash_with(password: &str, (memory, passes, lanes): (u32, u32, u32)) -> String {
+    let params = Params::new(memory, passes, lanes, None).unwrap();
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     argon2.hash_password_with_salt(password.as_bytes(), b"sixteen byte sal").unwrap().to_string()
 }

@@ -19,6 +19,9 @@ pub(crate) fn of_call(error: RedisError) -> StoreError {
         (_, Some("ERR")) if !is_migrating(&error) => {
             (StoreErrorKind::Misconfigured, "Redis does not understand a command")
         }
+        _ if error.is_connection_refusal() => {
+            (StoreErrorKind::Unavailable, "Redis refuses connections: nothing listens at its address")
+        }
         _ => (StoreErrorKind::Unavailable, "Redis did not answer, or not with an answer"),
     };
     StoreError::new(kind, context).with_source(error)

@@ -15,10 +15,11 @@ use redis::{
 
 use crate::RedisStore;
 use crate::connection::{Connection, Link};
-use crate::error::{of_call, of_connecting};
+use crate::error::{DATABASE_OF_CLUSTER, of_call, of_connecting};
 use crate::keys::Prefix;
 use crate::node::{Node, Reconnecting};
 use crate::server::{self, Eviction, Mode};
+use crate::url::{self, Protocol};
 
 /// Builds a [`RedisStore`].
 #[must_use]
@@ -133,16 +134,19 @@ impl RedisStoreBuilder {
     }
 
     async fn open(&self, urls: &str) -> Result<Link, StoreError> {
-        let nodes: Vec<ConnectionInfo> = urls
-            .split(',')
-            .map(|url| self.node(url.trim()))
-            .collect::<RedisResult<_>>()
-            .map_err(of_connecting)?;
+        let urls = url::split(urls).map_err(|error| {
+            StoreError::new(StoreErrorKind::Misconfigured, error.problem).with_source(error)
+        })?;
+        let nodes = urls.into_iter().map(|(url, protocol)| self.node(url, protocol));
+        let nodes: Vec<ConnectionInfo> = nodes.collect::<RedisResult<_>>().map_err(of_connecting)?;
         if nodes.iter().any(|node| matches!(node.addr(), redis::ConnectionAddr::TcpTls { .. })) {
             install_tls_provider();
         }
         let mode = self.first_answer(&nodes).await?;
         match (mode, &nodes[..]) {
+            (Mode::Cluster, nodes) if nodes.iter().any(|node| node.redis_settings().db() != 0) => {
+                Err(DATABASE_OF_CLUSTER)
+            }
             (Mode::Cluster, _) => self.cluster(nodes).await.map(Link::Cluster).map_err(of_connecting),
             (Mode::Node, [node]) => {
                 let client = self.client(node.clone()).map_err(of_connecting)?;
@@ -177,11 +181,13 @@ impl RedisStoreBuilder {
         outcome
     }
 
-    fn node(&self, url: &str) -> RedisResult<ConnectionInfo> {
+    fn node(&self, url: &str, protocol: Protocol) -> RedisResult<ConnectionInfo> {
         let node = url.into_connection_info()?.set_tcp_settings(self.tcp_settings());
         // By this protocol a connection that the server has closed is noticed at once, not by the next write that fails.
-        let protocol =
-            if url.contains("protocol=") { node.redis_settings().protocol() } else { ProtocolVersion::RESP3 };
+        let protocol = match protocol {
+            Protocol::Named => node.redis_settings().protocol(),
+            Protocol::Default => ProtocolVersion::RESP3,
+        };
         let settings = node.redis_settings().clone().set_protocol(protocol);
         Ok(node.set_redis_settings(settings))
     }

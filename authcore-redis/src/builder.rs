@@ -1,10 +1,11 @@
 //! From a URL to a store that is known to work.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use authcore::{StoreError, StoreErrorKind};
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::aio::ConnectionManager;
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
@@ -14,10 +15,11 @@ use redis::{
 
 use crate::RedisStore;
 use crate::connection::{Connection, Link};
-use crate::error::{of_call, of_connecting};
+use crate::error::{DATABASE_OF_CLUSTER, of_call, of_connecting};
 use crate::keys::Prefix;
-use crate::node::Node;
+use crate::node::{Node, Reconnecting};
 use crate::server::{self, Eviction, Mode};
+use crate::url::{self, Protocol};
 
 /// Builds a [`RedisStore`].
 #[must_use]
@@ -52,7 +54,7 @@ impl RedisStoreBuilder {
             prefix: Prefix::DEFAULT.to_owned(),
             timeout: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(2),
-            longest_reconnect_pause: Duration::from_secs(1),
+            longest_reconnect_pause: Duration::from_millis(200),
             eviction: Eviction::Refused,
             #[cfg(feature = "tls")]
             root_certificates: None,
@@ -78,8 +80,11 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// Sets the longest pause between two attempts to connect again after the connection was lost. The default is one
-    /// second; the first pauses are shorter.
+    /// Sets the longest pause between two attempts to connect again after the connection was lost. The
+    /// default is 200 milliseconds, and the first pauses are shorter.
+    ///
+    /// While the attempts fail, calls fail at once. So this is how long calls may still fail after the server
+    /// is back.
     pub const fn longest_reconnect_pause(mut self, pause: Duration) -> Self {
         self.longest_reconnect_pause = pause;
         self
@@ -121,7 +126,7 @@ impl RedisStoreBuilder {
             Source::Ready(link) => link.clone(),
             Source::Url(urls) => self.open(urls).await?,
         };
-        let connection = Connection { link, timeout: self.timeout };
+        let connection = Connection { link, timeout: self.timeout, outage: Arc::default() };
         if matches!(self.source, Source::Ready(_)) {
             connection.check(&prefix, self.eviction).await?;
         }
@@ -129,20 +134,24 @@ impl RedisStoreBuilder {
     }
 
     async fn open(&self, urls: &str) -> Result<Link, StoreError> {
-        let nodes: Vec<ConnectionInfo> = urls
-            .split(',')
-            .map(|url| self.node(url.trim()))
-            .collect::<RedisResult<_>>()
-            .map_err(of_connecting)?;
+        let urls = url::split(urls).map_err(|error| {
+            StoreError::new(StoreErrorKind::Misconfigured, error.problem).with_source(error)
+        })?;
+        let nodes = urls.into_iter().map(|(url, protocol)| self.node(url, protocol));
+        let nodes: Vec<ConnectionInfo> = nodes.collect::<RedisResult<_>>().map_err(of_connecting)?;
         if nodes.iter().any(|node| matches!(node.addr(), redis::ConnectionAddr::TcpTls { .. })) {
             install_tls_provider();
         }
         let mode = self.first_answer(&nodes).await?;
         match (mode, &nodes[..]) {
+            (Mode::Cluster, nodes) if nodes.iter().any(|node| node.redis_settings().db() != 0) => {
+                Err(DATABASE_OF_CLUSTER)
+            }
             (Mode::Cluster, _) => self.cluster(nodes).await.map(Link::Cluster).map_err(of_connecting),
             (Mode::Node, [node]) => {
                 let client = self.client(node.clone()).map_err(of_connecting)?;
-                Node::connect(client, self.manager_config()).await.map(Link::Node).map_err(of_connecting)
+                let node = Reconnecting::connect(client, self.connect_timeout, self.longest_reconnect_pause);
+                node.await.map(|node| Link::Node(Node::Own(node))).map_err(of_connecting)
             }
             (Mode::Node, _) => Err(StoreError::new(
                 StoreErrorKind::Misconfigured,
@@ -172,11 +181,13 @@ impl RedisStoreBuilder {
         outcome
     }
 
-    fn node(&self, url: &str) -> RedisResult<ConnectionInfo> {
+    fn node(&self, url: &str, protocol: Protocol) -> RedisResult<ConnectionInfo> {
         let node = url.into_connection_info()?.set_tcp_settings(self.tcp_settings());
         // By this protocol a connection that the server has closed is noticed at once, not by the next write that fails.
-        let protocol =
-            if url.contains("protocol=") { node.redis_settings().protocol() } else { ProtocolVersion::RESP3 };
+        let protocol = match protocol {
+            Protocol::Named => node.redis_settings().protocol(),
+            Protocol::Default => ProtocolVersion::RESP3,
+        };
         let settings = node.redis_settings().clone().set_protocol(protocol);
         Ok(node.set_redis_settings(settings))
     }
@@ -228,15 +239,6 @@ impl RedisStoreBuilder {
         Client::open(node)
     }
 
-    fn manager_config(&self) -> ConnectionManagerConfig {
-        ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(self.connect_timeout))
-            // Ours covers it, and the time that a new connection takes.
-            .set_response_timeout(None)
-            .set_min_delay(self.longest_reconnect_pause.min(Duration::from_millis(50)))
-            .set_max_delay(self.longest_reconnect_pause)
-    }
-
     async fn cluster(&self, nodes: Vec<ConnectionInfo>) -> RedisResult<ClusterConnection> {
         let protocol = nodes.first().map_or(ProtocolVersion::RESP3, |node| node.redis_settings().protocol());
         let builder: ClusterClientBuilder = ClusterClient::builder(nodes)
@@ -260,7 +262,7 @@ impl RedisStoreBuilder {
 /// when a server answers a new connection with an error: a store that is built from a URL does not.
 impl From<ConnectionManager> for RedisStoreBuilder {
     fn from(connection: ConnectionManager) -> Self {
-        Self::from(Source::Ready(Link::Node(connection.into())))
+        Self::from(Source::Ready(Link::Node(Node::Host(connection))))
     }
 }
 
@@ -276,7 +278,11 @@ impl Connection {
     async fn check(&self, prefix: &Prefix, eviction: Eviction) -> Result<(), StoreError> {
         let asked = async {
             match &self.link {
-                Link::Node(node) => server::check(&mut node.manager(), eviction).await.map(drop),
+                Link::Node(Node::Host(manager)) => {
+                    server::check(&mut manager.clone(), eviction).await.map(drop)
+                }
+                // It was asked before it was connected to.
+                Link::Node(Node::Own(_)) => Ok(()),
                 // Each node would answer for itself; whether it works at all is what can be asked of all.
                 Link::Cluster(cluster) => {
                     let mut cluster = cluster.clone();

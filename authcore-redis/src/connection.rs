@@ -1,5 +1,7 @@
 //! The one connection of a store: how commands travel, and when one is sent again.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use authcore::{StoreError, StoreErrorKind};
@@ -19,6 +21,8 @@ use crate::script::Script;
 pub(crate) struct Connection {
     pub(crate) link: Link,
     pub(crate) timeout: Duration,
+    /// Whether no node of a Cluster could be reached, and none has answered since.
+    pub(crate) outage: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
@@ -49,6 +53,10 @@ enum Remedy {
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LAST_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a call waits for a Cluster of which no node can be reached, unless one before it did in vain: the
+/// driver connects again in the background, which takes less after a cut.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 impl Connection {
     pub(crate) const fn is_cluster(&self) -> bool {
         matches!(self.link, Link::Cluster(_))
@@ -59,7 +67,10 @@ impl Connection {
         let deadline = self.deadline();
         let sent = tokio::time::timeout_at(deadline, self.get_once(key));
         match sent.await {
-            Ok(Ok(value)) => Ok(value),
+            Ok(Ok(value)) => {
+                self.end_outage();
+                Ok(value)
+            }
             Ok(Err(error)) => {
                 let again = async { self.again(&get(key), Effect::Reads, Err(error)).await };
                 Box::pin(in_time(deadline, again)).await
@@ -133,7 +144,55 @@ impl Connection {
                 node.answer(command).await
             }
             (Link::Node(_), _) => outcome,
-            (Link::Cluster(cluster), _) => follow(&mut cluster.clone(), command, effect, outcome).await,
+            (Link::Cluster(cluster), _) => self.follow(&mut cluster.clone(), command, effect, outcome).await,
+        }
+    }
+
+    /// Sends a command to a Cluster as often as certainly nothing was done, until the call's time is over or
+    /// no node can be reached.
+    async fn follow(
+        &self,
+        cluster: &mut ClusterConnection,
+        command: &Cmd,
+        effect: Effect,
+        mut outcome: RedisResult<Value>,
+    ) -> RedisResult<Value> {
+        let mut pause = FIRST_PAUSE;
+        let mut unreachable_since = None;
+        loop {
+            let error = match outcome {
+                Ok(value) => {
+                    self.end_outage();
+                    return Ok(value);
+                }
+                Err(error) => error,
+            };
+            if is_unreachable(&error) {
+                let since: Instant = *unreachable_since.get_or_insert_with(Instant::now);
+                if self.outage.load(Ordering::Relaxed) || since.elapsed() >= PATIENCE {
+                    self.outage.store(true, Ordering::Relaxed);
+                    return Err(error);
+                }
+            } else {
+                unreachable_since = None;
+                self.end_outage();
+            }
+            outcome = match remedy(&error, effect) {
+                Remedy::None => return Err(error),
+                Remedy::Ask(host, port) => ask(cluster, command, host, port).await,
+                Remedy::Again => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LAST_PAUSE);
+                    answer(cluster, command).await
+                }
+            };
+        }
+    }
+
+    /// Some node answered.
+    fn end_outage(&self) {
+        if self.outage.load(Ordering::Relaxed) {
+            self.outage.store(false, Ordering::Relaxed);
         }
     }
 }
@@ -143,31 +202,6 @@ fn get(key: &[u8]) -> Cmd {
     let mut command = Cmd::with_capacity(2, key.len() + "GET".len());
     command.arg("GET").arg(key);
     command
-}
-
-/// Sends a command to a Cluster as often as certainly nothing was done, until the call's time is over.
-async fn follow(
-    cluster: &mut ClusterConnection,
-    command: &Cmd,
-    effect: Effect,
-    mut outcome: RedisResult<Value>,
-) -> RedisResult<Value> {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let error = match outcome {
-            Ok(value) => return Ok(value),
-            Err(error) => error,
-        };
-        outcome = match remedy(&error, effect) {
-            Remedy::None => return Err(error),
-            Remedy::Ask(host, port) => ask(cluster, command, host, port).await,
-            Remedy::Again => {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LAST_PAUSE);
-                answer(cluster, command).await
-            }
-        };
-    }
 }
 
 /// Every call ends (rule S13). One that was given up may still take effect, as one whose answer was lost.
@@ -223,6 +257,12 @@ fn remedy(error: &RedisError, effect: Effect) -> Remedy {
         ErrorKind::Io if effect == Effect::Reads => Remedy::Again,
         _ => Remedy::None,
     }
+}
+
+/// Whether perhaps no node of a Cluster can be reached. If it is one that is down, another answers the next
+/// attempt, and says who has its slots.
+fn is_unreachable(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Io | ErrorKind::ClusterConnectionNotFound)
 }
 
 fn address(node: &str) -> Option<(String, u16)> {

@@ -19,6 +19,9 @@ pub(crate) fn of_call(error: RedisError) -> StoreError {
         (_, Some("ERR")) if !is_migrating(&error) => {
             (StoreErrorKind::Misconfigured, "Redis does not understand a command")
         }
+        _ if error.is_connection_refusal() => {
+            (StoreErrorKind::Unavailable, "Redis refuses connections: nothing listens at its address")
+        }
         _ => (StoreErrorKind::Unavailable, "Redis did not answer, or not with an answer"),
     };
     StoreError::new(kind, context).with_source(error)
@@ -26,6 +29,7 @@ pub(crate) fn of_call(error: RedisError) -> StoreError {
 
 /// The failure of the first connection: says what is wrong with what was configured.
 pub(crate) fn of_connecting(error: RedisError) -> StoreError {
+    let says = |words| error.detail().is_some_and(|detail| detail.contains(words));
     let (kind, context) = match (error.kind(), error.code()) {
         // Without the driver's own words, which quote the URL.
         (ErrorKind::InvalidClientConfig, _) => return NO_URL,
@@ -42,6 +46,10 @@ pub(crate) fn of_connecting(error: RedisError) -> StoreError {
         (ErrorKind::Server(ServerErrorKind::BusyLoading), _) => {
             (StoreErrorKind::Unavailable, "Redis is still loading its data")
         }
+        (ErrorKind::Server(_), _) if says("SELECT is not allowed") => return DATABASE_OF_CLUSTER,
+        (ErrorKind::Server(_), _) if says("DB index") => {
+            (StoreErrorKind::Misconfigured, "this Redis has no database of the number in the URL")
+        }
         (ErrorKind::Server(_) | ErrorKind::Extension, _) => {
             (StoreErrorKind::Misconfigured, "Redis refused the first commands")
         }
@@ -53,9 +61,17 @@ pub(crate) fn of_connecting(error: RedisError) -> StoreError {
     StoreError::new(kind, context).with_source(error)
 }
 
-/// What was given is no URL, or none that this build can use.
-pub(crate) const NO_URL: StoreError =
-    StoreError::new(StoreErrorKind::Misconfigured, "not a URL of a Redis server");
+/// A Cluster was named with one of the databases that only single nodes have.
+pub(crate) const DATABASE_OF_CLUSTER: StoreError = StoreError::new(
+    StoreErrorKind::Misconfigured,
+    "the URL has the number of a database, and a Cluster has one database only",
+);
+
+/// The driver's checks, after those of the URL.
+pub(crate) const NO_URL: StoreError = StoreError::new(
+    StoreErrorKind::Misconfigured,
+    "the URL's host is not valid, or the URLs of a Cluster do not agree about user, password and TLS",
+);
 
 /// The code of the server's error: of a script's, that of the command in it, which Redis 6.2 only quotes.
 pub(crate) fn code(error: &RedisError) -> Option<&str> {

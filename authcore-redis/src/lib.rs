@@ -9,6 +9,7 @@ mod node;
 mod script;
 mod server;
 mod store;
+mod url;
 
 pub use builder::RedisStoreBuilder;
 pub use store::RedisStore;

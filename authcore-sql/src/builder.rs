@@ -10,12 +10,13 @@ use sqlx::{Connection as _, Pool};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::call::{Connections, Doubt, part_of};
+use crate::call::{Connections, Doubt, Route, part_of};
 use crate::driver::Driver;
 use crate::error::{Fault, Words};
 use crate::names::{DEFAULT_TABLE, Names};
 use crate::relay::Relay;
 use crate::store::Store;
+use crate::url::UrlError;
 
 /// Longer ones are mistakes, and overflow what they are added to.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -33,6 +34,7 @@ pub(crate) struct Settings<D: Driver> {
     pub(crate) table: String,
     pub(crate) timeout: Duration,
     pub(crate) max_connections: Option<u32>,
+    pub(crate) route: Route,
 }
 
 /// Whether tables must be there when a store is built.
@@ -52,8 +54,8 @@ pub(crate) struct Plan<D: Driver> {
     pub(crate) in_memory: bool,
 }
 
-/// Reads a URL: for calls that take so long at most, and for tables that are there or not.
-pub(crate) type PlanOf<D> = fn(&str, Duration, Tables) -> Result<Plan<D>, sqlx::Error>;
+/// Reads a URL with these settings, for tables that are there or not.
+pub(crate) type PlanOf<D> = fn(&str, &Settings<D>, Tables) -> Result<Plan<D>, UrlError>;
 
 impl<D: Driver> Settings<D> {
     pub(crate) fn new(source: Source<D>) -> Self {
@@ -63,11 +65,12 @@ impl<D: Driver> Settings<D> {
             table: DEFAULT_TABLE.to_owned(),
             timeout: Duration::from_secs(5),
             max_connections: None,
+            route: Route::Session,
         }
     }
 
     pub(crate) async fn connect(self, tables: Tables, plan: PlanOf<D>) -> Result<Store<D>, StoreError> {
-        let names = Names::new(self.schema.as_deref(), &self.table)?;
+        let names = Names::new(self.schema.as_deref(), &self.table)?.reached_by(self.route);
         if self.timeout.is_zero() || self.timeout > LONGEST_TIMEOUT || self.max_connections == Some(0) {
             let context = "a timeout of zero or above a day, or a pool without connections";
             return Err(StoreError::new(StoreErrorKind::Misconfigured, context));
@@ -76,11 +79,9 @@ impl<D: Driver> Settings<D> {
         let (pool, keeps_memory) = match &self.source {
             Source::Pool(pool) => (pool.clone(), None),
             Source::Url(url) => {
-                let scheme = url.split_once(':').map(|(scheme, _)| scheme);
-                if !scheme.is_some_and(|scheme| D::URL_SCHEMES.contains(&scheme)) {
-                    return Err(of_connecting::<D>(sqlx::Error::Configuration("another scheme".into())));
-                }
-                let plan = plan(url, self.timeout, tables).map_err(of_connecting::<D>)?;
+                let plan = plan(url, &self, tables).map_err(|error| {
+                    StoreError::new(StoreErrorKind::Misconfigured, error.problem).with_source(error)
+                })?;
                 let opening = self.open(plan, doubt.clone());
                 match tokio::time::timeout_at(deadline, opening).await {
                     Ok(opened) => opened.map_err(of_connecting::<D>)?,
@@ -92,6 +93,7 @@ impl<D: Driver> Settings<D> {
         };
         let connections = Connections {
             pool,
+            route: self.route,
             timeout: self.timeout,
             relay: Relay::new(),
             doubt,
@@ -174,6 +176,7 @@ impl<D: Driver> fmt::Debug for Settings<D> {
             .field("table", &self.table)
             .field("timeout", &self.timeout)
             .field("max_connections", &self.max_connections)
+            .field("route", &self.route)
             .finish_non_exhaustive()
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use authcore::{StoreError, StoreErrorKind};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
+use sqlx::Connection as _;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -23,6 +24,11 @@ pub(crate) trait Operation<D: Driver>: Sync {
 
     /// Whether it may leave the connection in another state when it fails: a transaction, or settings of the next one.
     fn leaves_traces(&self) -> bool {
+        false
+    }
+
+    /// Whether it begins and ends a transaction itself.
+    fn is_transaction(&self) -> bool {
         false
     }
 
@@ -55,9 +61,19 @@ impl From<Failure> for StoreError {
     }
 }
 
+/// What is between the store and its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// Nothing that tells one connection from another: a connection is the same session for all of its calls.
+    Session,
+    /// A pooler that gives each transaction another session.
+    TransactionPooler,
+}
+
 /// Connections, and how long a call over them may take.
 pub(crate) struct Connections<D: Driver> {
     pub(crate) pool: sqlx::Pool<D>,
+    pub(crate) route: Route,
     pub(crate) timeout: Duration,
     pub(crate) relay: Arc<Relay<D>>,
     pub(crate) doubt: Arc<Doubt>,
@@ -127,7 +143,12 @@ impl<D: Driver> Connections<D> {
             };
             (fault, error)
         })?;
-        let outcome = operation.run(&mut lease.connection).await;
+        let outcome = match self.route {
+            Route::TransactionPooler if !operation.is_transaction() => {
+                in_transaction(&mut *lease.connection, operation).await
+            }
+            _ => operation.run(&mut lease.connection).await,
+        };
         let outcome = outcome.map_err(|error| (Fault::of(&error, D::judge), error));
         lease.finished = match &outcome {
             Ok(_) => true,
@@ -135,6 +156,29 @@ impl<D: Driver> Connections<D> {
         };
         self.relay.pass_on(lease);
         outcome
+    }
+}
+
+/// Runs an operation in a transaction of its own, so that a pooler sends all of it to one session: the driver
+/// prepares a statement and executes it in two messages, and between them another client's statement would
+/// take its place.
+async fn in_transaction<D: Driver, O: Operation<D>>(
+    connection: &mut D::Connection,
+    operation: &O,
+) -> Result<O::Output, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    match operation.run(&mut transaction).await {
+        Ok(output) => {
+            transaction.commit().await?;
+            Ok(output)
+        }
+        Err(error) => {
+            if !Fault::of(&error, D::judge).breaks_connection() {
+                // At once, as the pooler keeps the session for this transaction until it ends.
+                transaction.rollback().await?;
+            }
+            Err(error)
+        }
     }
 }
 

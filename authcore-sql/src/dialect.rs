@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
+use crate::call::Route;
 use crate::names::Names;
 
 /// The statements of one database. In all of them, `{table}` and `{history}` stand for those tables, and `?` for a value.
@@ -31,8 +32,10 @@ pub(crate) struct Dialect {
     /// Gives 1 if there is such a table: of the sessions, of the history.
     pub(crate) is_there: [&'static str; 2],
     pub(crate) create_schema: Option<&'static str>,
-    /// Lets one process at a time migrate; gives 0 if another one does not end.
-    pub(crate) lock: &'static [&'static str],
+    /// Begins the transaction of a migration, where a migration can be in one.
+    pub(crate) begin: Option<&'static str>,
+    /// Lets one process at a time migrate, where `begin` does not; gives 0 if another one does not end.
+    pub(crate) lock: Option<&'static str>,
     pub(crate) unlock: &'static str,
     /// Goes in the place of `unlock` after a failure.
     pub(crate) give_up: &'static str,
@@ -60,17 +63,30 @@ pub(crate) enum RemoveAll<S> {
 
 /// One statement, ready to be run.
 #[derive(Debug, Clone)]
-pub(crate) struct Sql(Arc<str>);
+pub(crate) struct Sql {
+    text: Arc<str>,
+    route: Route,
+}
 
 impl Sql {
+    fn new(names: &Names, text: String) -> Self {
+        Self { text: text.into(), route: names.route() }
+    }
+
     /// Of `{ids}`, as many as there are.
     pub(crate) fn with_ids(&self, count: usize) -> Self {
-        Self(self.0.replace("{ids}", &vec!["?"; count].join(", ")).into())
+        Self { text: self.text.replace("{ids}", &vec!["?"; count].join(", ")).into(), route: self.route }
     }
 
     /// Safe, as it has only names in it that were checked (rule S12).
     pub(crate) fn text(&self) -> SqlStr {
-        AssertSqlSafe(Arc::clone(&self.0)).into_sql_str()
+        AssertSqlSafe(Arc::clone(&self.text)).into_sql_str()
+    }
+
+    /// Whether the server is to keep the prepared statement, under a name, for later calls. A pooler gives
+    /// those calls other sessions, which do not have it.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.route == Route::Session
     }
 }
 
@@ -130,7 +146,7 @@ impl Dialect {
     pub(crate) fn sql(&self, names: &Names, statement: &str) -> Sql {
         let statement = names.put_into(statement, self.quote).replace("{least}", self.least);
         if self.placeholders == Placeholders::Plain {
-            return Sql(statement.into());
+            return Sql::new(names, statement);
         }
         let mut numbered = String::with_capacity(statement.len() + 32);
         for (number, part) in statement.split('?').enumerate() {
@@ -139,12 +155,12 @@ impl Dialect {
             }
             numbered.push_str(part);
         }
-        Sql(numbered.into())
+        Sql::new(names, numbered)
     }
 
     /// A file of migrations for these tables.
     pub(crate) fn migration(&self, names: &Names, file: &str) -> Sql {
-        Sql(names.put_into_migration(file, self.quote).into())
+        Sql::new(names, names.put_into_migration(file, self.quote))
     }
 }
 
@@ -177,7 +193,8 @@ mod tests {
         requirements: &[],
         is_there: ["", ""],
         create_schema: None,
-        lock: &[],
+        begin: None,
+        lock: None,
         unlock: "",
         give_up: "",
         migrations: &[],

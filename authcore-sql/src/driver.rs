@@ -73,7 +73,8 @@ macro_rules! driver {
         #[cfg(feature = $feature)]
         const _: () = {
             fn query(sql: &Sql, values: &[Value<'_>]) -> Query<'static, $database, $arguments> {
-                values.iter().fold(sqlx::query(sql.text()), |query, value| match *value {
+                let query = sqlx::query(sql.text()).persistent(sql.is_kept());
+                values.iter().fold(query, |query, value| match *value {
                     Value::Int(number) => query.bind(number),
                     Value::OptionalInt(number) => query.bind(number),
                     Value::Bytes(bytes) => query.bind(bytes),

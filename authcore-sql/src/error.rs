@@ -40,9 +40,10 @@ const NOT_LET_IN: Fault =
     Fault::Refused(StoreErrorKind::Misconfigured, "the database refused user or password");
 const NO_DATABASE: Fault =
     Fault::Refused(StoreErrorKind::Misconfigured, "there is no database or schema of that name");
-const POOLED: Fault = Fault::Refused(
+pub(crate) const POOLED: Fault = Fault::Refused(
     StoreErrorKind::Misconfigured,
-    "something between us and the database does not keep prepared statements",
+    "a connection pooler in transaction mode loses prepared statements, or runs those of others: build the store \
+     with `transaction_pooler()`",
 );
 
 impl Fault {
@@ -53,8 +54,12 @@ impl Fault {
             sqlx::Error::Database(error) if error.is_unique_violation() => Self::Taken,
             sqlx::Error::Database(error) => judge(&**error),
             sqlx::Error::Configuration(_) | sqlx::Error::InvalidArgument(_) => {
-                Self::Refused(Misconfigured, "not a URL of this kind of database")
+                Self::Refused(Misconfigured, "the options of the connection cannot be used")
             }
+            sqlx::Error::Tls(error) if error.to_string().contains("without TLS") => Self::Refused(
+                Misconfigured,
+                "the connection has to use TLS, and this build has none: turn on the feature `tls`",
+            ),
             sqlx::Error::Tls(_) => {
                 Self::Refused(Misconfigured, "no TLS could be agreed on with the database")
             }
@@ -161,6 +166,7 @@ pub(crate) fn judge_postgres(error: &dyn DatabaseError) -> Fault {
         "28P01" | "28000" => NOT_LET_IN,
         "3D000" | "3F000" => NO_DATABASE,
         "26000" | "42P05" => POOLED,
+        "08P01" => judge_protocol_violation(error.message()),
         "53100" => FULL,
         "53200" => NO_MEMORY,
         "53300" => BUSY,
@@ -174,6 +180,36 @@ pub(crate) fn judge_postgres(error: &dyn DatabaseError) -> Fault {
             Fault::Refused(StoreErrorKind::Misconfigured, "the database does not understand a statement")
         }
         _ => Fault::Lost("the database failed"),
+    }
+}
+
+/// By the words: PgBouncer says all that it says under this code, and the server that a statement is not the
+/// one it was.
+#[cfg(feature = "postgres")]
+fn judge_protocol_violation(message: &str) -> Fault {
+    let says = |words: &str| message.contains(words);
+    if says("unsupported startup parameter") {
+        Fault::Refused(
+            StoreErrorKind::Misconfigured,
+            "the connection pooler refuses a startup parameter: build the store with `transaction_pooler()`, \
+             which leaves out `extra_float_digits`, and take any other out of the URL",
+        )
+    } else if says("statement pooling mode") {
+        Fault::Refused(
+            StoreErrorKind::Misconfigured,
+            "the connection pooler is in statement mode, which forbids transactions: set its `pool_mode` to \
+             `transaction`",
+        )
+    } else if says("bind message") || says("prepared statement") {
+        POOLED
+    } else if says("no such database") {
+        NO_DATABASE
+    } else if says("no such user") || says("auth failed") || says("authentication failed") {
+        NOT_LET_IN
+    } else if says("no more connections") {
+        BUSY
+    } else {
+        SHUT_DOWN
     }
 }
 

@@ -22,6 +22,7 @@ mod relay;
 mod row;
 mod store;
 mod stores;
+mod url;
 
 pub use purge::{Purger, PurgerBuilder};
 #[cfg(feature = "mysql")]

@@ -91,9 +91,10 @@ impl<D: Driver> Store<D> {
 
     /// The same connections, for what no session is in: so that errors say all that is known.
     fn candid(&self, patience: Duration) -> Connections<D> {
-        let Connections { pool, timeout, relay, doubt, writers, .. } = &self.inner().connections;
+        let Connections { pool, route, timeout, relay, doubt, writers, .. } = &self.inner().connections;
         Connections {
             pool: pool.clone(),
+            route: *route,
             timeout: patience.max(*timeout),
             relay: relay.clone(),
             doubt: doubt.clone(),
@@ -183,11 +184,15 @@ impl<D: Driver> Operation<D> for Migrate<'_, D> {
         true
     }
 
+    fn is_transaction(&self) -> bool {
+        D::DIALECT.begin.is_some()
+    }
+
     async fn run(&self, connection: &mut D::Connection) -> Result<Option<Schema>, sqlx::Error> {
         let names = &self.store.inner().names;
         let outcome = self.locked(connection).await;
         let end = if outcome.is_ok() { D::DIALECT.unlock } else { D::DIALECT.give_up };
-        let ended = D::one_row(connection, &D::DIALECT.sql(names, end), &[]).await;
+        let ended = D::script(connection, &D::DIALECT.sql(names, end)).await;
         // What went wrong first says more.
         let found = outcome?;
         ended?;
@@ -198,7 +203,11 @@ impl<D: Driver> Operation<D> for Migrate<'_, D> {
 impl<D: Driver> Migrate<'_, D> {
     async fn locked(&self, connection: &mut D::Connection) -> Result<Option<Schema>, sqlx::Error> {
         let (dialect, names) = (D::DIALECT, &self.store.inner().names);
-        for lock in dialect.lock {
+        if let Some(begin) = dialect.begin {
+            // In one message: a pooler has no session for this connection before it.
+            D::script(connection, &dialect.sql(names, begin)).await?;
+        }
+        if let Some(lock) = dialect.lock {
             let row = D::one_row(connection, &dialect.sql(names, lock), &[]).await?;
             if first_int::<D>(row.as_ref())? == Some(0) {
                 return Ok(None);

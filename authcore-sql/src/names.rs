@@ -2,6 +2,8 @@
 
 use authcore::{StoreError, StoreErrorKind};
 
+use crate::call::Route;
+
 /// What the table is called unless the host says otherwise.
 pub(crate) const DEFAULT_TABLE: &str = "authcore_sessions";
 /// PostgreSQL cuts names at 63 bytes, and ours grow by what is put behind them.
@@ -12,6 +14,7 @@ const LONGEST: usize = 40;
 pub(crate) struct Names {
     schema: Option<String>,
     table: String,
+    route: Route,
 }
 
 impl Names {
@@ -26,7 +29,17 @@ impl Names {
                 "the schema's name must be 1 to 40 of a-z, 0-9 and underscores, and begin with no digit";
             return Err(StoreError::new(StoreErrorKind::Misconfigured, context));
         }
-        Ok(Self { schema: schema.map(str::to_owned), table: table.to_owned() })
+        Ok(Self { schema: schema.map(str::to_owned), table: table.to_owned(), route: Route::Session })
+    }
+
+    /// The same names in a database that is reached on this route.
+    pub(crate) fn reached_by(self, route: Route) -> Self {
+        Self { route, ..self }
+    }
+
+    /// The route to the database.
+    pub(crate) const fn route(&self) -> Route {
+        self.route
     }
 
     /// The statement with these names in it: quoted as `{table}`, `{history}`, `{schema}`, and bare as `{bare_table}`,

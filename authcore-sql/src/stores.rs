@@ -11,7 +11,9 @@ use authcore::{
 };
 
 use crate::builder::{Plan, Settings, Source, Tables};
+use crate::call::Route;
 use crate::store::Store;
+use crate::url::{self, UrlError};
 
 macro_rules! store {
     (
@@ -192,11 +194,37 @@ impl PostgresStoreBuilder {
         self.0.schema = Some(name.to_owned());
         self
     }
+
+    /// Works through a connection pooler in transaction mode, such as PgBouncer with `pool_mode =
+    /// transaction`, which gives each transaction another session of the server.
+    ///
+    /// Each call is then a transaction of its own, with statements that have no name. It takes four round
+    /// trips instead of one, so leave this out for a direct connection and for a pooler in session mode. The
+    /// startup parameter `extra_float_digits`, which PgBouncer refuses, is not sent; a pool of the host's
+    /// sets that in its own options.
+    pub fn transaction_pooler(mut self) -> Self {
+        self.0.route = Route::TransactionPooler;
+        self
+    }
 }
 
 #[cfg(feature = "postgres")]
-fn postgres_plan(url: &str, _: Duration, _: Tables) -> Result<Plan<sqlx::Postgres>, sqlx::Error> {
-    let options = sqlx::postgres::PgConnectOptions::from_str(url)?;
+fn postgres_plan(
+    url: &str,
+    settings: &Settings<sqlx::Postgres>,
+    _: Tables,
+) -> Result<Plan<sqlx::Postgres>, UrlError> {
+    use crate::dialect::postgres::{STATEMENT_CACHE, URL};
+
+    let parameters = url::check_server(url, &URL)?;
+    let mut options = sqlx::postgres::PgConnectOptions::from_str(url).map_err(|_| UrlError::REFUSED)?;
+    if settings.route == Route::TransactionPooler {
+        if parameters.iter().any(|(name, _)| name == STATEMENT_CACHE) {
+            let detail = format!("`{STATEMENT_CACHE}` has no effect with `transaction_pooler()`");
+            return Err(UrlError::no_effect(detail));
+        }
+        options = options.extra_float_digits(None);
+    }
     Ok(Plan { first: options.clone(), options, max_connections: 10, in_memory: false })
 }
 
@@ -237,8 +265,9 @@ impl MySqlStoreBuilder {
 }
 
 #[cfg(feature = "mysql")]
-fn mysql_plan(url: &str, _: Duration, _: Tables) -> Result<Plan<sqlx::MySql>, sqlx::Error> {
-    let options = sqlx::mysql::MySqlConnectOptions::from_str(url)?;
+fn mysql_plan(url: &str, _: &Settings<sqlx::MySql>, _: Tables) -> Result<Plan<sqlx::MySql>, UrlError> {
+    url::check_server(url, &crate::dialect::mysql::URL)?;
+    let options = sqlx::mysql::MySqlConnectOptions::from_str(url).map_err(|_| UrlError::REFUSED)?;
     Ok(Plan { first: options.clone(), options, max_connections: 10, in_memory: false })
 }
 
@@ -273,17 +302,18 @@ store!(
 );
 
 #[cfg(feature = "sqlite")]
-fn sqlite_plan(url: &str, timeout: Duration, tables: Tables) -> Result<Plan<sqlx::Sqlite>, sqlx::Error> {
+fn sqlite_plan(
+    url: &str,
+    settings: &Settings<sqlx::Sqlite>,
+    tables: Tables,
+) -> Result<Plan<sqlx::Sqlite>, UrlError> {
     use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
+    url::check_file(url, "sqlite", crate::dialect::sqlite::PARAMETERS)?;
     let (path, parameters) = url.split_once('?').unwrap_or((url, ""));
-    if path.trim_start_matches("sqlite:").trim_matches('/').is_empty() {
-        // SQLite would give every connection a database of its own.
-        return Err(sqlx::Error::Configuration("no path".into()));
-    }
     let in_memory = path.ends_with(":memory:") || parameters.contains("mode=memory");
-    let mut options =
-        SqliteConnectOptions::from_str(url)?.busy_timeout(timeout).synchronous(SqliteSynchronous::Full);
+    let options = SqliteConnectOptions::from_str(url).map_err(|_| UrlError::REFUSED)?;
+    let mut options = options.busy_timeout(settings.timeout).synchronous(SqliteSynchronous::Full);
     // Of one that may only be read it is said later that it cannot be used.
     if !in_memory && !parameters.contains("mode=ro") {
         options = options.journal_mode(SqliteJournalMode::Wal);

@@ -14,6 +14,7 @@ pub mod browser;
 mod certificate;
 pub mod load;
 pub mod mysql;
+pub mod pgbouncer;
 pub mod postgres;
 mod process;
 pub mod redis;

@@ -1,6 +1,7 @@
 //! MySQL and MariaDB.
 
 use super::{Dialect, Placeholders, RemoveAll};
+use crate::url::{Parameter, Rules, Takes, Tls};
 
 pub(crate) const DIALECT: Dialect = Dialect {
     quote: '`',
@@ -54,9 +55,10 @@ pub(crate) const DIALECT: Dialect = Dialect {
     ],
     create_schema: Some("CREATE SCHEMA IF NOT EXISTS {schema}"),
     // Of the database too, since such a lock is one for all of them.
-    lock: &[
+    begin: None,
+    lock: Some(
         "SELECT GET_LOCK(SHA1(CONCAT('authcore ', COALESCE(NULLIF('{bare_schema}', ''), DATABASE()), '.{bare_history}')), 110)",
-    ],
+    ),
     unlock: UNLOCK,
     give_up: UNLOCK,
     migrations: &[include_str!("../../migrations/mysql/0001_sessions.sql")],
@@ -64,3 +66,31 @@ pub(crate) const DIALECT: Dialect = Dialect {
 
 const UNLOCK: &str = "SELECT RELEASE_LOCK(SHA1(CONCAT(
     'authcore ', COALESCE(NULLIF('{bare_schema}', ''), DATABASE()), '.{bare_history}')))";
+
+/// As sqlx's `MySqlConnectOptions` reads them.
+pub(crate) const URL: Rules = Rules {
+    schemes: &["mysql", "mariadb"],
+    parameters: &[
+        Parameter {
+            names: &["ssl-mode", "sslmode"],
+            takes: Takes::OneOf(&["DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"]),
+        },
+        Parameter { names: &["ssl-ca", "sslca"], takes: Takes::Text },
+        Parameter { names: &["ssl-cert", "sslcert"], takes: Takes::Text },
+        Parameter { names: &["ssl-key", "sslkey"], takes: Takes::Text },
+        Parameter { names: &["charset"], takes: Takes::Text },
+        Parameter { names: &["collation"], takes: Takes::Text },
+        Parameter { names: &["statement-cache-capacity"], takes: Takes::Number },
+        Parameter { names: &["socket"], takes: Takes::Text },
+        Parameter { names: &["timezone", "time-zone"], takes: Takes::Text },
+    ],
+    tls: Tls {
+        mode: "ssl-mode",
+        without_tls: "DISABLED",
+        required: "REQUIRED",
+        verifying: ["VERIFY_CA", "VERIFY_IDENTITY"],
+        ineffective: None,
+        authority: "ssl-ca",
+        identity: &["ssl-cert", "ssl-key"],
+    },
+};

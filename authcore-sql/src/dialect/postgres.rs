@@ -1,6 +1,7 @@
 //! PostgreSQL.
 
 use super::{Dialect, Placeholders, REMOVE_ALL};
+use crate::url::{Parameter, Rules, Takes, Tls};
 
 pub(crate) const DIALECT: Dialect = Dialect {
     quote: '"',
@@ -51,8 +52,44 @@ pub(crate) const DIALECT: Dialect = Dialect {
     create_schema: Some(
         "DO $$ BEGIN IF to_regnamespace('{schema}') IS NULL THEN CREATE SCHEMA {schema}; END IF; END $$",
     ),
-    lock: &["BEGIN", "SELECT 1::int8 FROM pg_advisory_xact_lock(hashtextextended('authcore {history}', 0))"],
+    begin: Some("BEGIN"),
+    lock: Some("SELECT 1::int8 FROM pg_advisory_xact_lock(hashtextextended('authcore {history}', 0))"),
     unlock: "COMMIT",
     give_up: "ROLLBACK",
     migrations: &[include_str!("../../migrations/postgres/0001_sessions.sql")],
 };
+
+/// As sqlx's `PgConnectOptions` reads them.
+pub(crate) const URL: Rules = Rules {
+    schemes: &["postgres", "postgresql"],
+    parameters: &[
+        Parameter {
+            names: &["sslmode", "ssl-mode"],
+            takes: Takes::OneOf(&["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]),
+        },
+        Parameter { names: &["sslrootcert", "ssl-root-cert", "ssl-ca"], takes: Takes::Text },
+        Parameter { names: &["sslcert", "ssl-cert"], takes: Takes::Text },
+        Parameter { names: &["sslkey", "ssl-key"], takes: Takes::Text },
+        Parameter { names: &[STATEMENT_CACHE], takes: Takes::Number },
+        Parameter { names: &["host"], takes: Takes::Text },
+        Parameter { names: &["hostaddr"], takes: Takes::Address },
+        Parameter { names: &["port"], takes: Takes::Port },
+        Parameter { names: &["dbname"], takes: Takes::Text },
+        Parameter { names: &["user"], takes: Takes::Text },
+        Parameter { names: &["password"], takes: Takes::Text },
+        Parameter { names: &["application_name"], takes: Takes::Text },
+        Parameter { names: &["options"], takes: Takes::Texts },
+    ],
+    tls: Tls {
+        mode: "sslmode",
+        without_tls: "disable",
+        required: "require",
+        verifying: ["verify-ca", "verify-full"],
+        ineffective: Some("allow"),
+        authority: "sslrootcert",
+        identity: &["sslcert", "sslkey"],
+    },
+};
+
+/// The parameter of the URL for the number of prepared statements that a connection keeps.
+pub(crate) const STATEMENT_CACHE: &str = "statement-cache-capacity";

@@ -1,6 +1,7 @@
 //! SQLite.
 
 use super::{Dialect, Placeholders, REMOVE_ALL};
+use crate::url::{Parameter, Takes};
 
 pub(crate) const DIALECT: Dialect = Dialect {
     quote: '"',
@@ -30,8 +31,17 @@ pub(crate) const DIALECT: Dialect = Dialect {
         "SELECT count(*) FROM sqlite_master WHERE name = '{bare_history}' COLLATE NOCASE",
     ],
     create_schema: None,
-    lock: &["BEGIN IMMEDIATE"],
+    begin: Some("BEGIN IMMEDIATE"),
+    lock: None,
     unlock: "COMMIT",
     give_up: "ROLLBACK",
     migrations: &[include_str!("../../migrations/sqlite/0001_sessions.sql")],
 };
+
+/// The parameters of a URL, as sqlx's `SqliteConnectOptions` reads them.
+pub(crate) const PARAMETERS: &[Parameter] = &[
+    Parameter { names: &["mode"], takes: Takes::OneOf(&["ro", "rw", "rwc", "memory"]) },
+    Parameter { names: &["cache"], takes: Takes::OneOf(&["private", "shared"]) },
+    Parameter { names: &["immutable"], takes: Takes::OneOf(&["true", "1", "false", "0"]) },
+    Parameter { names: &["vfs"], takes: Takes::Text },
+];

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod node;
+mod refused;
 
 use std::time::Duration;
 

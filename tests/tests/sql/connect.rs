@@ -43,6 +43,64 @@ async fn what_is_no_url_of_that_database_is_misconfigured() {
     }
 }
 
+/// The cause of an error, which says what is wrong with the URL.
+#[track_caller]
+fn cause_of<T: std::fmt::Debug>(outcome: Result<T, authcore::StoreError>) -> String {
+    use std::error::Error as _;
+
+    let error = outcome.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
+    let (mut chain, mut next) = (error.to_string(), error.source());
+    while let Some(cause) = next {
+        chain = format!("{chain}: {cause} {cause:?}");
+        next = cause.source();
+    }
+    assert!(!chain.contains("secret") && !format!("{error:?}").contains("secret"), "S10: {chain}");
+    chain
+}
+
+/// A server that would be connected to, were the URL taken.
+#[tokio::test]
+async fn s18_a_url_that_asks_for_tls_in_vain_is_refused() {
+    for (url, says) in [
+        (format!("{}?ssl=true", postgres_url()), "`sslmode=require`"),
+        (format!("{}?sslmode=yes", postgres_url()), "`sslmode` has to be one of disable"),
+        (format!("{}?sslmode=allow", postgres_url()), "never uses TLS"),
+        (format!("{}?sslrootcert=/ca.pem", postgres_url()), "`sslrootcert`"),
+    ] {
+        let chain = cause_of(PostgresStore::builder(&url).connect_unmigrated().await);
+        assert!(chain.contains(says), "'{chain}' does not say '{says}'");
+    }
+    for (url, says) in [
+        (format!("{}?ssl=true", mysql_url()), "`ssl-mode=REQUIRED`"),
+        (format!("{}?useSSL=true", mysql_url()), "`useSSL`"),
+        (format!("{}?ssl-ca=/ca.pem", mysql_url()), "`ssl-ca`"),
+    ] {
+        let chain = cause_of(MySqlStore::builder(&url).connect_unmigrated().await);
+        assert!(chain.contains(says), "'{chain}' does not say '{says}'");
+    }
+}
+
+#[tokio::test]
+async fn s18_what_is_wrong_with_a_url_is_said() {
+    for (url, says) in [
+        ("", "empty"),
+        (" postgres://app:secret@127.0.0.1/app", "white space"),
+        ("postgres://app:secret/x@127.0.0.1/app", "%2F"),
+        ("postgres://app:secret#x@127.0.0.1/app", "%23"),
+        ("postgres://app:secret?x@127.0.0.1/app", "%3F"),
+        ("postgres://app:secret%@127.0.0.1/app", "%25"),
+        ("postgres://app:secret@127.0.0.1:x/app", "port"),
+        ("postgres://app:secret@/app", "no host"),
+        ("postgres://app:secret@a b/app", "%20"),
+        ("postgres://app:secret@a|b<>/app", "host is not valid"),
+        ("redis://app:secret@127.0.0.1/app", "`redis`"),
+    ] {
+        let chain = cause_of(PostgresStore::connect(url).await);
+        assert!(chain.contains(says), "'{chain}' does not say '{says}'");
+    }
+}
+
 #[tokio::test]
 async fn a_host_that_cannot_be_reached_is_unavailable() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -6,6 +6,7 @@ mod connect;
 mod contract;
 mod hosts;
 mod migrate;
+mod pooler;
 mod purge;
 mod round_trips;
 mod stored;

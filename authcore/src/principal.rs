@@ -14,7 +14,8 @@ use crate::token::SessionClaims;
 use crate::{Error, Realm, Rejection, SessionId, SessionKind, SessionRecord, Subject, Timestamp};
 
 pub use contents::TokenContents;
-pub(crate) use facts::{StatedKind, TokenFacts, TokenTexts};
+pub(crate) use contents::{NOT_A_LOGIN, StatedKind};
+pub(crate) use facts::{Origin, Source, TokenFacts};
 
 /// Who a request is: what a verified credential says.
 ///
@@ -22,12 +23,12 @@ pub(crate) use facts::{StatedKind, TokenFacts, TokenTexts};
 /// has expired, and check it against the store again (rule A11).
 #[derive(Clone)]
 pub struct Principal {
-    source: Source,
+    proof: Proof,
     expires_at: Timestamp,
 }
 
 #[derive(Clone)]
-enum Source {
+enum Proof {
     Session(SessionRecord),
     Token(TokenFacts),
     /// A token whose session was read from the store.
@@ -116,58 +117,57 @@ pub(crate) enum CredentialKind {
 impl Principal {
     /// The principal of a session token or an API key, which ends at `expires_at` with its session.
     pub(crate) const fn from_session(record: SessionRecord, expires_at: Timestamp) -> Self {
-        Self { expires_at, source: Source::Session(record) }
+        Self { expires_at, proof: Proof::Session(record) }
     }
 
     /// The principal of the same credential, as its session says now.
     pub(crate) fn refreshed_by(self, record: SessionRecord) -> Self {
-        let source = match self.source {
-            Source::Session(_) => Source::Session(record),
-            Source::Token(token) => Source::Live(Box::new((record, token))),
-            Source::Live(both) => Source::Live(Box::new((record, both.1))),
+        let proof = match self.proof {
+            Proof::Session(_) => Proof::Session(record),
+            Proof::Token(token) => Proof::Live(Box::new((record, token))),
+            Proof::Live(both) => Proof::Live(Box::new((record, both.1))),
         };
-        Self { expires_at: self.expires_at, source }
+        Self { expires_at: self.expires_at, proof }
     }
 
     /// The principal of a token that a [`TokenStrategy`](crate::TokenStrategy) has verified.
     pub fn from_token(token: VerifiedToken) -> Self {
-        let texts = TokenTexts {
-            claims: token.claims,
-            subject: token.subject.as_str(),
-            realm: token.subject.realm_name(),
-            kind: if token.kind.is_default() { "" } else { token.kind.as_str() },
-            key_id: &token.key_id,
-            known: "",
-            payload: &token.contents,
+        let origin = Origin {
+            session: token.session,
+            foreign_issuer: token.foreign_issuer,
+            realm: token.subject.realm_name().into(),
+            kind: if token.kind.is_default() { "" } else { token.kind.as_str() }.into(),
+            is_login: token.is_login,
         };
         let facts = TokenFacts::new(
-            texts,
+            token.claims,
+            token.subject.as_str(),
+            &token.contents,
+            Source { text: &token.key_id, members_len: 0 },
             token.authenticated_at,
-            token.is_login,
-            token.session,
-            token.foreign_issuer,
+            Some(Box::new(origin)),
         );
         Self::from_facts(facts, token.expires_at)
     }
 
     pub(crate) const fn from_facts(token: TokenFacts, expires_at: Timestamp) -> Self {
-        Self { expires_at, source: Source::Token(token) }
+        Self { expires_at, proof: Proof::Token(token) }
     }
 
     /// The session's record, unless only a token is known.
     fn record(&self) -> Option<&SessionRecord> {
-        match &self.source {
-            Source::Session(record) => Some(record),
-            Source::Live(both) => Some(&both.0),
-            Source::Token(_) => None,
+        match &self.proof {
+            Proof::Session(record) => Some(record),
+            Proof::Live(both) => Some(&both.0),
+            Proof::Token(_) => None,
         }
     }
 
     fn facts(&self) -> Option<&TokenFacts> {
-        match &self.source {
-            Source::Token(token) => Some(token),
-            Source::Live(both) => Some(&both.1),
-            Source::Session(_) => None,
+        match &self.proof {
+            Proof::Token(token) => Some(token),
+            Proof::Live(both) => Some(&both.1),
+            Proof::Session(_) => None,
         }
     }
 
@@ -214,9 +214,20 @@ impl Principal {
         self.either(SessionRecord::session_kind, TokenFacts::kind)
     }
 
+    /// Whether the credential is of the unnamed realm and the default kind, and represents a login, as nearly all do: then
+    /// nothing is left to be compared.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        match &self.proof {
+            Proof::Session(record) => record.is_plain(),
+            Proof::Token(token) => token.is_plain(),
+            Proof::Live(_) => false,
+        }
+    }
+
     /// Whether the credential says that it represents a login.
     pub(crate) fn states_login(&self) -> bool {
-        self.either(SessionRecord::is_login, |token| token.is_login)
+        self.either(SessionRecord::is_login, TokenFacts::is_login)
     }
 
     /// The issuer that vouches for the subject, if it is not the application itself.

@@ -41,11 +41,13 @@ impl Realm {
     }
 
     /// The name; empty for the unnamed realm.
+    #[inline]
     pub fn name(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
     }
 
     /// Whether this is the unnamed realm.
+    #[inline]
     pub const fn is_unnamed(&self) -> bool {
         self.0.is_none()
     }

@@ -241,7 +241,7 @@ impl RefreshSessions {
         let mut asked: Option<(Box<str>, Option<Box<str>>)> = None;
         for _ in 0..ATTEMPTS {
             let record = self.prove(&token, context).await?.ok_or(Rejection::SessionEnded)?;
-            self.sessions.policies().check_live(&record, context.now)?;
+            self.sessions.policies().of(&record).check_live(&record, context.now)?;
             let step = match self.judge(&token, &record, context.now)? {
                 Verdict::Go(step) => step,
                 Verdict::End(kind) => return Err(self.end(&record, kind).await),

@@ -56,7 +56,7 @@ impl SessionInfo {
             current: current == Some(record.id()),
             created_at: record.created_at(),
             last_seen_at: record.last_seen_at(),
-            ends_at: sessions.policies().of(record).end(record),
+            ends_at: sessions.policies().of(record).timeouts().end(record),
             device: record.device(),
             is_api_key: record.kind() == CredentialKind::ApiKey,
             details: record.details(),

@@ -14,7 +14,7 @@ use crate::{
 /// A session token or an API key is the credential itself.
 pub(super) fn by_session(sessions: &Sessions, opened: OpenedSession, now: Timestamp) -> Issued {
     let policy = sessions.policies().of(&opened.record);
-    let expires_at = policy.absolute_end(&opened.record);
+    let expires_at = policy.timeouts().absolute_end(&opened.record);
     Issued {
         credential: opened.credential,
         issued_at: now,
@@ -43,7 +43,7 @@ impl AccessTokens<'_> {
         let details = record.details();
         let grant = Grant {
             session: Some(SessionClaims { id: record.id(), epoch: record.epoch() }),
-            not_after: Some(self.sessions.policies().of(record).absolute_end(record)),
+            not_after: Some(self.sessions.policies().of(record).timeouts().absolute_end(record)),
             realm: record.realm_name(),
             ..Grant::new(record.subject(), record.claims_json(), record.authenticated_at())
                 .with_details(&details)
@@ -60,7 +60,7 @@ impl AccessTokens<'_> {
             issued_at: Timestamp::from_secs(self.now.as_secs()),
             expires_at: access.expires_at,
             refresh: Some(opened.credential),
-            refresh_expires_at: Some(policy.absolute_end(&opened.record)),
+            refresh_expires_at: Some(policy.timeouts().absolute_end(&opened.record)),
             persistent: policy.has_persistent_cookie(),
             principal: Principal::from_session(opened.record, access.expires_at),
             incident: None,

@@ -7,7 +7,8 @@ use crate::secret::SecretString;
 use crate::session::api_key::{self, API_KEY_PREFIX};
 use crate::session::engine::Sessions;
 use crate::{
-    CallContext, Error, ErrorKind, Principal, Rejection, SessionId, SessionRecord, Timestamp, TokenStrategy,
+    CallContext, Error, ErrorKind, Principal, Rejection, SessionId, SessionRecord, SessionStrategy,
+    Timestamp, TokenStrategy,
 };
 
 impl Auth {
@@ -124,7 +125,7 @@ impl Auth {
         }
         match &self.strategy {
             Strategy::Sessions(sessions) => sessions.find(credential, context).await,
-            Strategy::ServerSessions(sessions) => sessions.prove(credential, context).await,
+            Strategy::ServerSessions(sessions) => sessions.find(credential, context).await,
             Strategy::Hybrid { tokens, refresh } => {
                 find_hybrid(&**tokens, refresh, credential, context).await
             }
@@ -160,8 +161,14 @@ fn access_token(
 }
 
 /// Refuses the credential of another realm (rule A12).
+#[inline]
 pub(super) fn check_realm(principal: &Principal, context: &CallContext<'_>) -> Result<(), Rejection> {
-    if principal.realm_name() == context.realm.name() { Ok(()) } else { Err(Rejection::OtherRealm) }
+    let same = if principal.is_plain() {
+        context.realm.is_unnamed()
+    } else {
+        principal.realm_name() == context.realm.name()
+    };
+    if same { Ok(()) } else { Err(Rejection::OtherRealm) }
 }
 
 async fn end(sessions: &Sessions, record: Option<SessionRecord>) -> Result<Vec<SessionId>, Error> {

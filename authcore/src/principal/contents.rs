@@ -75,6 +75,16 @@ impl<'t> TokenContents<'t> {
         self.get::<OneOrMany<'t>>("amr").map(|OneOrMany(all)| all).unwrap_or_default()
     }
 
+    /// `auth_realm`: the name of the realm that one of our own tokens is for; `None` for the unnamed one.
+    pub(crate) fn realm(&self) -> Option<Cow<'t, str>> {
+        self.text("auth_realm")
+    }
+
+    /// `session_kind`: the kind of session that one of our own tokens belongs to; `None` for the default.
+    pub(crate) fn stated_kind(&self) -> Option<StatedKind<'t>> {
+        self.get("session_kind")
+    }
+
     /// Any member of the token, registered or not, as a `T`.
     pub fn get<T: Deserialize<'t>>(&self, name: &str) -> Option<T> {
         [self.payload, self.known].into_iter().find_map(|object| {
@@ -96,6 +106,56 @@ impl fmt::Debug for TokenContents<'_> {
             .field("issuer", &self.issuer())
             .field("id", &self.id())
             .finish_non_exhaustive()
+    }
+}
+
+/// The kind of session that a token states: a name, or an object with it if the session does not represent a login.
+pub(crate) struct StatedKind<'t> {
+    pub(crate) name: Cow<'t, str>,
+    pub(crate) is_login: bool,
+}
+
+/// The member of a `session_kind` that does not represent a login.
+pub(crate) const NOT_A_LOGIN: &str = "not_a_login";
+
+impl StatedKind<'_> {
+    pub(crate) fn is_valid(&self) -> bool {
+        crate::SessionKind::is_name(&self.name)
+    }
+}
+
+impl<'de> Deserialize<'de> for StatedKind<'de> {
+    fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct Kind;
+
+        impl<'de> Visitor<'de> for Kind {
+            type Value = StatedKind<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a kind of session")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<StatedKind<'de>, E> {
+                Ok(StatedKind { name: Cow::Borrowed(name), is_login: true })
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<StatedKind<'de>, E> {
+                Ok(StatedKind { name: Cow::Owned(name.to_owned()), is_login: true })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StatedKind<'de>, A::Error> {
+                match map.next_entry::<Text<'de>, Text<'de>>()? {
+                    Some((Text(member), Text(name)))
+                        if member == NOT_A_LOGIN && map.next_key::<Text<'de>>()?.is_none() =>
+                    {
+                        Ok(StatedKind { name, is_login: false })
+                    }
+                    _ => Err(serde::de::Error::custom("not a kind of session")),
+                }
+            }
+        }
+
+        input.deserialize_any(Kind)
     }
 }
 

@@ -1,6 +1,5 @@
 //! What a principal keeps of a token.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::contents::TokenContents;
@@ -10,82 +9,129 @@ use crate::token::SessionClaims;
 /// What a principal keeps of a token; small, since it is moved as often as it is asked for.
 #[derive(Clone)]
 pub(crate) struct TokenFacts {
-    /// One block of memory: claims, subject, realm, kind, key id, known members and payload.
+    /// One block of memory: claims, subject, payload and source.
     texts: String,
-    /// Where each of them but the last ends.
-    ends: [u32; 6],
+    claims_end: u32,
+    subject_end: u32,
+    payload_end: u32,
+    members_end: u32,
     pub(super) authenticated_at: Timestamp,
-    pub(super) is_login: bool,
     origin: Option<Box<Origin>>,
 }
 
-/// Where a token comes from, unless it is our own and without a session.
+/// Where a token comes from and what it is for, unless it is our own without a session, in the unnamed realm, and
+/// represents a login.
 #[derive(Clone)]
-struct Origin {
-    session: Option<SessionClaims>,
-    foreign_issuer: Option<Arc<str>>,
+pub(crate) struct Origin {
+    pub(crate) session: Option<SessionClaims>,
+    pub(crate) foreign_issuer: Option<Arc<str>>,
+    /// The name of the realm; empty for the unnamed one.
+    pub(crate) realm: Box<str>,
+    /// The name of the kind; empty for the default.
+    pub(crate) kind: Box<str>,
+    pub(crate) is_login: bool,
 }
 
-/// The texts of a token, in the order in which they are kept.
-pub(crate) struct TokenTexts<'t> {
-    /// The application's claims: one JSON object. The others are written behind it, so it should have room.
-    pub(crate) claims: String,
-    pub(crate) subject: &'t str,
-    pub(crate) realm: &'t str,
-    pub(crate) kind: &'t str,
-    pub(crate) key_id: &'t str,
-    /// Members of the payload that were recognised as bytes: one JSON object, or nothing.
-    pub(crate) known: &'t str,
-    /// The other members of the payload: one JSON object.
-    pub(crate) payload: &'t str,
+impl Default for Origin {
+    fn default() -> Self {
+        Self {
+            session: None,
+            foreign_issuer: None,
+            realm: Box::default(),
+            kind: Box::default(),
+            is_login: true,
+        }
+    }
+}
+
+impl Origin {
+    /// Takes over what the token states of its realm and kind.
+    #[cold]
+    pub(crate) fn state(&mut self, contents: &TokenContents<'_>) {
+        self.realm = contents.realm().map(Into::into).unwrap_or_default();
+        if let Some(kind) = contents.stated_kind() {
+            self.kind =
+                if kind.name == crate::SessionKind::DEFAULT.as_str() { "" } else { &*kind.name }.into();
+            self.is_login = kind.is_login;
+        }
+    }
+}
+
+/// How a token was verified: members of its payload that were recognised as bytes (one JSON object, or nothing), and
+/// behind them the id of the key.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'s> {
+    pub(crate) text: &'s str,
+    pub(crate) members_len: usize,
+}
+
+impl<'s> Source<'s> {
+    pub(crate) fn contents(self, payload: &'s str) -> TokenContents<'s> {
+        let (members, key_id) = self.text.split_at_checked(self.members_len).unwrap_or(("", self.text));
+        TokenContents::new(key_id, members, payload)
+    }
 }
 
 impl TokenFacts {
+    /// `claims` is the application's claims, one JSON object; the other texts are written behind it, so it should have
+    /// room. `payload` is the other members of the token, one JSON object.
     pub(crate) fn new(
-        texts: TokenTexts<'_>,
+        claims: String,
+        subject: &str,
+        payload: &str,
+        source: Source<'_>,
         authenticated_at: Timestamp,
-        is_login: bool,
-        session: Option<SessionClaims>,
-        foreign_issuer: Option<Arc<str>>,
+        origin: Option<Box<Origin>>,
     ) -> Self {
-        let TokenTexts { claims, subject, realm, kind, key_id, known, payload } = texts;
-        let mut text = claims;
-        let mut ends = [text.len() as u32; 6];
-        for (end, part) in ends[1..].iter_mut().zip([subject, realm, kind, key_id, known]) {
-            text.push_str(part);
-            *end = text.len() as u32;
-        }
-        text.push_str(payload);
-        let origin = (session.is_some() || foreign_issuer.is_some())
-            .then(|| Box::new(Origin { session, foreign_issuer }));
-        Self { texts: text, ends, authenticated_at, is_login, origin }
+        let mut texts = claims;
+        let claims_end = texts.len() as u32;
+        texts.push_str(subject);
+        let subject_end = texts.len() as u32;
+        texts.push_str(payload);
+        let payload_end = texts.len() as u32;
+        texts.push_str(source.text);
+        let members_end = payload_end + source.members_len as u32;
+        Self { texts, claims_end, subject_end, payload_end, members_end, authenticated_at, origin }
     }
 
-    /// The part behind the end of this number, and before the next.
-    fn part(&self, before: usize) -> &str {
-        let start = self.ends.get(before).map_or(0, |end| *end as usize);
-        let end = self.ends.get(before + 1).map_or(self.texts.len(), |end| *end as usize);
-        self.texts.get(start..end).unwrap_or_default()
+    fn text(&self, start: u32, end: u32) -> &str {
+        self.texts.get(start as usize..end as usize).unwrap_or_default()
     }
 
     pub(super) fn claims(&self) -> &str {
-        self.texts.get(..self.ends[0] as usize).unwrap_or_default()
+        self.text(0, self.claims_end)
     }
 
     pub(super) fn subject(&self) -> &str {
-        self.part(0)
-    }
-
-    pub(super) fn realm_name(&self) -> &str {
-        self.part(1)
-    }
-
-    pub(super) fn kind(&self) -> &str {
-        self.part(2)
+        self.text(self.claims_end, self.subject_end)
     }
 
     pub(super) fn contents(&self) -> TokenContents<'_> {
-        TokenContents::new(self.part(3), self.part(4), self.part(5))
+        TokenContents::new(
+            self.text(self.members_end, self.texts.len() as u32),
+            self.text(self.payload_end, self.members_end),
+            self.text(self.subject_end, self.payload_end),
+        )
+    }
+
+    /// Whether the token is of the unnamed realm and the default kind, and represents a login.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.origin
+            .as_ref()
+            .is_none_or(|origin| origin.is_login && origin.realm.is_empty() && origin.kind.is_empty())
+    }
+
+    pub(super) fn realm_name(&self) -> &str {
+        self.origin.as_ref().map_or("", |origin| &origin.realm)
+    }
+
+    pub(super) fn kind(&self) -> &str {
+        self.origin.as_ref().map_or("", |origin| &origin.kind)
+    }
+
+    pub(super) fn is_login(&self) -> bool {
+        self.origin.as_ref().is_none_or(|origin| origin.is_login)
     }
 
     pub(super) fn foreign_issuer(&self) -> Option<&str> {
@@ -95,17 +141,5 @@ impl TokenFacts {
     /// Another issuer's tokens never reach our sessions, whatever a token strategy says.
     pub(super) fn session(&self) -> Option<SessionClaims> {
         self.origin.as_ref().filter(|origin| origin.foreign_issuer.is_none())?.session
-    }
-}
-
-/// The kind of session that a token states: a name, or an object if it does not represent a login.
-pub(crate) struct StatedKind<'t> {
-    pub(crate) name: Cow<'t, str>,
-    pub(crate) is_login: bool,
-}
-
-impl StatedKind<'_> {
-    pub(crate) fn is_valid(&self) -> bool {
-        crate::SessionKind::is_name(&self.name)
     }
 }

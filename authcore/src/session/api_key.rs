@@ -51,6 +51,5 @@ pub(crate) async fn verify(
     context: &CallContext<'_>,
 ) -> Result<SessionRecord, Error> {
     let record = find(sessions, key, context).await?.ok_or(Rejection::SessionEnded)?;
-    sessions.policies().check_live(&record, context.now)?;
-    sessions.touch(record, context).await
+    sessions.use_live(record, context).await
 }

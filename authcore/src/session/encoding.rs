@@ -146,7 +146,8 @@ impl SessionRecord {
     fn check_details(&self) -> Result<(), StoreError> {
         let owner = text(&self.0[self.owner_range()])?;
         let realm = &owner[..self.realm_len()];
-        if !realm.is_empty() && !(Realm::is_name(realm) && owner.as_bytes()[realm.len()] == 0) {
+        let is_named = Realm::is_name(realm) && owner.as_bytes().get(realm.len()) == Some(&0);
+        if !realm.is_empty() && !is_named {
             return Err(StoreError::corrupt("not a realm"));
         }
         SessionDetails::read(&self.0[self.details_range()]).map(drop)
@@ -161,10 +162,12 @@ impl SessionRecord {
         array(&self.0[at..])
     }
 
+    #[inline]
     fn u64(&self, at: usize) -> u64 {
         u64::from_be_bytes(self.array(at))
     }
 
+    #[inline]
     fn time(&self, at: usize) -> Timestamp {
         Timestamp::from_millis(self.u64(at))
     }
@@ -173,11 +176,20 @@ impl SessionRecord {
         self.0[KIND] == 1
     }
 
+    #[inline]
     fn is_detailed(&self) -> bool {
         self.0[0] == DETAILED
     }
 
+    /// Whether the session is of the unnamed realm and the default kind, represents a login, and is not an API key's: what
+    /// format 1 can hold.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.is_detailed()
+    }
+
     /// Where the fixed part ends. The kind is a known one.
+    #[inline]
     fn fixed_len(&self) -> usize {
         let fixed = FIXED[usize::from(self.0[KIND] % 3)];
         if self.is_detailed() { fixed + DETAILED_LEN } else { fixed }
@@ -213,16 +225,19 @@ impl SessionRecord {
     }
 
     /// The session's public handle.
+    #[inline]
     pub fn id(&self) -> SessionId {
         SessionId::from_bytes(self.array(ID))
     }
 
     /// The number of the write.
+    #[inline]
     pub fn version(&self) -> Version {
         Version::from_number(self.u64(VERSION))
     }
 
     /// How often the session was renewed.
+    #[inline]
     pub fn epoch(&self) -> u32 {
         u32::from_be_bytes(self.array(EPOCH))
     }
@@ -234,8 +249,17 @@ impl SessionRecord {
 
     /// The name of the realm that the session is for; empty for the unnamed one.
     pub fn realm_name(&self) -> &str {
+        if !self.is_detailed() {
+            return "";
+        }
         let start = self.fixed_len();
         text(&self.0[start..start + self.realm_len()]).unwrap_or_default()
+    }
+
+    /// Whether the session is for this realm.
+    #[inline]
+    pub(crate) fn is_of_realm(&self, realm: &Realm) -> bool {
+        if self.is_detailed() { self.realm_name() == realm.name() } else { realm.is_unnamed() }
     }
 
     /// What a store indexes the session by: the [key](Subject::key) of its subject.
@@ -271,11 +295,13 @@ impl SessionRecord {
     }
 
     /// Whether the credential's secret has this digest, in constant time.
+    #[inline]
     pub(crate) fn has_digest(&self, digest: &[u8; 32]) -> bool {
         ct_eq(&self.0[DIGEST..MAC_KEY], digest)
     }
 
     /// Which kind of credential proves it.
+    #[inline]
     pub(crate) fn kind(&self) -> CredentialKind {
         match self.0[KIND] {
             0 => CredentialKind::Session,
@@ -303,26 +329,31 @@ impl SessionRecord {
     }
 
     /// When the subject logged in.
+    #[inline]
     pub fn created_at(&self) -> Timestamp {
         self.time(CREATED_AT)
     }
 
     /// When the subject last proved who they are.
+    #[inline]
     pub fn authenticated_at(&self) -> Timestamp {
         self.time(AUTHENTICATED_AT)
     }
 
     /// When the record was last written, by the writer's clock.
+    #[inline]
     pub fn last_seen_at(&self) -> Timestamp {
         self.time(LAST_SEEN_AT)
     }
 
     /// When it ends unless it is used.
+    #[inline]
     pub fn idle_expires_at(&self) -> Timestamp {
         self.time(IDLE_EXPIRES_AT)
     }
 
     /// When it ends in any case.
+    #[inline]
     pub fn expires_at(&self) -> Timestamp {
         self.time(EXPIRES_AT)
     }

@@ -184,10 +184,25 @@ impl Sessions {
             Some(record) if record.id() != id => {
                 Err(StoreError::corrupt("the store answered with another session").into())
             }
-            Some(record) if record.realm_name() != context.realm.name() => Err(Rejection::OtherRealm.into()),
+            Some(record) if !record.is_of_realm(context.realm) => Err(Rejection::OtherRealm.into()),
             Some(record) if record.kind() != kind => Err(Rejection::WrongKind.into()),
             found => Ok(found),
         }
+    }
+
+    /// Refuses a session whose time is over, and writes down the use of another.
+    pub(crate) async fn use_live(
+        &self,
+        record: SessionRecord,
+        context: &CallContext<'_>,
+    ) -> Result<SessionRecord, Error> {
+        let policy = self.policies.of(&record);
+        policy.check_live(&record, context.now)?;
+        if context.usage == Usage::DoesNotCount || !policy.timeouts().is_due(&record, context.now) {
+            return Ok(record);
+        }
+        // Boxed, since it is rare: the future of every other verification stays small.
+        Box::pin(self.slide(record, context.now)).await
     }
 
     /// Writes down a use, if it counts and is due. Losing that race, or the store, is no error; a session that is gone
@@ -197,7 +212,9 @@ impl Sessions {
         record: SessionRecord,
         context: &CallContext<'_>,
     ) -> Result<SessionRecord, Error> {
-        if context.usage == Usage::DoesNotCount || !self.policies.of(&record).is_due(&record, context.now) {
+        if context.usage == Usage::DoesNotCount
+            || !self.policies.of(&record).timeouts().is_due(&record, context.now)
+        {
             return Ok(record);
         }
         // Boxed, since it is rare: the future of every other verification stays small.
@@ -227,7 +244,7 @@ impl Sessions {
             return Err(Rejection::Expired.into());
         }
         let record = self.referred(principal, context).await?.ok_or(Rejection::SessionEnded)?;
-        self.policies.check_live(&record, context.now)?;
+        self.policies.of(&record).check_live(&record, context.now)?;
         Ok(record)
     }
 
@@ -286,7 +303,9 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Vec<SessionRecord>, Error> {
         let mut all = self.store().list(subject).await?;
-        all.retain(|record| record.belongs_to(subject) && self.policies.check_live(record, now).is_ok());
+        all.retain(|record| {
+            record.belongs_to(subject) && self.policies.of(record).check_live(record, now).is_ok()
+        });
         Ok(all)
     }
 

@@ -1,9 +1,10 @@
 //! The policies of all kinds of session.
 
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::kind::SessionKind;
-use super::policy::SessionPolicy;
+use super::policy::{SessionPolicy, Timeouts};
 use crate::principal::CredentialKind;
 use crate::{ConfigError, LoginError, Rejection, SessionRecord, Timestamp};
 
@@ -13,12 +14,44 @@ const MAX_REPORTED: usize = 64;
 /// The policy of the default kind and those of the kinds that were registered.
 #[derive(Debug, Clone)]
 pub(crate) struct Policies {
-    default: SessionPolicy,
-    named: Vec<(SessionKind, SessionPolicy)>,
+    default: KindPolicy,
+    named: Vec<(SessionKind, KindPolicy)>,
     /// For kinds that are not known: a newer release or another configuration wrote them.
-    strictest: SessionPolicy,
+    strictest: KindPolicy,
     /// The unknown kinds that the log has been told of.
     reported: Arc<Mutex<Vec<Box<str>>>>,
+}
+
+/// A policy and its timeouts.
+#[derive(Debug, Clone)]
+pub(crate) struct KindPolicy {
+    policy: SessionPolicy,
+    timeouts: Timeouts,
+}
+
+impl KindPolicy {
+    fn new(policy: SessionPolicy) -> Self {
+        Self { timeouts: policy.timeouts(), policy }
+    }
+
+    #[inline]
+    pub(crate) const fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
+    }
+
+    /// Refuses a session whose time is over, by the core's clock (rules A4, A13, S6).
+    #[inline]
+    pub(crate) fn check_live(&self, record: &SessionRecord, now: Timestamp) -> Result<(), Rejection> {
+        if now >= self.timeouts.end(record) { Err(Rejection::Expired) } else { Ok(()) }
+    }
+}
+
+impl Deref for KindPolicy {
+    type Target = SessionPolicy;
+
+    fn deref(&self) -> &SessionPolicy {
+        &self.policy
+    }
 }
 
 impl Policies {
@@ -48,20 +81,26 @@ impl Policies {
             }
             strictest = strictest.stricter(policy);
         }
-        Ok(Self { default, named, strictest, reported: Arc::default() })
+        let named = named.into_iter().map(|(kind, policy)| (kind, KindPolicy::new(policy))).collect();
+        Ok(Self {
+            default: KindPolicy::new(default),
+            named,
+            strictest: KindPolicy::new(strictest),
+            reported: Arc::default(),
+        })
     }
 
     /// The policy of the default kind.
     pub(crate) const fn default_kind(&self) -> &SessionPolicy {
-        &self.default
+        &self.default.policy
     }
 
     /// All policies, that of the default kind first.
     pub(crate) fn all(&self) -> impl Iterator<Item = &SessionPolicy> {
-        std::iter::once(&self.default).chain(self.named.iter().map(|(_, policy)| policy))
+        std::iter::once(&self.default).chain(self.named.iter().map(|(_, policy)| policy)).map(|kind| &**kind)
     }
 
-    fn find(&self, kind: &str) -> Option<&SessionPolicy> {
+    fn find(&self, kind: &str) -> Option<&KindPolicy> {
         if kind.is_empty() {
             return Some(&self.default);
         }
@@ -69,7 +108,7 @@ impl Policies {
     }
 
     /// The policy for a login of this kind.
-    pub(crate) fn for_login(&self, kind: &SessionKind, api_key: bool) -> Result<&SessionPolicy, LoginError> {
+    pub(crate) fn for_login(&self, kind: &SessionKind, api_key: bool) -> Result<&KindPolicy, LoginError> {
         let name = if kind.is_default() { "" } else { kind.as_str() };
         let policy = self.find(name).ok_or_else(|| LoginError::UnknownKind(kind.clone()))?;
         if policy.is_for_api_keys() == api_key {
@@ -81,11 +120,16 @@ impl Policies {
 
     /// Whether sessions of this kind may represent a login: those of a kind that is not known say so themselves.
     pub(crate) fn allows_login(&self, kind: &str) -> bool {
-        self.find(kind).is_none_or(SessionPolicy::represents_login)
+        self.find(kind).is_none_or(|policy| policy.represents_login())
     }
 
     /// The policy that a session is under today.
-    pub(crate) fn of(&self, record: &SessionRecord) -> &SessionPolicy {
+    #[inline]
+    pub(crate) fn of(&self, record: &SessionRecord) -> &KindPolicy {
+        if record.is_plain() { &self.default } else { self.of_detailed(record) }
+    }
+
+    fn of_detailed(&self, record: &SessionRecord) -> &KindPolicy {
         let kind = record.session_kind();
         if let Some(policy) = self.find(kind)
             && policy.is_for_api_keys() == (record.kind() == CredentialKind::ApiKey)
@@ -103,11 +147,6 @@ impl Policies {
             reported.push(kind.into());
             tracing::warn!(kind, "sessions of a kind without a policy are held to the strictest timeouts");
         }
-    }
-
-    /// Refuses a session whose time is over, by the core's clock (rules A4, A13, S6).
-    pub(crate) fn check_live(&self, record: &SessionRecord, now: Timestamp) -> Result<(), Rejection> {
-        if now >= self.of(record).end(record) { Err(Rejection::Expired) } else { Ok(()) }
     }
 
     /// Whether 'log out the others' must spare sessions of some kind.

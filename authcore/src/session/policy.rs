@@ -251,33 +251,58 @@ impl SessionPolicy {
         parts.idle_expires_at = now.plus(self.idle()).min(parts.expires_at);
     }
 
-    /// When a session ends in any case: by its record or by this policy, whichever is earlier (rule A13).
-    pub(crate) fn absolute_end(&self, record: &SessionRecord) -> Timestamp {
-        record.expires_at().min(record.created_at().plus(self.absolute_timeout))
-    }
-
-    /// When a session ends if it is not used again: by its record or by this policy, whichever is earlier (rule A13).
-    pub(crate) fn end(&self, record: &SessionRecord) -> Timestamp {
-        let idle = self.idle_timeout.map_or(Timestamp::MAX, |idle| record.last_seen_at().plus(idle));
-        record.idle_expires_at().min(idle).min(self.absolute_end(record))
-    }
-
-    /// Whether a use at `now` is to be written down (rules A5, A15).
-    pub(crate) fn is_due(&self, record: &SessionRecord, now: Timestamp) -> bool {
-        let unwritten = now.since(record.last_seen_at());
-        if unwritten >= self.last_use_precision {
-            return true;
+    /// The timeouts as every verification compares them.
+    pub(crate) fn timeouts(&self) -> Timeouts {
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Timeouts {
+            idle: self.idle_timeout.map_or(u64::MAX, millis),
+            absolute: millis(self.absolute_timeout),
+            precision: millis(self.last_use_precision),
+            share: self.slide_share,
         }
-        // Where the idle expiry has met the absolute one, nothing is left to be moved.
-        record.idle_expires_at() < record.expires_at()
-            && unwritten >= idle_of(record).min(self.idle()).mul_f64(self.slide_share)
     }
 }
 
-/// The idle timeout under which a session was opened. Once its end has met the absolute expiry, the time between its
-/// last use and that expiry.
-fn idle_of(record: &SessionRecord) -> Duration {
-    record.idle_expires_at().since(record.last_seen_at())
+/// The timeouts of a policy in milliseconds: converted once, since every verification asks them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timeouts {
+    /// [`u64::MAX`] if there is none.
+    idle: u64,
+    absolute: u64,
+    precision: u64,
+    share: f64,
+}
+
+impl Timeouts {
+    /// When a session ends in any case: by its record or by this policy, whichever is earlier (rule A13).
+    #[inline]
+    pub(crate) fn absolute_end(&self, record: &SessionRecord) -> Timestamp {
+        let by_policy = record.created_at().as_millis().saturating_add(self.absolute);
+        Timestamp::from_millis(record.expires_at().as_millis().min(by_policy))
+    }
+
+    /// When a session ends if it is not used again: by its record or by this policy, whichever is earlier (rule A13).
+    #[inline]
+    pub(crate) fn end(&self, record: &SessionRecord) -> Timestamp {
+        let by_policy = record.last_seen_at().as_millis().saturating_add(self.idle);
+        let idle = Timestamp::from_millis(record.idle_expires_at().as_millis().min(by_policy));
+        idle.min(self.absolute_end(record))
+    }
+
+    /// Whether a use at `now` is to be written down (rules A5, A15).
+    #[inline]
+    pub(crate) fn is_due(&self, record: &SessionRecord, now: Timestamp) -> bool {
+        let last = record.last_seen_at().as_millis();
+        let unwritten = now.as_millis().saturating_sub(last);
+        if unwritten >= self.precision {
+            return true;
+        }
+        // The idle timeout under which the session was opened. Once its end has met the absolute expiry, nothing is left to
+        // be moved.
+        let (idle_end, end) = (record.idle_expires_at(), record.expires_at());
+        let idle = idle_end.as_millis().saturating_sub(last).min(self.idle);
+        idle_end < end && unwritten as f64 >= idle as f64 * self.share
+    }
 }
 
 /// Writes down a use at `now`: the idle expiry moves by the idle timeout of the record, never past the absolute one and

@@ -50,11 +50,7 @@ impl ServerSessions {
     }
 
     /// The session that a token proves. A token that cannot be one costs no store call (rule A3).
-    pub(crate) async fn prove(
-        &self,
-        token: &str,
-        context: &CallContext<'_>,
-    ) -> Result<Option<SessionRecord>, Error> {
+    async fn prove(&self, token: &str, context: &CallContext<'_>) -> Result<Option<SessionRecord>, Error> {
         let mut buffer = [0; 51];
         let token = PresentedToken::parse(token, SessionToken::PREFIX, &mut buffer)?;
         let Some(record) = self.0.load(token.id, CredentialKind::Session, context).await? else {
@@ -72,9 +68,10 @@ impl ServerSessions {
         token: &str,
         context: &CallContext<'_>,
     ) -> Result<SessionRecord, Error> {
-        let record = self.prove(token, context).await?.ok_or(Rejection::SessionEnded)?;
-        self.0.policies().check_live(&record, context.now)?;
-        self.0.touch(record, context).await
+        let Some(record) = self.prove(token, context).await? else {
+            return Err(Rejection::SessionEnded.into());
+        };
+        self.0.use_live(record, context).await
     }
 }
 

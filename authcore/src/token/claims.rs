@@ -33,8 +33,6 @@ pub(super) struct Registered<'de, 'p> {
     pub(super) authenticated_at: Option<Timestamp>,
     pub(super) session_id: Option<SessionId>,
     pub(super) epoch: Option<u32>,
-    pub(super) realm: Option<Cow<'de, str>>,
-    pub(super) kind: Option<StatedKind<'de>>,
 }
 
 impl<'de, 'p> Registered<'de, 'p> {
@@ -54,8 +52,6 @@ impl<'de, 'p> Registered<'de, 'p> {
             authenticated_at: None,
             session_id: None,
             epoch: None,
-            realm: None,
-            kind: None,
         }
     }
 
@@ -73,6 +69,12 @@ impl<'de, 'p> Registered<'de, 'p> {
         let claims = input.deserialize_map(Payload { registered: self, seed })?;
         input.end()?;
         Ok(claims)
+    }
+
+    /// Whether the token is of the unnamed realm and the default kind, as nearly all are. What another issuer says of
+    /// realms and kinds means nothing here.
+    pub(super) const fn is_plain(&self) -> bool {
+        self.seen & (Reserved::AuthRealm.bit() | Reserved::SessionKind.bit()) == 0 || !self.policy.is_own()
     }
 
     /// Whether the payload has the claim.
@@ -112,18 +114,14 @@ impl<'de, 'p> Registered<'de, 'p> {
             }
             Reserved::Epoch if self.policy.is_own() => self.epoch = Some(map.next_value()?),
             Reserved::AuthRealm if self.policy.is_own() => {
-                let realm = map.next_value::<Text<'de>>()?.0;
-                if !Realm::is_name(&realm) {
+                if !Realm::is_name(&map.next_value::<Text<'de>>()?.0) {
                     return self.fail(claim, ClaimFault::InvalidValue);
                 }
-                self.realm = Some(realm);
             }
             Reserved::SessionKind if self.policy.is_own() => {
-                let kind = map.next_value_seed(KindOf)?;
-                if !kind.is_valid() {
+                if !map.next_value::<StatedKind<'de>>()?.is_valid() {
                     return self.fail(claim, ClaimFault::InvalidValue);
                 }
-                self.kind = Some(kind);
             }
             Reserved::Jti | Reserved::ClientId | Reserved::Sid | Reserved::Azp | Reserved::Nonce => {
                 map.next_value::<Text<'de>>()?;
@@ -226,47 +224,6 @@ impl<'de> Visitor<'de> for Audience<'_> {
         Ok(matches)
     }
 }
-
-/// `session_kind`: a name, or an object with it if the session does not represent a login.
-struct KindOf;
-
-impl<'de> DeserializeSeed<'de> for KindOf {
-    type Value = StatedKind<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<StatedKind<'de>, D::Error> {
-        input.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for KindOf {
-    type Value = StatedKind<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a kind of session")
-    }
-
-    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<StatedKind<'de>, E> {
-        Ok(StatedKind { name: Cow::Borrowed(name), is_login: true })
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<StatedKind<'de>, E> {
-        Ok(StatedKind { name: Cow::Owned(name.to_owned()), is_login: true })
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StatedKind<'de>, A::Error> {
-        match map.next_entry::<Text<'de>, Text<'de>>()? {
-            Some((Text(name), Text(value)))
-                if name == NOT_A_LOGIN && map.next_key::<Text<'de>>()?.is_none() =>
-            {
-                Ok(StatedKind { name: value, is_login: false })
-            }
-            _ => Err(A::Error::custom("not a kind of session")),
-        }
-    }
-}
-
-/// The member of a `session_kind` that does not represent a login.
-pub(super) const NOT_A_LOGIN: &str = "not_a_login";
 
 struct Payload<'r, 'de, 'p, S> {
     registered: &'r mut Registered<'de, 'p>,

@@ -8,12 +8,12 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::claims::NOT_A_LOGIN;
 use super::codec::MAX_TOKEN_LEN;
 use super::keys::{Key, MacState};
 use super::validation::Policy;
 use super::{AccessToken, Grant, SessionClaims};
 use crate::claims::Reserved;
+use crate::principal::NOT_A_LOGIN;
 use crate::secret::fill_random;
 use crate::{Error, LoginError, Timestamp, base64url};
 
@@ -161,9 +161,12 @@ impl Issuance {
 /// record that exists must not be taken for what the core says.
 fn free_claims(claims: &str) -> Result<Cow<'_, str>, Error> {
     let text = claims.as_bytes();
-    let may_have = |name: &str| memchr::memmem::find(text, name.as_bytes()).is_some();
     // Names may be written with escapes too.
-    let suspect = memchr::memchr(b'\\', text).is_some() || LATER_RESERVED.iter().any(|name| may_have(name));
+    let suspect = memchr::memchr(b'\\', text).is_some()
+        || memchr::memchr_iter(b'"', text).any(|quote| {
+            let rest = &text[quote + 1..];
+            LATER_RESERVED.iter().any(|name| rest.starts_with(name.as_bytes()))
+        });
     if !suspect {
         return Ok(Cow::Borrowed(claims));
     }

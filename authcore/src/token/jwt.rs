@@ -15,8 +15,8 @@ use super::issue::Issuance;
 use super::keys::{Key, KeyRing, MacState};
 use super::validation::{Expiry, Policy};
 use super::{AccessToken, Grant, TokenStrategy};
-use crate::principal::{TokenContents, TokenFacts, TokenTexts};
-use crate::{Error, Principal, Rejection, SessionId, SessionKind, Timestamp};
+use crate::principal::{Origin, Source, TokenContents, TokenFacts};
+use crate::{Error, Principal, Rejection, SessionId, Timestamp};
 
 /// JSON Web Tokens of type `at+jwt` (RFC 9068), signed with HMAC (RFC 7518).
 ///
@@ -60,9 +60,9 @@ pub(super) struct TrustedKey {
 pub(super) struct Recognised {
     start: String,
     mac: MacState,
-    kid: Box<str>,
-    /// What the start says of the payload, as one JSON object.
-    members: Box<str>,
+    /// What the start says of the payload, as one JSON object, and the key's id.
+    source: Box<str>,
+    members_len: usize,
 }
 
 impl Jwt {
@@ -84,7 +84,8 @@ impl Jwt {
     /// Verifies `token` and reads its application claims as a `T` in one pass, allocating nothing (unless texts in
     /// it have escapes, or `T` allocates).
     ///
-    /// The same checks as [`TokenStrategy::verify`].
+    /// The same checks as [`TokenStrategy::verify`]. A token of a named realm, or one that does not represent a login, is
+    /// refused: [`Auth`](crate::Auth) verifies those (rules A12, A13). Members that `T` ignores are not looked at.
     ///
     /// # Errors
     ///
@@ -100,6 +101,9 @@ impl Jwt {
         let mut registered = Registered::new(signed.policy, signed.recognised);
         let claims = registered.read(payload, PhantomData::<T>)?;
         let checked = signed.policy.check(&mut registered, now, self.0.leeway, Expiry::Checked)?;
+        if !registered.is_plain() {
+            refuse_special(&signed.source.contents(payload))?;
+        }
         Ok(VerifiedClaims {
             subject: checked.subject,
             foreign_issuer: signed.policy.foreign_issuer().map(|issuer| &**issuer),
@@ -107,13 +111,7 @@ impl Jwt {
             authenticated_at: checked.authenticated_at,
             issued_at: checked.issued_at,
             expires_at: checked.expires_at,
-            realm: checked.realm,
-            kind: checked
-                .kind
-                .as_ref()
-                .map_or(SessionKind::DEFAULT, |kind| SessionKind::from_checked(&kind.name)),
-            is_login: checked.kind.is_none_or(|kind| kind.is_login),
-            token: TokenContents::new(signed.key_id, signed.known, payload),
+            token: signed.source.contents(payload),
             claims,
         })
     }
@@ -136,25 +134,26 @@ impl Jwt {
     ) -> Result<Principal, Rejection> {
         let payload = signed.decode(buffer)?;
         let mut registered = Registered::new(signed.policy, signed.recognised);
-        // Room for all that is kept: the claims are a part of the payload, as is the subject.
-        let capacity = 2 * payload.len() + signed.key_id.len() + signed.known.len();
+        // Room for all that is kept: claims and subject are parts of the payload.
+        let capacity = 2 * payload.len() + signed.source.text.len();
         let claims = registered.read(payload, ClaimsText { capacity })?;
         let checked = signed.policy.check(&mut registered, now, self.0.leeway, expiry)?;
-        let texts = TokenTexts {
-            claims,
-            subject: &checked.subject,
-            realm: checked.realm.as_deref().unwrap_or_default(),
-            kind: checked.kind.as_ref().map_or("", |kind| &kind.name),
-            key_id: signed.key_id,
-            known: signed.known,
-            payload,
-        };
+        let foreign_issuer = signed.policy.foreign_issuer().cloned();
+        let is_special = !registered.is_plain();
+        let origin = (checked.session.is_some() || foreign_issuer.is_some() || is_special).then(|| {
+            let mut origin = Origin { session: checked.session, foreign_issuer, ..Origin::default() };
+            if is_special {
+                origin.state(&signed.source.contents(payload));
+            }
+            Box::new(origin)
+        });
         let facts = TokenFacts::new(
-            texts,
+            claims,
+            &checked.subject,
+            payload,
+            signed.source,
             checked.authenticated_at,
-            checked.kind.as_ref().is_none_or(|kind| kind.is_login),
-            checked.session,
-            signed.policy.foreign_issuer().cloned(),
+            origin,
         );
         Ok(Principal::from_facts(facts, checked.expires_at))
     }
@@ -238,8 +237,7 @@ impl Inner {
             policy: &self.policies[trusted.policy],
             payload: segments.payload,
             recognised: false,
-            key_id: trusted.key.kid(),
-            known: "",
+            source: Source { text: trusted.key.kid(), members_len: 0 },
         })
     }
 
@@ -265,8 +263,7 @@ impl Inner {
             policy: &self.policies[0],
             payload,
             recognised: true,
-            key_id: &own.kid,
-            known: &own.members,
+            source: Source { text: &own.source, members_len: own.members_len },
         })
     }
 
@@ -311,6 +308,18 @@ fn misfit(payload: &str, signature: &str) -> Rejection {
     }
 }
 
+/// Refuses a token that only a caller who knows realms and kinds may accept (rules A12, A13).
+#[cold]
+fn refuse_special(contents: &TokenContents<'_>) -> Result<(), Rejection> {
+    if contents.realm().is_some() {
+        return Err(Rejection::OtherRealm);
+    }
+    if contents.stated_kind().is_some_and(|kind| !kind.is_login) {
+        return Err(Rejection::NotALogin);
+    }
+    Ok(())
+}
+
 fn verify_tag(tag: &EncodedTag, signature: &str) -> Result<(), Rejection> {
     if tag.matches(signature) { Ok(()) } else { Err(Rejection::WrongSignature) }
 }
@@ -321,9 +330,7 @@ struct Signed<'j, 't> {
     payload: &'t str,
     /// The payload's start was recognised, and `payload` is what follows it.
     recognised: bool,
-    key_id: &'j str,
-    /// What the recognised start says, as one JSON object.
-    known: &'j str,
+    source: Source<'j>,
 }
 
 impl Signed<'_, '_> {
@@ -380,20 +387,6 @@ pub struct VerifiedClaims<'b, T> {
     pub foreign_issuer: Option<&'b str>,
     /// `sid`, if the token belongs to a session of ours.
     pub session_id: Option<SessionId>,
-    /// The name of the realm that the token is for; `None` for the unnamed one.
-    ///
-    /// # Security
-    ///
-    /// Nobody but the caller compares it: subjects of different realms are different people (rule A12).
-    pub realm: Option<Cow<'b, str>>,
-    /// The kind of session that the token belongs to.
-    pub kind: SessionKind,
-    /// Whether the token represents a login.
-    ///
-    /// # Security
-    ///
-    /// Nobody but the caller looks at it (rule A13).
-    pub is_login: bool,
     /// All that the token says (rule T16).
     pub token: TokenContents<'b>,
     /// `auth_time`, or `iat` if there is none; at most `iat`.
@@ -422,6 +415,7 @@ impl Recognised {
         let start = issuance.start(key, policy, None);
         let mut mac = key.mac.clone();
         mac.update(start.as_bytes());
-        Self { start, mac, kid: key.kid().into(), members: issuance.members(policy, None).into() }
+        let members = issuance.members(policy, None);
+        Self { start, mac, source: format!("{members}{}", key.kid()).into(), members_len: members.len() }
     }
 }

@@ -8,7 +8,6 @@ use super::SessionClaims;
 use super::claims::Registered;
 use super::codec::is_not_json;
 use crate::claims::Reserved;
-use crate::principal::StatedKind;
 use crate::{ClaimFault, Rejection, Subject, Timestamp};
 
 /// The rules for the tokens of one issuer.
@@ -79,8 +78,8 @@ impl Policy {
         if !claims.audience_matches && !self.audiences.is_empty() {
             return Err(if claims.has(Reserved::Aud) { Rejection::WrongAudience } else { missing("aud") });
         }
-        let expires_at = claims.expires_at.ok_or(missing("exp"))?;
-        let issued_at = claims.issued_at.ok_or(missing("iat"))?;
+        let expires_at = claims.expires_at.ok_or_else(|| missing("exp"))?;
+        let issued_at = claims.issued_at.ok_or_else(|| missing("iat"))?;
         if expiry == Expiry::Checked && now >= expires_at.plus(leeway) {
             return Err(Rejection::Expired);
         }
@@ -93,7 +92,7 @@ impl Policy {
         if expires_at.since(issued_at) > self.max_lifetime {
             return Err(Rejection::LifetimeAboveCap);
         }
-        let subject = claims.subject.take().ok_or(missing("sub"))?;
+        let subject = claims.subject.take().ok_or_else(|| missing("sub"))?;
         check_subject(&subject)?;
         let session = match (claims.session_id, claims.epoch) {
             (Some(id), Some(epoch)) => Some(SessionClaims { id, epoch }),
@@ -103,8 +102,7 @@ impl Policy {
         };
         // Nobody proves themselves after the token that says so.
         let authenticated_at = authenticated_at.min(issued_at);
-        let (realm, kind) = (claims.realm.take(), claims.kind.take());
-        Ok(Checked { subject, session, realm, kind, authenticated_at, issued_at, expires_at })
+        Ok(Checked { subject, session, authenticated_at, issued_at, expires_at })
     }
 }
 
@@ -112,8 +110,6 @@ impl Policy {
 pub(super) struct Checked<'de> {
     pub(super) subject: Cow<'de, str>,
     pub(super) session: Option<SessionClaims>,
-    pub(super) realm: Option<Cow<'de, str>>,
-    pub(super) kind: Option<StatedKind<'de>>,
     pub(super) authenticated_at: Timestamp,
     pub(super) issued_at: Timestamp,
     pub(super) expires_at: Timestamp,

@@ -2,39 +2,32 @@
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
-
 use authcore_examples::accounts::{DEMO_EMAIL, DEMO_PASSWORD};
+use authcore_tests::application::Application;
 use authcore_tests::{mysql, postgres, redis};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
-/// The playground in a process of its own, which is killed when this is dropped, and a client that keeps cookies.
+/// The playground in a process of its own, and a client that keeps cookies.
 struct Playground {
-    process: Child,
-    url: String,
+    process: Application,
     http: Client,
 }
 
 impl Playground {
     fn start(store: &str) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_playground"))
-            .args(["--port", "0", "--store", store])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let (_, rest) = line.split_once("listening on ").unwrap();
-        let url = rest.split(',').next().unwrap().to_owned();
-        Self { process, url, http: Client::builder().no_proxy().cookie_store(true).build().unwrap() }
+        let options = ["--port", "0", "--store", store];
+        let process = Application::start(env!("CARGO_BIN_EXE_playground"), &options);
+        Self { process, http: Client::builder().no_proxy().cookie_store(true).build().unwrap() }
+    }
+
+    fn url(&self) -> &str {
+        self.process.url()
     }
 
     /// An answer in its envelope.
     async fn send(&self, method: Method, path: &str, body: &Value) -> Value {
-        let request = self.http.request(method, format!("{}{path}", self.url));
+        let request = self.http.request(method, format!("{}{path}", self.url()));
         let request = request.header("playground-envelope", "1").json(body);
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "{path}");
@@ -47,13 +40,6 @@ impl Playground {
 
     async fn get(&self, path: &str) -> Value {
         self.send(Method::GET, path, &Value::Null).await
-    }
-}
-
-impl Drop for Playground {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -111,7 +97,7 @@ async fn it_plays_on_redis() {
 #[tokio::test]
 async fn the_page_loads_nothing_from_elsewhere_and_runs_nothing_inline() {
     let playground = Playground::start("memory");
-    let page = playground.http.get(&playground.url).send().await.unwrap();
+    let page = playground.http.get(playground.url()).send().await.unwrap();
     let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(
         policy.starts_with("default-src 'none'; script-src 'self'") && !policy.contains("unsafe"),
@@ -127,7 +113,7 @@ async fn the_page_loads_nothing_from_elsewhere_and_runs_nothing_inline() {
 #[tokio::test]
 async fn answers_come_bare_to_who_asks_for_no_envelope() {
     let playground = Playground::start("memory");
-    let response = playground.http.get(format!("{}/sessions/me", playground.url)).send().await.unwrap();
+    let response = playground.http.get(format!("{}/sessions/me", playground.url())).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(response.text().await.unwrap(), r#"{"error":"unauthenticated"}"#);
 }
@@ -136,7 +122,7 @@ async fn answers_come_bare_to_who_asks_for_no_envelope() {
 async fn secrets_are_told_in_part_only() {
     let playground = Playground::start("memory");
     let body = json!({ "username": DEMO_EMAIL, "password": DEMO_PASSWORD });
-    let request = playground.http.post(format!("{}/hybrid/auth/login", playground.url)).json(&body);
+    let request = playground.http.post(format!("{}/hybrid/auth/login", playground.url())).json(&body);
     let response = request.header("playground-envelope", "1").send().await.unwrap();
     let secrets: Vec<_> = response.cookies().map(|cookie| cookie.value().to_owned()).collect();
     assert_eq!(secrets.len(), 2);
@@ -150,7 +136,7 @@ async fn secrets_are_told_in_part_only() {
 #[tokio::test]
 async fn it_answers_under_the_names_of_this_machine_only() {
     let playground = Playground::start("memory");
-    let port = playground.url.rsplit_once(':').unwrap().1.to_owned();
+    let port = playground.url().rsplit_once(':').unwrap().1.to_owned();
     for (host, expected) in [
         ("localhost", StatusCode::OK),
         ("play.localhost", StatusCode::OK),
@@ -160,7 +146,7 @@ async fn it_answers_under_the_names_of_this_machine_only() {
         ("127.0.0.1.rebound.example", StatusCode::MISDIRECTED_REQUEST),
     ] {
         for path in ["/", "/hybrid/auth/lab/held"] {
-            let request = playground.http.get(format!("{}{path}", playground.url));
+            let request = playground.http.get(format!("{}{path}", playground.url()));
             let request = request.header("host", format!("{host}:{port}"));
             let response = request.header("sec-fetch-site", "same-origin").send().await.unwrap();
             assert_eq!(response.status(), expected, "{host} {path}");

@@ -2,68 +2,51 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
-
 use authcore_examples::accounts::{DEMO_EMAIL, DEMO_PASSWORD};
+use authcore_tests::application::Application;
 use authcore_tests::{mysql, postgres, redis};
 use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 
-/// One of the example servers in a process of its own, which is killed when this is dropped.
+/// One of the example servers in a process of its own. It ends without a chance to end well: what it has acknowledged must
+/// be in the store already.
 struct Server {
-    process: Child,
-    url: String,
+    process: Application,
     http: Client,
 }
 
 impl Server {
     fn start(program: &str, options: &[&str]) -> Self {
-        let mut process = Command::new(program)
-            .args(["--port", "0"])
-            .args(options)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let (_, rest) = line.split_once("listening on ").unwrap();
-        let url = rest.split(',').next().unwrap().to_owned();
-        Self { process, url, http: Client::builder().no_proxy().build().unwrap() }
+        let process = Application::start(program, &[&["--port", "0"], options].concat());
+        Self { process, http: Client::builder().no_proxy().build().unwrap() }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.process.url())
     }
 
     async fn log_in(&self) -> Response {
         let form = [("email", DEMO_EMAIL), ("password", DEMO_PASSWORD)];
-        let response = self.http.post(format!("{}/auth/login", self.url)).form(&form).send().await.unwrap();
+        let response = self.http.post(self.url("/auth/login")).form(&form).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         response
     }
 
     async fn me(&self, cookie: &str) -> (StatusCode, Value) {
-        let request = self.http.get(format!("{}/me", self.url)).header(COOKIE, cookie);
+        let request = self.http.get(self.url("/me")).header(COOKIE, cookie);
         answer(request.send().await.unwrap()).await
     }
 
     async fn refresh(&self, token: &Value) -> (StatusCode, Value) {
-        let request =
-            self.http.post(format!("{}/auth/refresh", self.url)).json(&json!({ "refresh_token": token }));
+        let request = self.http.post(self.url("/auth/refresh")).json(&json!({ "refresh_token": token }));
         answer(request.send().await.unwrap()).await
     }
 
     async fn log_out(&self, cookie: &str) {
-        let request = self.http.post(format!("{}/auth/logout", self.url)).header(COOKIE, cookie);
+        let request = self.http.post(self.url("/auth/logout")).header(COOKIE, cookie);
         let (status, body) = answer(request.send().await.unwrap()).await;
         assert_eq!((status, &body["effective"]), (StatusCode::OK, &json!("now")));
-    }
-}
-
-impl Drop for Server {
-    /// Without a chance to end well: what it has acknowledged must be in the store already.
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

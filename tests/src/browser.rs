@@ -1,8 +1,6 @@
 //! Chromium, headless, by its driver.
 
-use std::net::TcpStream;
-
-use crate::process::{Folder, Process, Program, free_port, is_root, wait_for};
+use crate::process::{Folder, Process, Program, is_root};
 
 /// A driver that starts and ends browsers.
 #[derive(Debug)]
@@ -13,20 +11,20 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Starts one on a port of its own. Its browsers end with it.
+    /// Starts one on a port of its choice. Its browsers end with it.
     pub fn start() -> Self {
         // The driver looks for it itself, and would say less clearly that it is not there.
         assert!(
             browser().is_installed(),
             "chromium was not found: install it with `apt-get install chromium`, or run ./scripts/setup"
         );
-        let (port, folder) = (free_port(), Folder::new());
+        let folder = Folder::new();
         let log = folder.path().join("log");
         let driver = Program::new("chromedriver", "chromium-driver", Vec::new());
         let driver = driver.with_temporary_files_in(&folder);
-        let process = Process::start(&driver, &[format!("--port={port}")], &log);
-        let told = || std::fs::read_to_string(&log).unwrap_or_default();
-        wait_for("the driver to listen", told, || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        let started = Process::start(&driver, &["--port=0".to_owned()], &log, |_, log| port(log).is_some());
+        let process = started.expect("a free port is not taken");
+        let port = port(&std::fs::read_to_string(&log).expect("it was read before")).expect("it was there");
         Self { port, _process: process, folder }
     }
 
@@ -61,4 +59,10 @@ impl Driver {
 
 fn browser() -> Program {
     Program::new("chromium", "chromium", Vec::new())
+}
+
+/// The port that a driver has told.
+fn port(log: &str) -> Option<u16> {
+    let (_, rest) = log.split_once("was started successfully on port ")?;
+    rest.split_once('.')?.0.parse().ok()
 }

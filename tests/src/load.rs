@@ -13,10 +13,13 @@ use authcore::{
 };
 use tokio::task::JoinSet;
 
+use crate::process::PATIENCE;
+
 /// How many tasks there are.
 const TASKS: usize = 12;
-/// How long after a fault the store may take to work again.
-const RECOVERY: Duration = Duration::from_secs(20);
+/// How long a call that is repeated until it is answered may take, the first ones after a fault among them: only a store
+/// that does not recover takes longer.
+const RECOVERY: Duration = Duration::from_secs(60);
 
 /// A load on one store, by the stateful and by the hybrid strategy.
 #[derive(Debug)]
@@ -32,6 +35,15 @@ struct World {
     hybrid: Auth,
     slowest: Arc<AtomicU64>,
     subjects: Arc<dyn Subjects>,
+    /// Of each task.
+    progress: Arc<[Progress; TASKS]>,
+}
+
+/// How many calls of a task have ended so far.
+#[derive(Debug, Default)]
+struct Progress {
+    answered: AtomicU64,
+    unavailable: AtomicU64,
 }
 
 /// Whose sessions they are.
@@ -55,6 +67,8 @@ impl fmt::Debug for dyn Subjects {
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Account {
+    task: usize,
+    progress: Option<Arc<[Progress; TASKS]>>,
     /// Calls that were answered.
     pub answered: u64,
     /// Calls that failed as `Unavailable`.
@@ -95,13 +109,15 @@ impl Load {
             hybrid: hybrid.expect("the strategies fit"),
             slowest,
             subjects: Arc::new(subjects),
+            progress: Arc::default(),
         };
         let stop = Arc::new(AtomicBool::new(false));
         let mut tasks = JoinSet::new();
         for task in 0..TASKS {
             let (world, stop) = (world.clone(), Arc::clone(&stop));
             tasks.spawn(async move {
-                let mut account = Account::default();
+                let progress = Some(Arc::clone(&world.progress));
+                let mut account = Account { task, progress, ..Account::default() };
                 let mut turn = 0;
                 while !stop.load(Ordering::Relaxed) {
                     turn += 1;
@@ -111,6 +127,39 @@ impl Load {
             });
         }
         Self { world, stop, tasks }
+    }
+
+    /// Waits until the tasks have got so many answers more, on average.
+    pub async fn is_answered(&self, more: u64) {
+        let answered = |counts: &[u64; TASKS]| counts.iter().sum::<u64>() >= more * TASKS as u64;
+        self.wait_for("answers", |progress| &progress.answered, answered).await;
+    }
+
+    /// Waits until so many calls more of each task have failed as `Unavailable`. A call without an end of its own hangs
+    /// here, while the server does not answer (rule S13).
+    pub async fn is_refused(&self, more: u64) {
+        let refused = |counts: &[u64; TASKS]| counts.iter().all(|count| *count >= more);
+        self.wait_for("failed calls", |progress| &progress.unavailable, refused).await;
+    }
+
+    /// Waits until a counter of all tasks has moved on as far as this.
+    async fn wait_for(
+        &self,
+        what: &str,
+        counter: fn(&Progress) -> &AtomicU64,
+        enough: impl Fn(&[u64; TASKS]) -> bool,
+    ) {
+        let counts = || self.world.progress.each_ref().map(|task| counter(task).load(Ordering::Relaxed));
+        let (before, start) = (counts(), Instant::now());
+        loop {
+            let mut more = counts();
+            more.iter_mut().zip(before).for_each(|(count, before)| *count -= before);
+            if enough(&more) {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "waited in vain for {what} of each task: {more:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Ends it, waits until the store works again, and asks for everything that was promised. `excused` tells which
@@ -157,17 +206,27 @@ impl Account {
     fn count<T>(&mut self, what: &str, outcome: Result<T, Error>) -> Option<T> {
         match outcome {
             Ok(answer) => {
-                self.answered += 1;
+                self.note_answer();
                 Some(answer)
             }
             Err(error) if error.kind() == ErrorKind::Unavailable => {
                 self.unavailable += 1;
+                if let Some(progress) = &self.progress {
+                    progress[self.task].unavailable.fetch_add(1, Ordering::Relaxed);
+                }
                 None
             }
             Err(error) => {
                 self.broken.push(format!("{what}: {error:?}"));
                 None
             }
+        }
+    }
+
+    fn note_answer(&mut self) {
+        self.answered += 1;
+        if let Some(progress) = &self.progress {
+            progress[self.task].answered.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -212,7 +271,7 @@ impl Account {
             Ok(principal) => {
                 self.broken.push(format!("a revoked session of {} is back", principal.subject()))
             }
-            Err(error) if error.kind() == ErrorKind::Unauthenticated => self.answered += 1,
+            Err(error) if error.kind() == ErrorKind::Unauthenticated => self.note_answer(),
             Err(error) => drop(self.count::<()>("a revoked session", Err(error))),
         }
     }
@@ -293,14 +352,14 @@ impl Account {
     async fn check(&mut self, world: &World, excused: impl Fn(&str) -> bool) -> u64 {
         let mut lost = 0;
         for (subject, token) in &self.alive {
-            match world.sessions.authenticate(token).await {
+            match answer(|| world.sessions.authenticate(token)).await {
                 Ok(_) => {}
                 Err(Error::Unauthenticated(_)) if excused(subject) => lost += 1,
                 Err(error) => self.broken.push(format!("a session of {subject} was lost: {error:?}")),
             }
         }
         for token in &self.revoked {
-            match world.sessions.authenticate(token).await {
+            match answer(|| world.sessions.authenticate(token)).await {
                 Err(Error::Unauthenticated(_)) => {}
                 Ok(principal) => {
                     self.broken.push(format!("a revoked session of {} is back", principal.subject()));
@@ -309,7 +368,7 @@ impl Account {
             }
         }
         for (subject, token) in &self.refreshable {
-            match world.hybrid.refresh(token).await {
+            match answer(|| world.hybrid.refresh(token)).await {
                 Ok(_) => {}
                 Err(Error::Unauthenticated(_)) if excused(subject) => lost += 1,
                 Err(error) => {
@@ -318,6 +377,17 @@ impl Account {
             }
         }
         lost
+    }
+}
+
+/// The answer to a call, which is repeated while there is none: the fault is over, but the machine may be busy.
+async fn answer<T, F: Future<Output = Result<T, Error>>>(call: impl Fn() -> F) -> Result<T, Error> {
+    let start = Instant::now();
+    loop {
+        match call().await {
+            Err(error) if error.kind() == ErrorKind::Unavailable && start.elapsed() < RECOVERY => {}
+            outcome => return outcome,
+        }
     }
 }
 

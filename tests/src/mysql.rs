@@ -1,12 +1,14 @@
 //! MariaDB servers, which speak MySQL's protocol.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::OnceLock;
 
 use sqlx::MySql;
 
 use crate::certificate::Certificate;
-use crate::process::{Folder, Process, Program, Signal, free_port, wait_for};
+use crate::ports::{Launch, Port, PortTaken};
+use crate::process::{Folder, Process, Program, Signal};
 use crate::sql::{self, NAME, PASSWORD};
 
 /// The Debian package that brings it.
@@ -31,11 +33,11 @@ fn program(name: &'static str) -> Program {
 /// One running server, on a port and in a folder of its own.
 #[derive(Debug)]
 pub struct Server {
-    port: u16,
     options: Vec<String>,
     process: Option<Process>,
     certificate: Option<Certificate>,
     folder: Folder,
+    port: Port,
 }
 
 impl Server {
@@ -43,21 +45,25 @@ impl Server {
     /// `--max-connections=50`.
     pub fn start(options: &[&str]) -> Self {
         let mut server = Self {
-            port: free_port(),
             options: options.iter().map(ToString::to_string).collect(),
             process: None,
             certificate: None,
             folder: Folder::new(),
+            port: Port::claim(),
         };
         server.folder.copy(template(), "data");
         program("mariadbd").own(&server.folder);
-        server.restart();
+        server.start_on_free_ports();
         server
     }
 
     /// Starts it again, on the same port and data.
     pub fn restart(&mut self) {
         self.process = None;
+        self.start_on_same_ports();
+    }
+
+    fn arguments(&self) -> Vec<String> {
         let mut arguments: Vec<String> = [
             // First, or it is not known: what the system's own server is told is not for this one.
             "--no-defaults",
@@ -75,14 +81,11 @@ impl Server {
         ]
         .map(str::to_owned)
         .into();
-        arguments.push(format!("--port={}", self.port));
+        arguments.push(format!("--port={}", self.port()));
         let files = [("datadir", "data"), ("tmpdir", "data"), ("pid-file", "pid")];
         arguments.extend(files.map(|(option, name)| format!("--{option}={}", self.folder.file(name))));
         arguments.extend(self.options.iter().cloned());
-        let log = self.folder.path().join("log");
-        self.process = Some(Process::start(&program("mariadbd"), &arguments, &log));
-        let log = || std::fs::read_to_string(&log).unwrap_or_default();
-        wait_for("the server to answer", log, || self.try_ask("SELECT 1").is_ok());
+        arguments
     }
 
     /// Starts a server that speaks TLS too, with a certificate for loopback of an authority of its own; gives its address
@@ -93,7 +96,7 @@ impl Server {
         let private = format!("--ssl-key={}", certificate.private());
         let mut server = Self::start(&[&public, &private]);
         let url =
-            format!("mysql://{NAME}:{PASSWORD}@localhost:{}/{NAME}?ssl-mode=VERIFY_IDENTITY", server.port);
+            format!("mysql://{NAME}:{PASSWORD}@localhost:{}/{NAME}?ssl-mode=VERIFY_IDENTITY", server.port());
         let pem = certificate.pem().to_owned();
         server.certificate = Some(certificate);
         (server, url, pem)
@@ -106,12 +109,17 @@ impl Server {
 
     /// The address for another user or database. The superuser is `root`, with the same password as in [`Server::url`].
     pub fn url_of(&self, user: &str, password: &str, database: &str) -> String {
-        format!("mysql://{user}:{password}@127.0.0.1:{}/{database}", self.port)
+        format!("mysql://{user}:{password}@127.0.0.1:{}/{database}", self.port())
     }
 
     /// Its port on loopback.
     pub const fn port(&self) -> u16 {
-        self.port
+        self.port.number()
+    }
+
+    /// Its folder, which its command line names.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Tells its process something. After [`Signal::Kill`] it can be started again.
@@ -134,6 +142,28 @@ impl Server {
 
     fn try_ask(&self, sql: &str) -> Result<sql::Rows, sqlx::Error> {
         sql::ask::<MySql>(&self.url_of(SUPERUSER, PASSWORD, NAME), sql)
+    }
+}
+
+impl Launch for Server {
+    fn launch(&mut self) -> Result<(), PortTaken> {
+        let (log, pid) = (self.folder.path().join("log"), self.folder.path().join("pid"));
+        let data = format!("{}/", self.folder.file("data"));
+        let ready = |id: u32, _: &str| {
+            std::fs::read_to_string(&pid).is_ok_and(|written| written.trim() == id.to_string())
+                && self.try_ask("SELECT @@datadir").is_ok_and(|rows| rows == [[Some(data.clone())]])
+        };
+        let process = Process::start(&program("mariadbd"), &self.arguments(), &log, ready)?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    fn change_ports(&mut self) {
+        self.port = Port::claim();
+    }
+
+    fn port(&self) -> u16 {
+        self.port()
     }
 }
 

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use crate::ports::{Launch, Port, PortTaken};
 use crate::postgres::Server;
-use crate::process::{Folder, Process, Program, free_port, wait_for};
+use crate::process::{Folder, Process, Program};
 use crate::sql::{NAME, PASSWORD};
 
 /// The Debian package that brings it.
@@ -22,50 +23,45 @@ fn program() -> Program {
 /// One running pooler, on a port and in a folder of its own.
 #[derive(Debug)]
 pub struct Pooler {
-    port: u16,
-    // Ended before its folder is removed.
-    _process: Process,
-    _folder: Folder,
+    server: u16,
+    settings: Vec<String>,
+    process: Option<Process>,
+    folder: Folder,
+    port: Port,
 }
 
 impl Pooler {
     /// Starts a pooler in transaction mode in front of a server. `settings` are lines of its `pgbouncer.ini`,
     /// and go before those that this has: `default_pool_size = 2`.
     pub fn start(server: &Server, settings: &[&str]) -> Self {
-        loop {
-            if let Some(pooler) = Self::try_start(server, settings) {
-                return pooler;
-            }
-        }
+        let mut pooler = Self {
+            server: server.port(),
+            settings: settings.iter().map(ToString::to_string).collect(),
+            process: None,
+            folder: Folder::new(),
+            port: Port::claim(),
+        };
+        pooler.start_on_free_ports();
+        pooler
     }
 
-    /// Starts it on some port; nothing if that was taken meanwhile.
-    fn try_start(server: &Server, settings: &[&str]) -> Option<Self> {
-        let (folder, port) = (Folder::new(), free_port());
-        let users = folder.file("users.txt");
+    /// Its `pgbouncer.ini`.
+    fn configuration(&self) -> String {
         let mut configuration = format!(
             "[databases]\n{NAME} = host=127.0.0.1 port={} dbname={NAME}\n\
-             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
-             auth_type = scram-sha-256\nauth_file = {users}\n",
-            server.port()
+             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {}\nunix_socket_dir =\n\
+             auth_type = scram-sha-256\nauth_file = {}\n",
+            self.server,
+            self.port(),
+            self.folder.file("users.txt"),
         );
-        let given = |name: &str| settings.iter().any(|line| line.trim_start().starts_with(name));
-        for line in
-            settings.iter().chain([&"pool_mode = transaction"].into_iter().filter(|_| !given("pool_mode")))
-        {
+        for line in &self.settings {
             let _ = writeln!(configuration, "{line}");
         }
-        std::fs::write(&users, format!("\"{NAME}\" \"{PASSWORD}\"\n")).expect("it can be written");
-        std::fs::write(folder.file("pgbouncer.ini"), configuration).expect("it can be written");
-        let (program, log) = (program(), folder.path().join("log"));
-        program.own(&folder);
-
-        let process = Process::start(&program, &[folder.file("pgbouncer.ini")], &log);
-        let log = || std::fs::read_to_string(&log).unwrap_or_default();
-        // By what it says itself, for on a port that was taken another server would answer.
-        let (is_up, is_taken) = (|| log().contains("process up"), || log().contains("nowhere to listen on"));
-        wait_for("PgBouncer to be up", log, || is_up() || is_taken());
-        (!is_taken()).then_some(Self { port, _process: process, _folder: folder })
+        if !self.settings.iter().any(|line| line.trim_start().starts_with("pool_mode")) {
+            configuration.push_str("pool_mode = transaction\n");
+        }
+        configuration
     }
 
     /// Its address as a store takes it: of the user and the database of [`Server::url`].
@@ -75,11 +71,33 @@ impl Pooler {
 
     /// The address for another user or database.
     pub fn url_of(&self, user: &str, password: &str, database: &str) -> String {
-        format!("postgres://{user}:{password}@127.0.0.1:{}/{database}", self.port)
+        format!("postgres://{user}:{password}@127.0.0.1:{}/{database}", self.port())
     }
 
     /// Its port on loopback.
     pub const fn port(&self) -> u16 {
-        self.port
+        self.port.number()
+    }
+}
+
+impl Launch for Pooler {
+    fn launch(&mut self) -> Result<(), PortTaken> {
+        let (users, ini) = (self.folder.file("users.txt"), self.folder.file("pgbouncer.ini"));
+        std::fs::write(users, format!("\"{NAME}\" \"{PASSWORD}\"\n")).expect("it can be written");
+        std::fs::write(&ini, self.configuration()).expect("it can be written");
+        let (program, log) = (program(), self.folder.path().join("log"));
+        program.own(&self.folder);
+        // By what it says itself, for on a port that was taken another server would answer.
+        let is_up = |_: u32, text: &str| text.contains("process up");
+        self.process = Some(Process::start(&program, &[ini], &log, is_up)?);
+        Ok(())
+    }
+
+    fn change_ports(&mut self) {
+        self.port = Port::claim();
+    }
+
+    fn port(&self) -> u16 {
+        self.port.number()
     }
 }

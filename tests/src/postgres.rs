@@ -1,14 +1,15 @@
 //! PostgreSQL servers.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::OnceLock;
 
 use sqlx::Postgres;
 
 use crate::certificate::Certificate;
-use crate::process::{Folder, Process, Program, Signal, free_port, wait_for};
+use crate::ports::{Launch, Port, PortTaken};
+use crate::process::{Folder, Process, Program, Signal};
 use crate::sql::{self, NAME, PASSWORD};
 
 /// The Debian package that brings it.
@@ -40,11 +41,11 @@ fn program(name: &'static str) -> Program {
 /// One running server, on a port and in a folder of its own.
 #[derive(Debug)]
 pub struct Server {
-    port: u16,
     options: Vec<String>,
     process: Option<Process>,
     certificate: Option<Certificate>,
     folder: Folder,
+    port: Port,
 }
 
 impl Server {
@@ -52,23 +53,27 @@ impl Server {
     /// `max_connections=50`.
     pub fn start(options: &[&str]) -> Self {
         let mut server = Self {
-            port: free_port(),
             options: options.iter().map(ToString::to_string).collect(),
             process: None,
             certificate: None,
             folder: Folder::swept_by(SWEEP),
+            port: Port::claim(),
         };
         server.folder.copy(template(), "data");
         program("postgres").own(&server.folder);
-        server.restart();
+        server.start_on_free_ports();
         server
     }
 
     /// Starts it again, on the same port and data.
     pub fn restart(&mut self) {
         self.process = None;
+        self.start_on_same_ports();
+    }
+
+    fn arguments(&self) -> Vec<String> {
         let mut arguments =
-            vec!["-D".to_owned(), self.folder.file("data"), "-p".to_owned(), self.port.to_string()];
+            vec!["-D".to_owned(), self.folder.file("data"), "-p".to_owned(), self.port().to_string()];
         let settings = [
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
@@ -81,10 +86,7 @@ impl Server {
         ];
         arguments.extend(settings.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]));
         arguments.extend(self.options.iter().cloned());
-        let log = self.folder.path().join("log");
-        self.process = Some(Process::start(&program("postgres"), &arguments, &log));
-        let log = || std::fs::read_to_string(&log).unwrap_or_default();
-        wait_for("the server to answer", log, || self.try_ask("SELECT 1").is_ok());
+        arguments
     }
 
     /// Starts a server that speaks TLS too, with a certificate for loopback of an authority of its own; gives its address
@@ -95,7 +97,7 @@ impl Server {
         let private = format!("ssl_key_file={}", certificate.private());
         let mut server = Self::start(&["-c", "ssl=on", "-c", &public, "-c", &private]);
         let url =
-            format!("postgres://{NAME}:{PASSWORD}@localhost:{}/{NAME}?sslmode=verify-full", server.port);
+            format!("postgres://{NAME}:{PASSWORD}@localhost:{}/{NAME}?sslmode=verify-full", server.port());
         let pem = certificate.pem().to_owned();
         server.certificate = Some(certificate);
         (server, url, pem)
@@ -109,12 +111,17 @@ impl Server {
     /// The address for another user or database. The superuser is `postgres`, with the same password as in
     /// [`Server::url`].
     pub fn url_of(&self, user: &str, password: &str, database: &str) -> String {
-        format!("postgres://{user}:{password}@127.0.0.1:{}/{database}", self.port)
+        format!("postgres://{user}:{password}@127.0.0.1:{}/{database}", self.port())
     }
 
     /// Its port on loopback.
     pub const fn port(&self) -> u16 {
-        self.port
+        self.port.number()
+    }
+
+    /// Its folder, which its command line names.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Tells all its processes something. After [`Signal::Kill`] it can be started again.
@@ -137,6 +144,34 @@ impl Server {
 
     fn try_ask(&self, sql: &str) -> Result<sql::Rows, sqlx::Error> {
         sql::ask::<Postgres>(&self.url_of(SUPERUSER, PASSWORD, NAME), sql)
+    }
+}
+
+impl Launch for Server {
+    fn launch(&mut self) -> Result<(), PortTaken> {
+        let log = self.folder.path().join("log");
+        let data = self.folder.path().join("data");
+        let ready = |id: u32, _: &str| {
+            // The first line is the id of the process that works on this data, the eighth is its state.
+            let state = std::fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
+            let mut lines = state.lines().map(str::trim);
+            lines.next() == Some(&id.to_string())
+                && lines.nth(6) == Some("ready")
+                && self
+                    .try_ask("SHOW data_directory")
+                    .is_ok_and(|rows| rows == [[Some(data.display().to_string())]])
+        };
+        let process = Process::start(&program("postgres"), &self.arguments(), &log, ready)?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    fn change_ports(&mut self) {
+        self.port = Port::claim();
+    }
+
+    fn port(&self) -> u16 {
+        self.port()
     }
 }
 

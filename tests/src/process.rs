@@ -2,26 +2,31 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long a server may take to start.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::ports::{PortTaken, TAKEN};
+
+/// How long anything here may take, on however busy a machine: only what hangs takes longer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs the program in the background, tells its id, and ends it when standard input does: with the handle, or with the
-/// process that holds it. The id is told by a shell of its own, which alone ends if nobody listens any more. A hang-up is
-/// what the system sends to a group with a stopped process when the parent ends.
+/// process that holds it. The id is told by a shell of its own, which alone ends if nobody listens any more. From then on
+/// only the program holds the pipe that the id went through, so the pipe ends with the program. A hang-up is what the
+/// system sends to a group with a stopped process when the parent ends.
 const WATCH: &str = r#"
     trap '' HUP
-    "$0" "$@" </dev/null >&2 &
+    "$0" "$@" </dev/null 3>&1 >&2 &
     id=$!
     (echo $id)
-    cat >/dev/null
+    exec >/dev/null
+    cat
     { eval "$KILL"; } 2>/dev/null
     wait
 "#;
@@ -38,6 +43,18 @@ const KILL: &str = r#"
 
 /// Holds the process `$id`, then its children: so it makes no more of them.
 const STOP: &str = "kill -STOP $id && { pkill -STOP -P $id || true; }";
+
+/// Removes the folder `$0`: at once if its handle says so, whose processes have ended before, or else when those that
+/// write there have ended too, which nobody waits for.
+const SWEEP: &str = r#"
+    read -r now
+    [ "$now" ] || sleep 1
+    eval "$1"
+    for turn in 1 2 3 4 5 6 7 8 9 10; do
+        rm -rf "$0" && break
+        sleep 1
+    done
+"#;
 
 /// Lets the process `$id` and its children go on.
 const CONTINUE: &str = "pkill -CONT -P $id; kill -CONT $id";
@@ -61,6 +78,11 @@ impl Program {
         let folders = folders.into_iter().chain(std::env::split_paths(&search));
         let path = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
         Self { name, package, path, user: None, temporary: None }
+    }
+
+    /// A program of this workspace, which cargo has built at `path`.
+    pub(crate) fn built(name: &'static str, path: &Path) -> Self {
+        Self { name, package: "cargo", path: Some(path.to_owned()), user: None, temporary: None }
     }
 
     /// Runs it as a user that its package makes, where this process is root's: as root it refuses to run.
@@ -134,6 +156,7 @@ pub(crate) fn is_root() -> bool {
 pub(crate) struct Process {
     watcher: Child,
     id: u32,
+    ended: Arc<AtomicBool>,
 }
 
 /// A folder that is removed when this is dropped, or when this process ends in whatever way.
@@ -153,8 +176,7 @@ impl Folder {
         let path =
             tempfile::Builder::new().prefix("authcore-test-").tempdir().expect("a folder can be made").keep();
         let sweeper = Command::new("sh")
-            // A moment later, when the processes that write there have ended too; again, if one was late.
-            .args(["-c", r#"cat >/dev/null; sleep 0.3; eval "$1"; rm -rf "$0" || { sleep 1; rm -rf "$0"; }"#])
+            .args(["-c", SWEEP])
             .arg(&path)
             .arg(script)
             .process_group(0)
@@ -184,7 +206,9 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        drop(self.sweeper.stdin.take());
+        if let Some(mut sweeper) = self.sweeper.stdin.take() {
+            let _ = sweeper.write_all(b"now\n");
+        }
         let _ = self.sweeper.wait();
     }
 }
@@ -202,14 +226,52 @@ pub enum Signal {
 }
 
 impl Process {
-    /// Starts `program`, with its output in `log`.
-    pub(crate) fn start(program: &Program, arguments: &[String], log: &Path) -> Self {
+    /// Starts `program`, with its output in `log`, and waits until it is ready, which `ready` says by its id and by what it
+    /// has written.
+    ///
+    /// It tells of its own port only: no other server is asked whether it is the one.
+    pub(crate) fn start(
+        program: &Program,
+        arguments: &[String],
+        log: &Path,
+        ready: impl Fn(u32, &str) -> bool,
+    ) -> Result<Self, PortTaken> {
+        let mut output =
+            File::options().create(true).append(true).read(true).open(log).expect("a log can be written");
+        // A log that is there is of an earlier start.
+        let before = output.seek(SeekFrom::End(0)).expect("a file has an end");
+        let mut written = || {
+            let mut bytes = Vec::new();
+            output.seek(SeekFrom::Start(before)).expect("it has a start");
+            output.read_to_end(&mut bytes).expect("it can be read");
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        let process = Self::spawn(program, arguments, log);
+        let start = Instant::now();
+        loop {
+            let ended = process.has_ended();
+            let text = written();
+            if !ended && ready(process.id, &text) {
+                return Ok(process);
+            }
+            if ended && text.contains(TAKEN) {
+                return Err(PortTaken);
+            }
+            assert!(!ended, "{} ended before it was ready:\n{text}", program.name);
+            assert!(start.elapsed() < PATIENCE, "{} is not ready after {PATIENCE:?}:\n{text}", program.name);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn spawn(program: &Program, arguments: &[String], log: &Path) -> Self {
         let log = File::options().create(true).append(true).open(log).expect("a log can be written");
         let mut watcher = Command::new("sh")
             .args(["-c", WATCH])
             .args(program.words())
             .args(arguments)
             .env("KILL", KILL)
+            // The language of what is looked for in the log.
+            .env("LC_ALL", "C")
             .current_dir("/")
             // Of its own, so that an interrupt at the terminal ends the test and not what cleans up after it.
             .process_group(0)
@@ -219,10 +281,21 @@ impl Process {
             .spawn()
             .expect("sh can be run");
         let mut line = String::new();
-        let output = watcher.stdout.take().expect("its output is piped");
-        BufReader::new(output).read_line(&mut line).expect("the watcher tells the id");
+        let mut output = BufReader::new(watcher.stdout.take().expect("its output is piped"));
+        output.read_line(&mut line).expect("the watcher tells the id");
         let id = line.trim().parse().unwrap_or_else(|_| panic!("{} did not start: {line:?}", program.name));
-        Self { watcher, id }
+        let ended = Arc::new(AtomicBool::new(false));
+        let notes = Arc::clone(&ended);
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut output, &mut std::io::sink());
+            notes.store(true, Ordering::Release);
+        });
+        Self { watcher, id, ended }
+    }
+
+    /// Whether the program has ended, by itself or by a signal.
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
     /// Tells it and its children something. What is killed is gone when this returns.
@@ -241,17 +314,6 @@ impl Drop for Process {
     fn drop(&mut self) {
         drop(self.watcher.stdin.take());
         let _ = self.watcher.wait();
-    }
-}
-
-/// A port that was free a moment ago, below the range that a Cluster's bus needs above it.
-pub(crate) fn free_port() -> u16 {
-    loop {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-        let port = listener.local_addr().expect("it is bound").port();
-        if port < 55_000 && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok() {
-            return port;
-        }
     }
 }
 
@@ -274,5 +336,30 @@ mod tests {
     )]
     fn a_program_that_is_missing_says_what_brings_it() {
         Program::new("no-such-server", "no-such-package", Vec::new()).run(&[], Stdio::null());
+    }
+
+    /// A shell that stands for a server.
+    fn start(script: &str, ready: &str) -> Result<Process, PortTaken> {
+        let folder = Folder::new();
+        let shell = Program::built("shell", Path::new("/bin/sh"));
+        let arguments = ["-c".to_owned(), script.to_owned()];
+        Process::start(&shell, &arguments, &folder.path().join("log"), |_, log| log.contains(ready))
+    }
+
+    #[test]
+    fn a_server_is_ready_when_it_says_so() {
+        let process = start("sleep 0.2; echo ready; exec sleep 1000", "ready").unwrap();
+        assert!(!process.has_ended());
+    }
+
+    #[test]
+    fn a_server_whose_port_is_taken_says_so() {
+        start("echo 'bind: Address already in use' >&2; exit 1", "ready").unwrap_err();
+    }
+
+    #[test]
+    #[should_panic(expected = "shell ended before it was ready:\nno such option\n")]
+    fn a_server_that_ends_is_not_waited_for() {
+        let _ = start("echo no such option; exit 1", "ready");
     }
 }

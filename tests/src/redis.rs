@@ -1,6 +1,7 @@
 //! Redis servers, single and in a Cluster.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,7 +9,8 @@ use std::time::Duration;
 use redis::{Client, Connection, Value};
 
 use crate::certificate::Certificate;
-use crate::process::{Folder, Process, Program, Signal, free_port, wait_for};
+use crate::ports::{Launch, Port, PortTaken};
+use crate::process::{Folder, Process, Program, Signal, wait_for};
 
 const PROGRAM: &str = "redis-server";
 /// The Debian package that brings it.
@@ -26,57 +28,76 @@ fn program() -> Program {
 /// One running server, on a port and in a folder of its own.
 #[derive(Debug)]
 pub struct Server {
-    port: u16,
     options: Vec<String>,
     process: Option<Process>,
-    certificate: Option<Certificate>,
+    tls: Option<Tls>,
     folder: Folder,
+    port: Port,
+}
+
+/// What a server has for TLS.
+#[derive(Debug)]
+struct Tls {
+    port: Port,
+    certificate: Certificate,
 }
 
 impl Server {
     /// Starts a server that writes everything down before it acknowledges it, so that it keeps its data when it is
     /// killed. `options` are those of its command line: `--maxmemory`, `10mb`.
     pub fn start(options: &[&str]) -> Self {
+        Self::start_on(options, None)
+    }
+
+    fn start_on(options: &[&str], tls: Option<Tls>) -> Self {
         let mut server = Self {
-            port: free_port(),
             options: options.iter().map(ToString::to_string).collect(),
-            folder: Folder::new(),
             process: None,
-            certificate: None,
+            tls,
+            folder: Folder::new(),
+            port: Port::claim(),
         };
-        server.restart();
+        server.start_on_free_ports();
         server
     }
 
     /// Starts it again, on the same port and data.
     pub fn restart(&mut self) {
         self.process = None;
-        let folder = self.folder.path().display().to_string();
-        let port = self.port.to_string();
-        let mut arguments: Vec<String> =
-            ["--port", &port, "--bind", "127.0.0.1", "--dir", &folder, "--save", "", "--appendonly", "yes"]
-                .map(str::to_owned)
-                .into();
-        arguments.extend(["--appendfsync", "always"].map(str::to_owned));
-        arguments.extend(self.options.iter().cloned());
-        self.process = Some(Process::start(&program(), &arguments, &self.folder.path().join("log")));
-        let log = || std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-        wait_for("the server to answer", log, || self.ping());
+        self.start_on_same_ports();
     }
 
-    fn ping(&self) -> bool {
-        let timeout = Duration::from_secs(5);
-        let client = Client::open(self.url()).expect("it is a URL");
-        let answer = client
-            .get_connection_with_timeout(timeout)
-            .and_then(|mut connection| redis::cmd("PING").exec(&mut connection));
-        // That it wants a password first is an answer too.
-        answer.is_ok() || answer.is_err_and(|error| error.code() == Some("NOAUTH"))
+    fn arguments(&self) -> Vec<String> {
+        let (port, folder) = (self.port().to_string(), self.folder.path().display().to_string());
+        let fixed =
+            ["--port", &port, "--bind", "127.0.0.1", "--dir", &folder, "--save", "", "--appendonly", "yes"];
+        let mut arguments: Vec<String> = fixed.map(str::to_owned).into();
+        arguments.extend(["--appendfsync", "always"].map(str::to_owned));
+        if let Some(Tls { port, certificate }) = &self.tls {
+            let (port, public) = (port.number().to_string(), certificate.public());
+            arguments.extend(["--tls-port", &port, "--tls-auth-clients", "no"].map(str::to_owned));
+            let files = [("cert", &public), ("key", &certificate.private()), ("ca-cert", &public)];
+            arguments.extend(
+                files.into_iter().flat_map(|(file, path)| [format!("--tls-{file}-file"), path.clone()]),
+            );
+        }
+        arguments.extend(self.options.iter().cloned());
+        arguments
+    }
+
+    /// Whether the server at the port is this process, and has loaded its data.
+    fn is_process(&self, id: u32) -> bool {
+        let info = self.try_ask(&["INFO"]).map(|info| text(&info)).unwrap_or_default();
+        let has = |field: &str| info.lines().any(|line| line == field);
+        has(&format!("process_id:{id}")) && has("loading:0")
     }
 
     fn connection(&self) -> Option<Connection> {
-        let timeout = Duration::from_secs(5);
-        let connection = Client::open(self.url()).ok()?.get_connection_with_timeout(timeout).ok()?;
+        let timeout = Duration::from_secs(60);
+        let password = self.options.iter().skip_while(|option| *option != "--requirepass").nth(1);
+        let user = password.map(|password| format!(":{password}@")).unwrap_or_default();
+        let client = Client::open(format!("redis://{user}127.0.0.1:{}", self.port())).ok()?;
+        let connection = client.get_connection_with_timeout(timeout).ok()?;
         connection.set_read_timeout(Some(timeout)).ok()?;
         Some(connection)
     }
@@ -85,23 +106,25 @@ impl Server {
     /// there and the authority, as PEM.
     pub fn start_with_tls() -> (Self, String, String) {
         let certificate = Certificate::new(&program());
-        let (port, public, private) = (free_port().to_string(), certificate.public(), certificate.private());
-        let files = ["--tls-cert-file", &public, "--tls-key-file", &private, "--tls-ca-cert-file", &public];
-        let options = [&["--tls-port", &port, "--tls-auth-clients", "no"][..], &files].concat();
-        let mut server = Self::start(&options);
         let pem = certificate.pem().to_owned();
-        server.certificate = Some(certificate);
+        let server = Self::start_on(&[], Some(Tls { port: Port::claim(), certificate }));
+        let port = server.tls.as_ref().map_or(0, |tls| tls.port.number());
         (server, format!("rediss://localhost:{port}"), pem)
     }
 
     /// Its address as a store takes it.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://127.0.0.1:{}", self.port())
     }
 
     /// Its port on loopback.
     pub const fn port(&self) -> u16 {
-        self.port
+        self.port.number()
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Tells its process something. After [`Signal::Kill`] it can be started again.
@@ -124,10 +147,43 @@ impl Server {
 
     /// A number that `INFO` has.
     pub fn info(&self, field: &str) -> u64 {
-        let Value::BulkString(info) = self.ask(&["INFO"]) else { panic!("INFO gave no text") };
-        let info = String::from_utf8_lossy(&info).into_owned();
+        let info = text(&self.ask(&["INFO"]));
         let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         value.and_then(|value| value.trim().parse().ok()).unwrap_or_else(|| panic!("INFO has no {field}"))
+    }
+}
+
+impl Launch for Server {
+    fn launch(&mut self) -> Result<(), PortTaken> {
+        let log = self.folder.path().join("log");
+        let ready = |id: u32, log: &str| {
+            // Each line of its log begins with the id of the process that wrote it.
+            let mut own = log.lines().filter(|line| line.starts_with(&format!("{id}:")));
+            own.any(|line| line.contains("Ready to accept connections")) && self.is_process(id)
+        };
+        let process = Process::start(&program(), &self.arguments(), &log, ready)?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    fn change_ports(&mut self) {
+        self.port = Port::claim();
+        if let Some(tls) = &mut self.tls {
+            tls.port = Port::claim();
+        }
+    }
+
+    fn port(&self) -> u16 {
+        self.port()
+    }
+}
+
+/// What a server answers as a text.
+fn text(value: &Value) -> String {
+    match value {
+        Value::BulkString(text) => String::from_utf8_lossy(text).into_owned(),
+        Value::VerbatimString { text, .. } => text.clone(),
+        _ => String::new(),
     }
 }
 
@@ -141,12 +197,22 @@ impl Cluster {
     /// Starts a Cluster of three masters with so many replicas each.
     pub fn start(replicas: usize) -> Self {
         let count = 3 * (1 + replicas);
-        let options =
-            ["--cluster-enabled", "yes", "--cluster-node-timeout", "1500", "--repl-diskless-sync-delay", "0"];
+        // How long a node may be silent before the others hold it for failed, in milliseconds. A busy machine must not make
+        // one fail that is well; where a replica is to take over, the test waits as long.
+        let node_timeout = if replicas == 0 { "60000" } else { "5000" };
+        let options = [
+            "--cluster-enabled",
+            "yes",
+            "--cluster-node-timeout",
+            node_timeout,
+            "--repl-diskless-sync-delay",
+            "0",
+        ];
         let nodes: Vec<Server> = (0..count).map(|_| Server::start(&options)).collect();
-        let addresses = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
-        let output = Command::new("redis-cli")
-            .args(["--cluster", "create"])
+        let addresses = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port()));
+        // It waits without an end for nodes that do not find each other.
+        let output = Command::new("timeout")
+            .args(["120", "redis-cli", "--cluster", "create"])
             .args(addresses)
             .args(["--cluster-replicas", &replicas.to_string(), "--cluster-yes"])
             .output()
@@ -161,7 +227,7 @@ impl Cluster {
     pub fn wait_until_whole(&self) {
         let state = || {
             self.nodes.iter().fold(String::new(), |mut text, node| {
-                let _ = writeln!(text, "{}: {:?}", node.port, node.try_ask(&["CLUSTER", "INFO"]));
+                let _ = writeln!(text, "{}: {:?}", node.port(), node.try_ask(&["CLUSTER", "INFO"]));
                 text
             })
         };
@@ -186,13 +252,9 @@ impl Cluster {
 
 impl Server {
     fn is_whole(&self) -> bool {
-        let text = |command: &[&str]| match self.try_ask(command) {
-            Ok(Value::BulkString(text)) => String::from_utf8_lossy(&text).into_owned(),
-            Ok(Value::VerbatimString { text, .. }) => text,
-            _ => String::new(),
-        };
-        let replication = text(&["INFO", "replication"]);
-        text(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
+        let ask = |command: &[&str]| self.try_ask(command).map(|answer| text(&answer)).unwrap_or_default();
+        let replication = ask(&["INFO", "replication"]);
+        ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
             && (replication.contains("role:master") || replication.contains("master_link_status:up"))
     }
 

@@ -2,10 +2,11 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, ColumnIndex, Connection, Database, Decode, Error, Executor, Row as _, raw_sql};
 use tokio::time::timeout;
+
+use crate::process::PATIENCE;
 
 /// The rows of an answer: each value as the server writes it, or `None` for `NULL`.
 pub(crate) type Rows = Vec<Vec<Option<String>>>;
@@ -14,9 +15,6 @@ pub(crate) type Rows = Vec<Vec<Option<String>>>;
 pub(crate) const NAME: &str = "authcore";
 /// The password of every user there.
 pub(crate) const PASSWORD: &str = "secret";
-/// How long a server may take to answer: the first calls come while it starts, the others may have much to do.
-const PATIENCE: Duration = Duration::from_secs(60);
-const PATIENCE_FOR_CONNECTION: Duration = Duration::from_secs(5);
 
 /// A name of a table that no other test uses, on whichever server.
 pub fn fresh_table() -> String {
@@ -49,11 +47,10 @@ where
     usize: ColumnIndex<DB::Row>,
 {
     let late = |_| Error::Io(io::ErrorKind::TimedOut.into());
-    let mut connection =
-        timeout(PATIENCE_FOR_CONNECTION, DB::Connection::connect(url)).await.map_err(late)??;
+    let mut connection = timeout(PATIENCE, DB::Connection::connect(url)).await.map_err(late)??;
     // Not prepared: so values come as text, of whatever type they are, and there may be several statements.
     let statements = raw_sql(AssertSqlSafe(sql));
     let rows = timeout(PATIENCE, statements.fetch_all(&mut connection)).await.map_err(late)??;
-    let _ = timeout(PATIENCE_FOR_CONNECTION, connection.close()).await;
+    let _ = timeout(PATIENCE, connection.close()).await;
     rows.iter().map(|row| (0..row.len()).map(|column| row.try_get_unchecked(column)).collect()).collect()
 }

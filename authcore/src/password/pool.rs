@@ -176,7 +176,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    const SOON: Duration = Duration::from_secs(20);
+    const SOON: Duration = Duration::from_secs(120);
 
     /// Holds a thread of the pool until it is dropped.
     pub(in crate::password) struct Gate(

@@ -115,5 +115,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let app = App::new().app_data(state.clone()).app_data(json).wrap(from_fn(same_origin)).wrap(headers);
         app.route("/me", get().to(me)).route("/login", post().to(login)).route("/logout", post().to(logout))
     };
-    Ok(HttpServer::new(app).bind(std::env::args().nth(1).unwrap_or("127.0.0.1:8080".into()))?.run().await?)
+    let server = HttpServer::new(app).bind(std::env::args().nth(1).unwrap_or("127.0.0.1:8080".into()))?;
+    server.addrs().iter().for_each(|address| println!("listening on http://{address}"));
+    Ok(server.run().await?)
 }

@@ -4,36 +4,20 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
-struct Server(Child, String);
+use authcore_tests::application::Application;
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+struct Server(Application);
 
 impl Server {
     fn start() -> Self {
-        // A port that was free a moment ago.
-        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_authcore-example-actix"));
-        let server = Self(command.arg(&address).stderr(Stdio::null()).spawn().unwrap(), address);
-        let start = Instant::now();
-        while TcpStream::connect(&server.1).is_err() {
-            assert!(start.elapsed() < Duration::from_secs(20), "the example does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        server
+        Self(Application::start(env!("CARGO_BIN_EXE_authcore-example-actix"), &["127.0.0.1:0"]))
     }
 
     /// The answer's head and body.
     fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
-        let mut stream = TcpStream::connect(&self.1).unwrap();
-        let (host, length) = (&self.1, body.len());
+        let mut stream = TcpStream::connect(self.0.address()).unwrap();
+        let (host, length) = (self.0.address(), body.len());
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\
              {headers}\r\n{body}"
@@ -110,7 +94,7 @@ fn c1_c3_c6_a_login_holds_until_the_logout() {
 #[test]
 fn c4_other_sites_change_nothing() {
     let server = Server::start();
-    let own = format!("origin: http://{}\r\n", server.1);
+    let own = format!("origin: {}\r\n", server.0.url());
     for (headers, allowed) in [
         ("sec-fetch-site: cross-site\r\n", false),
         ("sec-fetch-site: same-site\r\n", false),

@@ -2,13 +2,12 @@
 //!
 //! `client load URL` logs in and revokes until it is killed, and writes to standard output what it was promised:
 //! `in SUBJECT TOKEN` after a login, `ask SUBJECT` before all of a subject's sessions are revoked and `out SUBJECT` after.
-//! `client hold FILE MILLIS` keeps a SQLite database locked for so long, and writes `held` when it does.
+//! `client hold FILE` keeps a SQLite database locked until its standard input ends, and writes `held` when it does.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what goes wrong ends the process")]
 
 use std::io::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use authcore::{Auth, Login, ServerSessions, SessionStore};
 use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
@@ -20,7 +19,7 @@ async fn main() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["load", url] => load(url).await,
-        ["hold", file, millis] => hold(file, millis.parse().expect("milliseconds")).await,
+        ["hold", file] => hold(file).await,
         _ => panic!("what is to be done?"),
     }
 }
@@ -64,11 +63,11 @@ async fn turns(auth: Auth, task: usize) {
     }
 }
 
-async fn hold(file: &str, millis: u64) {
+async fn hold(file: &str) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
     let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
     say("held");
-    tokio::time::sleep(Duration::from_millis(millis)).await;
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).expect("standard input can be read");
     sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.unwrap();
 }

@@ -8,17 +8,29 @@ use authcore_tests::slow::SlowWay;
 use authcore_tests::{mysql, postgres};
 use futures_util::future::join_all;
 
-const DELAY: Duration = Duration::from_millis(60);
+/// How long a call may take in all.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the way to the server takes.
+const DELAY: Duration = Duration::from_millis(100);
+/// How often a call is repeated that took longer than it should. It may have waited for the machine, which makes a time only
+/// longer: a call with too many round trips never has few enough.
+const TRIES: u32 = 30;
 
-/// How many ways to the server and back a call waits for: the fewest of some calls, as others may wait for the machine.
-async fn trips<T, F: Future<Output = Result<T, authcore::Error>>>(call: impl Fn() -> F) -> u128 {
+/// How many ways to the server and back a call waits for: the fewest of some calls, or of fewer if that is as it should be.
+async fn trips<T, F: Future<Output = Result<T, authcore::Error>>>(
+    expected: u128,
+    call: impl Fn() -> F,
+) -> u128 {
     let mut fewest = u128::MAX;
-    for _ in 0..5 {
+    for _ in 0..TRIES {
         let start = Instant::now();
         call().await.unwrap();
         fewest = fewest.min(start.elapsed().as_millis() / DELAY.as_millis());
         // Meanwhile the pool asks the connections that were used whether they are well.
         tokio::time::sleep(DELAY * 3).await;
+        if fewest <= expected {
+            break;
+        }
     }
     fewest
 }
@@ -38,18 +50,22 @@ async fn round_trips_are_few(store: impl SessionStore, way: &SlowWay) {
     let issued = login("user-42").await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
     way.delay_by(DELAY);
-    assert_eq!(trips(|| auth.authenticate(issued.credential())).await, 1, "a verification");
+    assert_eq!(trips(1, || auth.authenticate(issued.credential())).await, 1, "a verification");
     assert_eq!(
-        trips(|| login("user-43")).await,
+        trips(2, || login("user-43")).await,
         2,
         "a login: one to write, one to see the limit of sessions"
     );
     assert_eq!(
-        trips(|| auth.sessions_of(issued.principal())).await,
+        trips(2, || auth.sessions_of(issued.principal())).await,
         2,
         "the devices: the own session, then all"
     );
-    assert_eq!(trips(|| auth.update_claims(issued.principal(), |_| Ok(()))).await, 2, "a change of claims");
+    assert_eq!(
+        trips(2, || auth.update_claims(issued.principal(), |_| Ok(()))).await,
+        2,
+        "a change of claims"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,7 +73,8 @@ async fn round_trips_to_postgres_are_few() {
     let server = postgres::Server::start(&[]);
     let way = SlowWay::to(server.port());
     let url = server.url().replace(&server.port().to_string(), &way.port().to_string());
-    let store = PostgresStore::builder(&url).max_connections(3).connect_unmigrated().await.unwrap();
+    let store =
+        PostgresStore::builder(&url).max_connections(3).timeout(PATIENCE).connect_unmigrated().await.unwrap();
     store.migrate().await.unwrap();
     round_trips_are_few(store, &way).await;
 }
@@ -67,7 +84,8 @@ async fn round_trips_to_mysql_are_few() {
     let server = mysql::Server::start(&[]);
     let way = SlowWay::to(server.port());
     let url = server.url().replace(&server.port().to_string(), &way.port().to_string());
-    let store = MySqlStore::builder(&url).max_connections(3).connect_unmigrated().await.unwrap();
+    let store =
+        MySqlStore::builder(&url).max_connections(3).timeout(PATIENCE).connect_unmigrated().await.unwrap();
     store.migrate().await.unwrap();
     round_trips_are_few(store, &way).await;
 }
@@ -80,12 +98,18 @@ async fn a_connection_is_handed_on(store: impl SessionStore + Clone, way: &SlowW
     assert!(store.load(id).await.unwrap().is_some());
     tokio::time::sleep(Duration::from_millis(200)).await;
     way.delay_by(DELAY);
-    let start = Instant::now();
-    for found in join_all((0..10).map(|_| store.load(id))).await {
-        assert!(found.unwrap().is_some());
+    let mut fewest = u128::MAX;
+    for _ in 0..TRIES {
+        let start = Instant::now();
+        for found in join_all((0..10).map(|_| store.load(id))).await {
+            assert!(found.unwrap().is_some());
+        }
+        fewest = fewest.min(start.elapsed().as_millis() / DELAY.as_millis());
+        if fewest < 15 {
+            break;
+        }
     }
-    let trips = start.elapsed().as_millis() / DELAY.as_millis();
-    assert!((10..15).contains(&trips), "{trips} round trips for 10 calls");
+    assert!((10..15).contains(&fewest), "{fewest} round trips for 10 calls");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +117,8 @@ async fn a_connection_to_postgres_is_handed_on() {
     let server = postgres::Server::start(&[]);
     let way = SlowWay::to(server.port());
     let url = server.url().replace(&server.port().to_string(), &way.port().to_string());
-    let store = PostgresStore::builder(&url).max_connections(1).connect_unmigrated().await.unwrap();
+    let store =
+        PostgresStore::builder(&url).max_connections(1).timeout(PATIENCE).connect_unmigrated().await.unwrap();
     store.migrate().await.unwrap();
     a_connection_is_handed_on(store, &way).await;
 }
@@ -103,7 +128,8 @@ async fn a_connection_to_mysql_is_handed_on() {
     let server = mysql::Server::start(&[]);
     let way = SlowWay::to(server.port());
     let url = server.url().replace(&server.port().to_string(), &way.port().to_string());
-    let store = MySqlStore::builder(&url).max_connections(1).connect_unmigrated().await.unwrap();
+    let store =
+        MySqlStore::builder(&url).max_connections(1).timeout(PATIENCE).connect_unmigrated().await.unwrap();
     store.migrate().await.unwrap();
     a_connection_is_handed_on(store, &way).await;
 }

@@ -191,7 +191,7 @@ async fn sliding_touches_no_index() {
         if updates >= 3200 {
             break (updates, hot);
         }
-        assert!(start.elapsed().as_secs() < 20, "{updates} updates counted");
+        assert!(start.elapsed().as_secs() < 120, "{updates} updates counted");
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     };
     eprintln!("{hot} of {updates} updates were HOT");

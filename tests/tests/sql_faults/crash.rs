@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use authcore::{Auth, Error};
 use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
@@ -11,7 +10,7 @@ use authcore_tests::{mysql, postgres};
 
 use super::{alone, sessions};
 
-const CRASHES: u32 = 6;
+const CRASHES: usize = 6;
 
 /// What a process was promised about a subject before it ended.
 #[derive(Default)]
@@ -21,8 +20,8 @@ struct Promised {
     revoked: bool,
 }
 
-/// Runs a process for a while, kills it, and gives what it was promised.
-fn crash(url: &str, after: Duration) -> HashMap<String, Promised> {
+/// Runs a process until it has told so many lines, kills it, and gives what it was promised.
+fn crash(url: &str, after: usize) -> HashMap<String, Promised> {
     let mut client = Command::new(env!("CARGO_BIN_EXE_client"))
         .args(["load", url])
         .stdout(Stdio::piped())
@@ -30,15 +29,11 @@ fn crash(url: &str, after: Duration) -> HashMap<String, Promised> {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(client.stdout.take().unwrap()).lines();
-    let mut all: Vec<String> = lines.next().into_iter().flatten().collect();
-    let killer = std::thread::spawn(move || {
-        std::thread::sleep(after);
-        client.kill().unwrap();
-        client.wait_with_output().unwrap()
-    });
+    let mut all: Vec<String> = lines.by_ref().take(after).map_while(Result::ok).collect();
+    client.kill().unwrap();
     // A last line that is not whole was not promised.
     all.extend(lines.map_while(Result::ok));
-    let output = killer.join().unwrap();
+    let output = client.wait_with_output().unwrap();
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(!complaints.contains("panicked"), "{complaints}");
     let mut promised: HashMap<String, Promised> = HashMap::new();
@@ -60,7 +55,7 @@ fn crash(url: &str, after: Duration) -> HashMap<String, Promised> {
 async fn promises_survive_crashes(name: &str, url: &str, auth: Auth) {
     let (mut logins, mut revocations, mut between) = (0, 0, 0);
     for number in 0..CRASHES {
-        let (url, after) = (url.to_owned(), Duration::from_millis(150 + u64::from(number) * 70));
+        let (url, after) = (url.to_owned(), 60 + 37 * number);
         let promised = tokio::task::spawn_blocking(move || crash(&url, after)).await.unwrap();
         for (subject, promised) in promised {
             let mut alive = 0;

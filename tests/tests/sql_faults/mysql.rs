@@ -1,19 +1,45 @@
 //! Faults of MariaDB.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use authcore_sql::{MySqlStore, MySqlStoreBuilder};
 use authcore_tests::Signal;
 use authcore_tests::load::Load;
 use authcore_tests::mysql::Server;
 
-use super::{TIMEOUT, alone, is_unavailable, login, no_call_hung, sessions, sleep_ms};
+use super::{PATIENCE, TIMEOUT, alone, is_unavailable, login, no_call_hung, sessions, until};
 
 async fn store(server: &Server) -> MySqlStore {
-    let builder = MySqlStore::builder(&server.url()).timeout(TIMEOUT);
-    let store = builder.connect_unmigrated().await.unwrap();
+    store_with(server, TIMEOUT).await
+}
+
+/// A store whose calls may take this long.
+async fn store_with(server: &Server, timeout: Duration) -> MySqlStore {
+    let store = MySqlStore::builder(&server.url()).timeout(timeout).connect_unmigrated().await.unwrap();
     store.migrate().await.unwrap();
     store
+}
+
+/// A number that the server answers.
+fn number(server: &Server, sql: &str) -> usize {
+    server.ask(sql)[0][0].as_deref().unwrap().parse().unwrap()
+}
+
+/// A number of the server's status.
+fn status(server: &Server, name: &str) -> usize {
+    server.ask(&format!("SHOW GLOBAL STATUS LIKE '{name}'"))[0][1].as_deref().unwrap().parse().unwrap()
+}
+
+/// Ends the connections of stores and waits until they have ended: to be told is not enough.
+async fn cut(server: &Server) {
+    let ids = server.ask("SELECT id FROM information_schema.processlist WHERE user = 'authcore'");
+    let ids: Vec<_> = ids.iter().filter_map(|row| row[0].clone()).collect();
+    assert!(!ids.is_empty(), "nobody was connected");
+    server.execute("KILL USER authcore");
+    let left =
+        format!("SELECT count(*) FROM information_schema.processlist WHERE id IN ({})", ids.join(", "));
+    until("the end of connections", || number(server, &left), |left| *left == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -22,9 +48,9 @@ async fn s14_the_server_is_killed_and_restarted() {
     let mut server = Server::start(&[]);
     let load = Load::start(store(&server).await);
     for _ in 0..2 {
-        sleep_ms(800).await;
+        load.is_answered(20).await;
         server.signal(Signal::Kill);
-        sleep_ms(700).await;
+        load.is_refused(1).await;
         server = tokio::task::spawn_blocking(move || {
             server.restart();
             server
@@ -32,7 +58,7 @@ async fn s14_the_server_is_killed_and_restarted() {
         .await
         .unwrap();
     }
-    sleep_ms(1500).await;
+    load.is_answered(20).await;
     let account = load.settle("MariaDB killed and restarted, twice", |_| false).await;
     no_call_hung(&account);
     assert!(account.unavailable > 0, "nobody noticed");
@@ -43,12 +69,12 @@ async fn s13_the_server_is_stopped() {
     let _alone = alone().await;
     let server = Server::start(&[]);
     let load = Load::start(store(&server).await);
-    sleep_ms(500).await;
+    load.is_answered(20).await;
     server.signal(Signal::Stop);
-    sleep_ms(2500).await;
+    load.is_refused(3).await;
     server.signal(Signal::Continue);
-    sleep_ms(1000).await;
-    let account = load.settle("MariaDB stopped for 2.5 seconds", |_| false).await;
+    load.is_answered(20).await;
+    let account = load.settle("MariaDB stopped until each task was refused three times", |_| false).await;
     no_call_hung(&account);
     assert!(account.slowest >= TIMEOUT, "nobody noticed");
 }
@@ -58,25 +84,22 @@ async fn s14_connections_are_cut() {
     let _alone = alone().await;
     let server = Server::start(&[]);
     let load = Load::start(store(&server).await);
-    let mut cut = 0;
     for _ in 0..10 {
-        sleep_ms(200).await;
-        server.execute("KILL USER authcore");
-        cut += 1;
+        load.is_answered(10).await;
+        cut(&server).await;
     }
-    sleep_ms(500).await;
-    no_call_hung(&load.settle(&format!("MariaDB's connections cut, {cut} times"), |_| false).await);
+    load.is_answered(10).await;
+    no_call_hung(&load.settle("MariaDB's connections cut, ten times", |_| false).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s14_one_failure_is_enough_to_doubt_all_connections() {
     let _alone = alone().await;
     let server = Server::start(&[]);
-    let auth = sessions(store(&server).await);
+    let auth = sessions(store_with(&server, PATIENCE).await);
     let logins = (0..20).map(|_| auth.login(login("before")));
     let issued = futures_util::future::try_join_all(logins).await.unwrap();
-    sleep_ms(200).await;
-    server.execute("KILL USER authcore");
+    cut(&server).await;
     auth.authenticate(issued[0].credential()).await.unwrap();
     for _ in 0..20 {
         auth.login(login("after")).await.unwrap();
@@ -106,12 +129,10 @@ async fn s13_the_pool_is_exhausted() {
 async fn s16_a_deadlock_is_tried_again() {
     let _alone = alone().await;
     let server = Server::start(&[]);
-    let store = MySqlStore::builder(&server.url()).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
-    let auth = sessions(store);
+    let auth = sessions(store_with(&server, PATIENCE).await);
     let other = sqlx::MySqlPool::connect(&server.url()).await.unwrap();
     sqlx::query("CREATE TABLE weight (n BIGINT)").execute(&other).await.unwrap();
-    for round in 0..5 {
+    for round in 0..20 {
         let subject = format!("user-{round}");
         auth.login(login(&subject)).await.unwrap();
         auth.login(login(&subject)).await.unwrap();
@@ -132,13 +153,17 @@ async fn s16_a_deadlock_is_tried_again() {
             let (auth, subject) = (auth.clone(), subject.parse().unwrap());
             tokio::spawn(async move { auth.admin().revoke_all(&subject).await })
         };
-        sleep_ms(100).await;
+        // `innodb_trx` would show the waits of a moment ago.
+        let waiting = || status(&server, "Innodb_row_lock_current_waits");
+        until("a call to wait for a lock", waiting, |waiting| *waiting > 0).await;
         sqlx::query(by_id).bind(first).execute(&mut *rival).await.unwrap();
         rival.commit().await.unwrap();
         assert_eq!(ours.await.unwrap().unwrap().sessions.len(), 2, "S4: all at once, and told");
+        if status(&server, "Innodb_deadlocks") >= 5 {
+            break;
+        }
     }
-    let row = &server.ask("SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'")[0];
-    let deadlocks: u64 = row[1].as_deref().unwrap().parse().unwrap();
+    let deadlocks = status(&server, "Innodb_deadlocks");
     let _ = writeln!(std::io::stderr(), "MariaDB ended {deadlocks} deadlocks, nobody noticed");
     assert!(deadlocks >= 5, "there was no deadlock");
 }

@@ -33,5 +33,8 @@ pub(crate) const DIALECT: Dialect = Dialect {
     lock: &["BEGIN IMMEDIATE"],
     unlock: "COMMIT",
     give_up: "ROLLBACK",
-    migrations: &[include_str!("../../migrations/sqlite/0001_sessions.sql")],
+    migrations: &[
+        include_str!("../../migrations/sqlite/0001_sessions.sql"),
+        include_str!("../../migrations/sqlite/0002_realms.sql"),
+    ],
 };

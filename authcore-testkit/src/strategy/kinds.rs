@@ -153,7 +153,8 @@ pub async fn a13_spared_kinds_survive_logout_others_alone(fixture: Fixture) {
         ];
         let others = world.auth.logout_others(own.principal()).await;
         let mut ended = others.must("A13: logout_others").sessions;
-        (ended.sort_unstable(), ends.sort_unstable());
+        ended.sort_unstable();
+        ends.sort_unstable();
         same("A13: what logout_others ends", ended, ends.to_vec());
         for issued in spared.iter().chain([&own]) {
             assert!(

@@ -27,7 +27,7 @@ impl Prefix {
     /// What the keys of one partition begin with: all its keys are in one hash slot of a Cluster.
     pub(crate) fn partition(&self, partition: u16) -> Partition {
         // One block, with room for every key that is made of it.
-        let mut base = String::with_capacity(self.0.len() + 6 + 1 + Subject::MAX_LEN);
+        let mut base = String::with_capacity(self.0.len() + 6 + 1 + Subject::MAX_KEY_LEN);
         base.push_str(&self.0);
         base.push('{');
         base.extend([12, 8, 4, 0].map(|shift| char::from(HEX[usize::from(partition >> shift & 0xf)])));
@@ -95,21 +95,24 @@ impl Partition {
         format!("{}:", self.0)
     }
 
-    /// The key of a subject's index.
-    pub(crate) fn index(&self, subject: &str) -> String {
-        format!("{}:{subject}", self.0)
+    /// The key of the index of a subject, given the subject's own key: only in a named realm that has a NUL, so no subject
+    /// of one realm shares an index with one of another (rule A12).
+    pub(crate) fn index(&self, subject_key: &str) -> String {
+        format!("{}:{subject_key}", self.0)
     }
 }
 
 /// The partition of a subject.
 pub(crate) fn of_subject(prefix: &Prefix, subject: &Subject) -> (Partition, String) {
     let partition = prefix.partition(subject.partition());
-    let index = partition.index(subject.as_str());
+    let index = partition.index(subject.key());
     (partition, index)
 }
 
 #[cfg(test)]
 mod tests {
+    use authcore::Realm;
+
     use super::*;
 
     #[test]
@@ -136,5 +139,30 @@ mod tests {
         assert_eq!(prefix.record(id).as_bytes(), partition.record(id).as_bytes());
         let longest = Prefix::new(&"x".repeat(64)).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(longest.record(id).as_bytes().len(), 64 + 6 + 22);
+    }
+    #[test]
+    fn a12_no_two_subjects_share_an_index() {
+        let prefix = Prefix::new("app:").unwrap_or_else(|error| panic!("{error}"));
+        let subject = |text: &str| Subject::new(text).unwrap_or_else(|error| panic!("{error}"));
+        let realm = |name: &str| Realm::new(name).unwrap_or_else(|error| panic!("{error}"));
+        let named = subject("ada").in_realm(&realm("tenant"));
+        let (_, index) = of_subject(&prefix, &named);
+        assert_eq!(index, format!("app:{{{:04x}}}:tenant\0ada", named.partition()));
+        // In one partition, whatever theirs are.
+        let partition = prefix.partition(7);
+        let all = [
+            subject("ada"),
+            named,
+            subject("tenant:ada"),
+            subject("tenant\u{1f}ada"),
+            subject("tenantada"),
+            subject("ada").in_realm(&realm("tenant:")),
+            subject(":ada").in_realm(&realm("tenant")),
+        ];
+        for (place, one) in all.iter().enumerate() {
+            for other in &all[place + 1..] {
+                assert_ne!(partition.index(one.key()), partition.index(other.key()));
+            }
+        }
     }
 }

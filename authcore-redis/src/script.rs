@@ -52,13 +52,15 @@ impl Script {
 #[cfg(test)]
 mod tests {
     use authcore::{
-        Device, RecordParts, SessionId, SessionRecord, StoredCredential, Subject, Timestamp, Version,
+        Device, Realm, RecordParts, SessionDetails, SessionId, SessionKind, SessionRecord, StoredCredential,
+        Subject, Timestamp, Version,
     };
 
-    fn subject_of(credential: StoredCredential) -> Result<String, Box<dyn std::error::Error>> {
-        let subject = Subject::new("user-42")?;
+    type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+    fn record(subject: Subject, credential: StoredCredential, kind: SessionKind) -> Outcome<SessionRecord> {
         let now = Timestamp::from_secs(1_800_000_000);
-        let record = SessionRecord::from_parts(&RecordParts {
+        Ok(SessionRecord::from_parts(&RecordParts {
             id: SessionId::generate(&subject)?,
             version: Version::FIRST,
             epoch: 0,
@@ -70,27 +72,48 @@ mod tests {
             idle_expires_at: now,
             expires_at: now,
             device: Device::unknown(),
+            details: SessionDetails { kind, ..SessionDetails::default() },
             claims: r#"{"role":"admin"}"#.into(),
-        })?;
-        // As remove.lua reads it, whose positions count from one.
-        let byte = |position: usize| record.as_bytes()[position - 1];
-        let start = if byte(70) == 1 { 155 } else { 107 };
-        let end = start + usize::from(byte(71)) - 1;
-        Ok(String::from_utf8(record.as_bytes()[start - 1..end].to_vec())?)
+        })?)
     }
 
-    /// The script that removes a record finds its subject where the core's format has it.
+    /// What remove.lua takes for the subject's key; its positions count from one.
+    fn key_in(record: &SessionRecord) -> Outcome<String> {
+        let byte = |position: usize| usize::from(record.as_bytes()[position - 1]);
+        let (mut first, mut length) = (if byte(70) == 1 { 155 } else { 107 }, byte(71));
+        if byte(1) == 2 {
+            let realm = byte(first);
+            first += 3;
+            length = if realm > 0 { realm + 1 + length } else { length };
+        }
+        Ok(String::from_utf8(record.as_bytes()[first - 1..first + length - 1].to_vec())?)
+    }
+
+    /// The script that removes a record finds its index where the core's formats have the subject's key.
     #[test]
-    fn s9_the_scripts_read_the_records_format() -> Result<(), Box<dyn std::error::Error>> {
-        let secret_digest = [1; 32].into();
-        assert_eq!(subject_of(StoredCredential::Session { secret_digest })?, "user-42");
-        let refresh = StoredCredential::Refresh {
-            secret_digest: [1; 32].into(),
-            mac_key: [2; 32].into(),
-            generation: 7,
-            rotated_at: Timestamp::from_secs(1_800_000_000),
-        };
-        assert_eq!(subject_of(refresh)?, "user-42");
+    fn s9_the_scripts_read_the_records_formats() -> Outcome<()> {
+        let secret_digest = || [1; 32].into();
+        let credentials = [
+            StoredCredential::Session { secret_digest: secret_digest() },
+            StoredCredential::Refresh {
+                secret_digest: secret_digest(),
+                mac_key: [2; 32].into(),
+                generation: 7,
+                rotated_at: Timestamp::from_secs(1_800_000_000),
+            },
+            StoredCredential::ApiKey { secret_digest: secret_digest() },
+        ];
+        let mut formats = std::collections::BTreeSet::new();
+        for credential in credentials {
+            for subject in [Subject::new("user-42")?, Subject::new("user-42")?.in_realm(&Realm::new("t")?)] {
+                for kind in [SessionKind::DEFAULT, SessionKind::KIOSK] {
+                    let record = record(subject.clone(), credential.clone(), kind)?;
+                    formats.insert(record.as_bytes()[0]);
+                    assert_eq!(key_in(&record)?, subject.key());
+                }
+            }
+        }
+        assert_eq!(formats.into_iter().collect::<Vec<_>>(), [1, 2]);
         Ok(())
     }
 }

@@ -137,7 +137,7 @@ fn time_to_live(record: &SessionRecord) -> String {
 impl RedisStore {
     fn keys_of(&self, record: &SessionRecord) -> (Partition, String, String) {
         let partition = self.prefix.partition(record.id().partition());
-        let (key, index) = (partition.record(record.id()), partition.index(record.subject()));
+        let (key, index) = (partition.record(record.id()), partition.index(record.subject_key()));
         (partition, key, index)
     }
 }

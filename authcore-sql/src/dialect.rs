@@ -108,13 +108,13 @@ pub(crate) struct Statements {
 /// Every column that a record is written to, in the order in which it is written.
 const COLUMNS: &str = "id, version, epoch, subject, kind, secret_digest, mac_key, generation, rotated_at, created_at, \
                        authenticated_at, last_seen_at, idle_expires_at, expires_at, device_label, device_user_agent, \
-                       device_ip, claims";
+                       device_ip, realm, details, claims";
 
 /// Only what may change (rule S17). Of what has an index, `purge_at` alone is there, and a later end leaves it as it is:
 /// so the indexes stay as they are when a session is used.
 const REPLACE: &str = "UPDATE {table} SET version = ?, epoch = ?, secret_digest = ?, mac_key = ?, generation = ?, \
                        rotated_at = ?, authenticated_at = ?, last_seen_at = ?, idle_expires_at = ?, device_label = ?, \
-                       device_user_agent = ?, device_ip = ?, claims = ?, purge_at = {least}(purge_at, ?) \
+                       device_user_agent = ?, device_ip = ?, details = ?, claims = ?, purge_at = {least}(purge_at, ?) \
                        WHERE id = ? AND version = ?";
 
 impl Dialect {
@@ -126,11 +126,11 @@ impl Dialect {
                 "INSERT INTO {{table}} ({COLUMNS}, purge_at) VALUES ({}?)",
                 "?, ".repeat(COLUMNS.split(',').count())
             )),
-            load: sql("SELECT record FROM {table} WHERE id = ?"),
+            load: sql("SELECT record, details, realm FROM {table} WHERE id = ?"),
             replace: sql(REPLACE),
             exists: sql("SELECT version FROM {table} WHERE id = ?"),
             remove: sql("DELETE FROM {table} WHERE id = ?"),
-            list: sql("SELECT record, id FROM {table} WHERE subject = ?"),
+            list: sql("SELECT record, details, realm, id FROM {table} WHERE subject = ? AND realm = ?"),
             remove_all: match self.remove_all {
                 RemoveAll::AtOnce(delete) => RemoveAll::AtOnce(sql(delete)),
                 RemoveAll::InTwoSteps(select, delete) => RemoveAll::InTwoSteps(sql(select), sql(delete)),
@@ -164,9 +164,9 @@ impl Dialect {
     }
 }
 
-/// Removes what a subject has, but one.
+/// Removes what a subject has, but one. The realm is compared too, wherever subjects are looked for (rule A12).
 const REMOVE_ALL: RemoveAll<&str> =
-    RemoveAll::AtOnce("DELETE FROM {table} WHERE subject = ? AND id <> ? RETURNING id");
+    RemoveAll::AtOnce("DELETE FROM {table} WHERE subject = ? AND realm = ? AND id <> ? RETURNING id");
 
 #[cfg(test)]
 mod tests {
@@ -179,7 +179,7 @@ mod tests {
         let sql = dialect.sql(&names, "UPDATE {table} SET a = ? WHERE b = ?");
         assert_eq!(sql.text().as_str(), "UPDATE \"t\" SET a = $1 WHERE b = $2");
         let insert = dialect.statements(&names).insert;
-        assert!(insert.text().as_str().ends_with("$18, $19)"), "{insert:?}");
+        assert!(insert.text().as_str().ends_with("$20, $21)"), "{insert:?}");
     }
 
     const EXAMPLE: Dialect = Dialect {

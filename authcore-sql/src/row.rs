@@ -1,8 +1,10 @@
 //! A record as a row, and back.
 
+use std::borrow::Cow;
+
 use authcore::{
-    Device, RecordParts, SecretBytes, SessionId, SessionRecord, StoreError, StoredCredential, Timestamp,
-    Version,
+    Device, Realm, RecordParts, SecretBytes, SessionDetails, SessionId, SessionRecord, StoreError,
+    StoredCredential, Subject, Timestamp, Version,
 };
 
 use crate::driver::{Driver, Value};
@@ -10,10 +12,20 @@ use crate::error::{Fault, Words};
 
 const SESSION: &str = "session";
 const REFRESH: &str = "refresh";
+const API_KEY: &str = "api_key";
+/// Goes before the kind of a session that is no login. The release before would take it for one; this it refuses.
+const NO_LOGIN: &str = "nologin_";
+/// Goes before the kind in a named realm, whose subjects the release before would take for its own; this it refuses.
+const IN_REALM: &str = "realm_";
+/// Stands between realm and subject. No realm has it in its name, so that the first one tells them apart.
+const SEPARATOR: char = '\u{1f}';
 
 /// A record taken apart, with what its values borrow from.
 pub(crate) struct Columns {
     parts: RecordParts,
+    kind: Cow<'static, str>,
+    subject: String,
+    details: Option<String>,
     ip: Option<String>,
     purge_at: Timestamp,
 }
@@ -21,16 +33,19 @@ pub(crate) struct Columns {
 impl Columns {
     pub(crate) fn of(record: &SessionRecord) -> Self {
         let parts = record.to_parts();
-        Self { ip: parts.device.ip().map(|ip| ip.to_string()), parts, purge_at: record.ends_at() }
+        Self {
+            kind: kind_text(&parts),
+            subject: subject_text(&parts.subject).into_owned(),
+            details: parts.details.to_json(),
+            ip: parts.device.ip().map(|ip| ip.to_string()),
+            parts,
+            purge_at: record.ends_at(),
+        }
     }
 
     /// All of them, in the order of the statement that inserts.
-    pub(crate) fn to_insert(&self) -> [Value<'_>; 19] {
+    pub(crate) fn to_insert(&self) -> [Value<'_>; 21] {
         let parts = &self.parts;
-        let kind = match parts.credential {
-            StoredCredential::Session { .. } => SESSION,
-            StoredCredential::Refresh { .. } => REFRESH,
-        };
         let [
             version,
             epoch,
@@ -44,6 +59,7 @@ impl Columns {
             label,
             agent,
             ip,
+            details,
             claims,
         ] = self.changing();
         let created = time(parts.created_at);
@@ -52,8 +68,8 @@ impl Columns {
             Value::Bytes(parts.id.as_bytes()),
             version,
             epoch,
-            Value::Text(parts.subject.as_str()),
-            Value::Text(kind),
+            Value::Text(&self.subject),
+            Value::Text(&self.kind),
             digest,
             mac_key,
             generation,
@@ -66,23 +82,27 @@ impl Columns {
             label,
             agent,
             ip,
+            Value::Text(parts.subject.realm_name()),
+            details,
             claims,
             time(self.purge_at),
         ]
     }
 
     /// What may change (rule S17), when it is to be purged, then the id and the version that is expected.
-    pub(crate) fn to_replace(&self, expected: Version) -> [Value<'_>; 16] {
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m] = self.changing();
+    pub(crate) fn to_replace(&self, expected: Version) -> [Value<'_>; 17] {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = self.changing();
         let id = Value::Bytes(self.parts.id.as_bytes());
-        [a, b, c, d, e, f, g, h, i, j, k, l, m, time(self.purge_at), id, number(expected.number())]
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, time(self.purge_at), id, number(expected.number())]
     }
 
     /// In the order of the statement that replaces.
-    fn changing(&self) -> [Value<'_>; 13] {
+    fn changing(&self) -> [Value<'_>; 14] {
         let parts = &self.parts;
         let (digest, mac_key, generation, rotated_at) = match &parts.credential {
-            StoredCredential::Session { secret_digest } => (secret_digest, None, None, None),
+            StoredCredential::Session { secret_digest } | StoredCredential::ApiKey { secret_digest } => {
+                (secret_digest, None, None, None)
+            }
             StoredCredential::Refresh { secret_digest, mac_key, generation, rotated_at } => {
                 (secret_digest, Some(mac_key), Some(*generation), Some(*rotated_at))
             }
@@ -100,9 +120,43 @@ impl Columns {
             Value::OptionalText(parts.device.label()),
             Value::OptionalText(parts.device.user_agent()),
             Value::OptionalText(self.ip.as_deref()),
+            Value::OptionalText(self.details.as_deref()),
             Value::Text(&parts.claims),
         ]
     }
+}
+
+fn kind_text(parts: &RecordParts) -> Cow<'static, str> {
+    let credential = match parts.credential {
+        StoredCredential::Session { .. } => SESSION,
+        StoredCredential::Refresh { .. } => REFRESH,
+        StoredCredential::ApiKey { .. } => API_KEY,
+    };
+    let prefix = match () {
+        () if !parts.subject.realm_name().is_empty() => IN_REALM,
+        () if !parts.details.is_login && credential != API_KEY => NO_LOGIN,
+        () => return credential.into(),
+    };
+    [prefix, credential].concat().into()
+}
+
+/// What the column `subject` holds: in a named realm the realm too, so that the index takes apart the subjects of all realms,
+/// and no process of the release before finds one (rule A12). A subject of the unnamed realm may read the same, so the column
+/// `realm` is always compared too.
+pub(crate) fn subject_text(subject: &Subject) -> Cow<'_, str> {
+    match subject.realm_name() {
+        "" => subject.as_str().into(),
+        realm => format!("{realm}{SEPARATOR}{}", subject.as_str()).into(),
+    }
+}
+
+/// The subject that the columns `subject` and `realm` hold.
+fn subject(text: &str, realm: &str) -> Option<Subject> {
+    if realm.is_empty() {
+        return text.parse().ok();
+    }
+    let text = text.strip_prefix(realm)?.strip_prefix(SEPARATOR)?;
+    Some(Subject::new(text).ok()?.in_realm(&Realm::new(realm).ok()?))
 }
 
 /// The same bits: a database has signed numbers only.
@@ -114,10 +168,12 @@ const fn time(time: Timestamp) -> Value<'static> {
     number(time.as_millis())
 }
 
-/// The record of this id that a row holds, in its first column.
+/// The record of this id that a row holds, in its first columns: `record`, `details` and `realm`.
 pub(crate) fn record<D: Driver>(row: &D::Row, id: SessionId) -> Result<SessionRecord, StoreError> {
     let text = read::<D, _>(D::text(row, 0))?.ok_or(NONSENSE)?;
-    let parts = parts(text, id).ok_or(NONSENSE)?;
+    let details = read::<D, _>(D::text(row, 1))?;
+    let realm = read::<D, _>(D::text(row, 2))?.ok_or(NONSENSE)?;
+    let parts = parts(text, details, realm, id).ok_or(NONSENSE)?;
     // What was written was not too large.
     SessionRecord::from_parts(&parts).map_err(|_| NONSENSE)
 }
@@ -134,15 +190,15 @@ fn read<D: Driver, T>(value: Result<T, sqlx::Error>) -> Result<T, StoreError> {
     value.map_err(|error| Fault::of(&error, D::judge).into_error(error, Words::Withheld))
 }
 
-/// Reads the column `record`, in the order in which the migrations write it.
-fn parts(text: &str, id: SessionId) -> Option<RecordParts> {
+/// Reads the column `record`, in the order in which the migrations write it, with what the other columns say.
+fn parts(text: &str, details: Option<&str>, realm: &str, id: SessionId) -> Option<RecordParts> {
     let mut fields = Fields(text);
     let version = Version::from_number(fields.int()?.cast_unsigned());
     let epoch = fields.int()?.try_into().ok()?;
     let kind = fields.next()?;
     let secret_digest = SecretBytes::from(hex(fields.next()?)?);
     let [mac_key, generation, rotated_at] = [fields.optional()?, fields.optional()?, fields.optional()?];
-    let credential = match kind {
+    let credential = match kind.strip_prefix(IN_REALM).or(kind.strip_prefix(NO_LOGIN)).unwrap_or(kind) {
         SESSION => StoredCredential::Session { secret_digest },
         REFRESH => StoredCredential::Refresh {
             secret_digest,
@@ -150,6 +206,7 @@ fn parts(text: &str, id: SessionId) -> Option<RecordParts> {
             generation: int(generation?)?.cast_unsigned(),
             rotated_at: timestamp(rotated_at?)?,
         },
+        API_KEY => StoredCredential::ApiKey { secret_digest },
         _ => return None,
     };
     let [created_at, authenticated_at, last_seen_at, idle_expires_at, expires_at] =
@@ -167,12 +224,11 @@ fn parts(text: &str, id: SessionId) -> Option<RecordParts> {
         device = device.with_ip(fields.text(len)?.parse().ok()?);
     }
     let claims = fields.text(claims)?.into();
-    let subject = fields.0.parse().ok()?;
-    Some(RecordParts {
+    let parts = RecordParts {
         id,
         version,
         epoch,
-        subject,
+        subject: subject(fields.0, realm)?,
         credential,
         created_at,
         authenticated_at,
@@ -180,8 +236,11 @@ fn parts(text: &str, id: SessionId) -> Option<RecordParts> {
         idle_expires_at,
         expires_at,
         device,
+        details: SessionDetails::from_json(details).ok()?,
         claims,
-    })
+    };
+    // Realm and details are of this row, as the kind says.
+    (kind_text(&parts) == kind).then_some(parts)
 }
 
 /// What is left to read. Every field but a text has a space behind it.

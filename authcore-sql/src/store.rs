@@ -83,9 +83,10 @@ impl<D: Driver> Store<D> {
     }
 
     pub(crate) async fn list(&self, subject: &Subject) -> Result<Vec<SessionRecord>, StoreError> {
-        let values = [Value::Text(subject.as_str())];
+        let text = row::subject_text(subject);
+        let values = [Value::Text(&text), Value::Text(subject.realm_name())];
         let rows = self.all_rows(&self.0.statements.list, &values, Effect::Reads).await?;
-        rows.iter().map(|row| row::record::<D>(row, row::id::<D>(row, 1)?)).collect()
+        rows.iter().map(|row| row::record::<D>(row, row::id::<D>(row, 3)?)).collect()
     }
 
     pub(crate) async fn remove_all(
@@ -95,7 +96,8 @@ impl<D: Driver> Store<D> {
     ) -> Result<Vec<SessionId>, StoreError> {
         // No id is empty: then all go.
         let keep = keep.as_ref().map_or(&[][..], |id| id.as_bytes());
-        let values = [Value::Text(subject.as_str()), Value::Bytes(keep)];
+        let text = row::subject_text(subject);
+        let values = [Value::Text(&text), Value::Text(subject.realm_name()), Value::Bytes(keep)];
         let rows = match &self.0.statements.remove_all {
             RemoveAll::AtOnce(delete) => self.all_rows(delete, &values, Effect::Writes).await?,
             RemoveAll::InTwoSteps(select, delete) => {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use authcore::{
-    Clock as _, Device, RecordParts, SecretBytes, SessionDetails, SessionId, SessionRecord, StoredCredential,
-    Subject, SystemClock, Timestamp, Version,
+    Clock as _, Device, Realm, RecordParts, SecretBytes, SessionDetails, SessionId, SessionRecord,
+    StoredCredential, Subject, SystemClock, Timestamp, Version,
 };
 
 use crate::expect::Must as _;
@@ -22,6 +22,15 @@ pub(crate) fn real_now() -> Timestamp {
 
 pub(crate) fn subject(text: &str) -> Subject {
     Subject::new(text).must("the testkit: a subject")
+}
+
+pub(crate) fn realm(name: &str) -> Realm {
+    Realm::new(name).must("the testkit: a realm")
+}
+
+/// The subject of this text in the realm of this name.
+pub(crate) fn in_realm(text: &str, name: &str) -> Subject {
+    subject(text).in_realm(&realm(name))
 }
 
 /// Two subjects whose session ids share their first bits, so that a partitioned store keeps them together and an

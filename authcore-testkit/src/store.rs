@@ -6,10 +6,12 @@
 mod bytes;
 mod cancel;
 mod expiry;
+mod formats;
 mod handles;
 mod insert;
 mod list;
 mod purge;
+mod realms;
 mod remove;
 mod remove_all;
 mod replace;
@@ -17,10 +19,12 @@ mod replace;
 pub use bytes::*;
 pub use cancel::*;
 pub use expiry::*;
+pub use formats::*;
 pub use handles::*;
 pub use insert::*;
 pub use list::*;
 pub use purge::*;
+pub use realms::*;
 pub use remove::*;
 pub use remove_all::*;
 pub use replace::*;
@@ -68,17 +72,22 @@ macro_rules! __store_checks {
             s7_claims_round_trip_byte_for_byte
             s7_claims_of_the_largest_size_round_trip
             s7_devices_round_trip
-            s7_both_kinds_of_credential_round_trip
+            s7_every_kind_of_credential_round_trips
+            s7_details_round_trip
             s7_the_largest_numbers_round_trip
             s8_handles_share_state
             s8_a_dropped_insert_is_whole_or_nothing
             s8_a_dropped_replace_is_whole_or_nothing
             s8_a_dropped_removal_is_whole_or_nothing
+            s9_records_of_both_formats_are_kept
             s10_debug_shows_no_claims_and_no_secrets
             s11_purge_removes_only_what_has_expired
             s11_purge_keeps_to_its_limit
             s11_concurrent_purges_count_each_record_once
             s11_purge_never_takes_a_record_that_was_used_meanwhile
+            a12_realms_are_kept_apart
+            a12_remove_all_stays_in_its_realm
+            a12_a_purge_cleans_all_realms
             s15_every_handle_sees_acknowledged_writes
             s16_no_conflict_without_a_rival
         }

@@ -4,17 +4,23 @@
 //! They drive [`Auth`](authcore::Auth) with a clock that stands near the real time and is moved by hand. All
 //! timeouts are hours, so that a server that drops records by its own clock never does so during a check.
 
+mod delivery;
+mod kinds;
 mod lifetime;
 mod login;
 mod principal;
+mod realms;
 mod refresh;
 mod refresh_faults;
 mod reuse;
 mod world;
 
+pub use delivery::*;
+pub use kinds::*;
 pub use lifetime::*;
 pub use login::*;
 pub use principal::*;
+pub use realms::*;
 pub use refresh::*;
 pub use refresh_faults::*;
 pub use reuse::*;
@@ -51,6 +57,18 @@ macro_rules! __strategy_checks {
             a11_a_principal_does_not_outlive_its_credential
             a11_a_retry_checks_the_principal_again
             a11_only_own_sessions_are_revoked
+            a12_no_credential_counts_in_another_realm
+            a12_lists_limits_and_logouts_stay_in_their_realm
+            a12_purging_cleans_all_realms
+            a13_each_kind_has_its_own_timeouts
+            a13_each_kind_has_its_own_limits
+            a13_a_stricter_policy_reaches_existing_sessions
+            a13_an_unknown_kind_is_held_to_the_strictest_timeouts
+            a13_spared_kinds_survive_logout_others_alone
+            a13_a_logout_of_others_that_failed_can_be_repeated
+            a13_an_api_key_is_checked_in_the_store
+            a14_a_passive_verification_is_no_use
+            a15_the_last_use_lags_by_at_most_its_precision
             s3_a_request_in_flight_brings_no_session_back
             r1_every_generation_gives_the_next_once
             r2_a_replay_within_the_window_gives_the_same_successor
@@ -69,6 +87,8 @@ macro_rules! __strategy_checks {
             r9_one_moment_decides_a_call
             r10_the_hook_replaces_claims_or_denies
             r11_a_fresh_token_is_not_rotated
+            r12_what_cannot_be_handed_out_changes_nothing
+            t17_a_retired_key_logs_nobody_out
         }
     };
 }

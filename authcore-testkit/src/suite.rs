@@ -69,7 +69,7 @@ where
     assert!(outcome.is_ok(), "{}: the store hung: no end within {PATIENCE:?}", rule(name));
 }
 
-/// Makes one test of every check of a store's contract (rules S1 to S17).
+/// Makes one test of every check of a store's contract (rules S1 to S17, and A12 for stores).
 ///
 /// The factory is called once for each test and gives it a fresh, empty store: an async function or a closure
 /// that returns a future of a store that is `Clone`, or of a [`Fixture`]. Each test runs on a tokio
@@ -116,8 +116,8 @@ macro_rules! store_contract {
     };
 }
 
-/// Makes one test of every check of the strategies over a store: sessions and the hybrid strategy (rules A1 to
-/// A11 and R1 to R11).
+/// Makes one test of every check of the strategies over a store: sessions and the hybrid strategy (rules A1 to A15, R1 to
+/// R12 and T17).
 ///
 /// The factory is that of [`store_contract!`](crate::store_contract). A store that passes its contract passes
 /// these too, unless the contract has a hole; they are the second net.

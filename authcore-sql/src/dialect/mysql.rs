@@ -9,7 +9,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
     least: "LEAST",
     // MySQL has no `RETURNING`.
     remove_all: RemoveAll::InTwoSteps(
-        "SELECT id FROM {table} WHERE subject = ? AND id <> ? FOR UPDATE",
+        "SELECT id FROM {table} WHERE subject = ? AND realm = ? AND id <> ? FOR UPDATE",
         "DELETE FROM {table} WHERE id IN ({ids})",
     ),
     // Joined with what was found first, since MySQL takes no limit in `IN`, and both would rather begin with all rows.
@@ -61,7 +61,10 @@ pub(crate) const DIALECT: Dialect = Dialect {
     ),
     unlock: UNLOCK,
     give_up: UNLOCK,
-    migrations: &[include_str!("../../migrations/mysql/0001_sessions.sql")],
+    migrations: &[
+        include_str!("../../migrations/mysql/0001_sessions.sql"),
+        include_str!("../../migrations/mysql/0002_realms.sql"),
+    ],
 };
 
 const UNLOCK: &str = "SELECT RELEASE_LOCK(SHA1(CONCAT(

@@ -56,7 +56,10 @@ pub(crate) const DIALECT: Dialect = Dialect {
     lock: Some("SELECT 1::int8 FROM pg_advisory_xact_lock(hashtextextended('authcore {history}', 0))"),
     unlock: "COMMIT",
     give_up: "ROLLBACK",
-    migrations: &[include_str!("../../migrations/postgres/0001_sessions.sql")],
+    migrations: &[
+        include_str!("../../migrations/postgres/0001_sessions.sql"),
+        include_str!("../../migrations/postgres/0002_realms.sql"),
+    ],
 };
 
 /// As sqlx's `PgConnectOptions` reads them.

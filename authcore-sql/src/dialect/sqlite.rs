@@ -35,7 +35,10 @@ pub(crate) const DIALECT: Dialect = Dialect {
     lock: None,
     unlock: "COMMIT",
     give_up: "ROLLBACK",
-    migrations: &[include_str!("../../migrations/sqlite/0001_sessions.sql")],
+    migrations: &[
+        include_str!("../../migrations/sqlite/0001_sessions.sql"),
+        include_str!("../../migrations/sqlite/0002_realms.sql"),
+    ],
 };
 
 /// The parameters of a URL, as sqlx's `SqliteConnectOptions` reads them.

@@ -4,9 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use authcore::{Device, SecretBytes, SessionRecord, StoredCredential, Timestamp, Version};
 
+use super::formats::full_details;
 use crate::Fixture;
 use crate::probe::Probe;
-use crate::records::{SHIBBOLETH, next_with, record_with, subject};
+use crate::records::{SHIBBOLETH, in_realm, next_with, record_with, subject};
 
 /// Claims that a store which understands JSON would write differently.
 const CLAIMS: &[&str] = &[
@@ -22,7 +23,7 @@ const CLAIMS: &[&str] = &[
     r#"{"":null,"t":[true,false,[],{}," ' '' -- \u003c? $1 :x %s {0} "]}"#,
 ];
 
-async fn round_trips(store: &Probe, record: &SessionRecord, what: &str) {
+pub(super) async fn round_trips(store: &Probe, record: &SessionRecord, what: &str) {
     store.add(record).await;
     store.holds(record, &format!("{what}, after insert")).await;
     let next = next_with(record, |_| {});
@@ -54,8 +55,20 @@ pub async fn s7_claims_of_the_largest_size_round_trip(fixture: Fixture) {
         let claims = format!(r#"{{"x":"{filling}"}}"#);
         store.same("the size of the claims", claims.len(), SessionRecord::MAX_CLAIMS_LEN);
         let record = record_with(&subject(&"s".repeat(255)), |parts| {
+            parts.claims = claims.as_str().into();
+            parts.device = full_device();
+        });
+        round_trips(&store, &record, "the largest record of the unnamed realm").await;
+        let record = record_with(&in_realm(&"s".repeat(255), &"r".repeat(64)), |parts| {
             parts.claims = claims.into();
             parts.device = full_device();
+            parts.details = full_details();
+            parts.credential = StoredCredential::Refresh {
+                secret_digest: [1; 32].into(),
+                mac_key: [2; 32].into(),
+                generation: 1,
+                rotated_at: parts.created_at,
+            };
         });
         round_trips(&store, &record, "the largest record").await;
     }
@@ -89,8 +102,8 @@ pub async fn s7_devices_round_trip(fixture: Fixture) {
     }
 }
 
-/// S7: both kinds of credential come back as the kind they were, in every byte.
-pub async fn s7_both_kinds_of_credential_round_trip(fixture: Fixture) {
+/// S7: every kind of credential comes back as the kind it was, in every byte.
+pub async fn s7_every_kind_of_credential_round_trips(fixture: Fixture) {
     let store = Probe::new(&fixture, "S7");
     let rising: [u8; 32] = std::array::from_fn(|index| index as u8);
     let falling: [u8; 32] = std::array::from_fn(|index| 255 - index as u8);
@@ -102,7 +115,8 @@ pub async fn s7_both_kinds_of_credential_round_trip(fixture: Fixture) {
             generation: 3,
             rotated_at: Timestamp::from_millis(1_700_000_000_123),
         };
-        for credential in [session, refresh] {
+        let api_key = StoredCredential::ApiKey { secret_digest: bytes.into() };
+        for credential in [session, refresh, api_key] {
             let what = format!("a credential with the digest {bytes:?}");
             let record = record_with(&subject("ada"), |parts| parts.credential = credential);
             round_trips(&store, &record, &what).await;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use authcore::{
-    Algorithm, Auth, Issued, Jwt, Key, KeyRing, Login, ManualClock, Principal, Refresh, RefreshBuilder,
-    ServerSessions, SessionId, SessionPolicy, SessionRecord, SessionStore, StoredCredential,
+    Algorithm, Auth, Device, Issued, Jwt, Key, KeyRing, Login, ManualClock, Principal, Refresh,
+    RefreshBuilder, ServerSessions, SessionId, SessionKind, SessionPolicy, SessionRecord, SessionStore,
+    StoredCredential,
 };
 
 use crate::expect::Must as _;
-use crate::records::{HOUR, real_now};
+use crate::records::{HOUR, real_now, realm};
 use crate::{FaultyStore, Fixture};
 
 /// The idle timeout; a use is written down after a quarter of it, which is an hour.
@@ -76,6 +77,42 @@ impl World {
         [Self::sessions(fixture, policy()), Self::hybrid(fixture)]
     }
 
+    /// Both strategies that keep sessions, with these kinds beside the default one.
+    pub(crate) fn with_kinds(fixture: &Fixture, kinds: &[(SessionKind, SessionPolicy)]) -> [Self; 2] {
+        let sessions = Self::new(fixture, |store| {
+            let builder = ServerSessions::builder(store).policy(policy());
+            let builder =
+                kinds.iter().cloned().fold(builder, |builder, (kind, policy)| builder.kind(kind, policy));
+            Auth::sessions(builder.build().must("the testkit: sessions"))
+        });
+        let hybrid = Self::hybrid_with(fixture, |builder| {
+            kinds.iter().cloned().fold(builder, |builder, (kind, policy)| builder.kind(kind, policy))
+        });
+        [sessions, hybrid]
+    }
+
+    /// The same clock, store and faults for another application.
+    pub(crate) fn beside(&self, auth: Auth) -> Self {
+        Self { auth: auth.with_clock(self.clock.clone()), ..self.clone() }
+    }
+
+    /// The same for the users of a realm.
+    pub(crate) fn in_realm(&self, name: &str) -> Self {
+        Self { auth: self.auth.in_realm(&realm(name)), ..self.clone() }
+    }
+
+    /// Logs a subject in by a session of this kind.
+    pub(crate) async fn login_of_kind(&self, subject: &str, kind: &SessionKind, rule: &str) -> Issued {
+        let login = Login::new(subject).must("the testkit: a login").kind(kind.clone());
+        self.auth.login(login).await.must(&format!("{rule}: login of kind {kind}"))
+    }
+
+    /// Makes an API key.
+    pub(crate) async fn api_key(&self, subject: &str, rule: &str) -> Issued {
+        let outcome = self.auth.create_api_key(named_key(subject)).await;
+        outcome.must(&format!("{rule}: an API key"))
+    }
+
     fn new(fixture: &Fixture, auth: impl FnOnce(FaultyStore) -> Auth) -> Self {
         let direct = fixture.store();
         let store = FaultyStore::new(Arc::clone(&direct));
@@ -111,6 +148,16 @@ impl World {
             other => panic!("{what}: a session of another credential: {other:?}"),
         }
     }
+}
+
+/// What an API key is asked for by.
+pub(crate) fn named_key(subject: &str) -> Login {
+    Login::new(subject).must("the testkit: a login").device(Device::unknown().with_label("ci"))
+}
+
+/// The credential that a session ends by: the refresh token, or else the only one.
+pub(crate) fn proof(issued: &Issued) -> &str {
+    issued.refresh_token().unwrap_or(issued.credential())
 }
 
 /// The refresh token that was issued.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use authcore::{
     Clock as _, Inserted, MemoryStore, Purged, RecordParts, Replaced, SessionId, SessionRecord, SessionStore,
-    StoreError, Subject, SystemClock, Timestamp, Version,
+    StoreError, StoredCredential, Subject, SystemClock, Timestamp, Version,
 };
 use tokio::task::yield_now;
 
@@ -41,6 +41,13 @@ pub(crate) enum Defect {
     ClaimsReserialized,
     ClaimsTrimmed,
     DeviceDropped,
+    DetailsDropped,
+    ApiKeyAsSession,
+    ReadsOneFormat,
+    RealmIgnored,
+    RealmJoinedBySeparator,
+    RemoveAllTakesAllRealms,
+    PurgesOneRealm,
     MillisecondsCut,
     NumbersAsDoubles,
     CloneDoesNotShare,
@@ -93,6 +100,12 @@ impl Broken {
             }
             Defect::ClaimsTrimmed => parts.claims = parts.claims.trim().into(),
             Defect::DeviceDropped => parts.device = authcore::Device::unknown(),
+            Defect::DetailsDropped => parts.details = authcore::SessionDetails::default(),
+            Defect::ApiKeyAsSession => {
+                if let StoredCredential::ApiKey { secret_digest } = parts.credential {
+                    parts.credential = StoredCredential::Session { secret_digest };
+                }
+            }
             Defect::MillisecondsCut => {
                 parts.last_seen_at = Timestamp::from_secs(parts.last_seen_at.as_secs())
             }
@@ -116,9 +129,12 @@ impl Broken {
 
     /// Subjects that this store takes for the same.
     fn alike(&self, subject: &Subject) -> Vec<Subject> {
-        let same = |one: &str, two: &str| match self.defect {
-            Defect::ListFoldsCase => one.to_lowercase() == two.to_lowercase(),
-            Defect::ListTrims => one.trim() == two.trim(),
+        let joined = |subject: &Subject| subject.key().replace('\0', "\u{1f}");
+        let same = |one: &Subject, two: &Subject| match self.defect {
+            Defect::ListFoldsCase => one.key().to_lowercase() == two.key().to_lowercase(),
+            Defect::ListTrims => one.key().trim() == two.key().trim(),
+            Defect::RealmIgnored => one.as_str() == two.as_str(),
+            Defect::RealmJoinedBySeparator => joined(one) == joined(two),
             _ => one == two,
         };
         let partition = |subject: &Subject| SessionId::generate(subject).map(SessionId::partition).ok();
@@ -126,10 +142,7 @@ impl Broken {
         let known = self.shared(|shared| shared.subjects.clone());
         known
             .into_iter()
-            .filter(|other| {
-                same(other.as_str(), subject.as_str())
-                    || by_partition && partition(other) == partition(subject)
-            })
+            .filter(|other| same(other, subject) || by_partition && partition(other) == partition(subject))
             .collect()
     }
 }
@@ -203,7 +216,13 @@ impl SessionStore for Broken {
             });
             return Ok(newest.map(|newest| lagging.unwrap_or(newest)));
         }
-        Ok(self.inner.load(id).await?.filter(|record| !self.dropped(record)))
+        let found = self.inner.load(id).await?.filter(|record| !self.dropped(record));
+        match found {
+            Some(record) if self.has(Defect::ReadsOneFormat) && record.as_bytes()[0] != 1 => {
+                Err(StoreError::corrupt("unknown format"))
+            }
+            found => Ok(found),
+        }
     }
 
     async fn replace(&self, record: &SessionRecord, expected: Version) -> Result<Replaced, StoreError> {
@@ -273,7 +292,7 @@ impl SessionStore for Broken {
             Defect::ListMissesOne if all.len() > 1 => drop(all.pop()),
             Defect::ListIsCut => all.truncate(100),
             Defect::RemoveForgetsIndex => self.shared(|shared| {
-                all.extend(shared.removed.iter().filter(|gone| gone.subject() == subject.as_str()).cloned());
+                all.extend(shared.removed.iter().filter(|gone| gone.belongs_to(subject)).cloned());
             }),
             Defect::InsertIndexesLater => {
                 let hidden = self.shared(|shared| shared.removed.clone());
@@ -311,6 +330,14 @@ impl SessionStore for Broken {
             }
             _ => {}
         }
+        if self.has(Defect::RemoveAllTakesAllRealms) {
+            let mut removed = Vec::new();
+            let known = self.shared(|shared| shared.subjects.clone());
+            for other in known.iter().filter(|other| other.as_str() == subject.as_str()) {
+                removed.extend(self.inner.remove_all(other, keep).await?);
+            }
+            return Ok(removed);
+        }
         let mut removed = Vec::new();
         for alike in self.alike(subject) {
             removed.extend(self.inner.remove_all(&alike, keep).await?);
@@ -327,6 +354,19 @@ impl SessionStore for Broken {
             Defect::PurgeTakesEnd => {
                 let next = now.plus(std::time::Duration::from_millis(1));
                 self.inner.purge_expired(next, limit).await
+            }
+            Defect::PurgesOneRealm => {
+                let subjects = self.shared(|shared| shared.subjects.clone());
+                let mut kept = Vec::new();
+                for subject in subjects.iter().filter(|subject| !subject.realm_name().is_empty()) {
+                    kept.extend(self.inner.list(subject).await?);
+                    self.inner.remove_all(subject, None).await?;
+                }
+                let purged = self.inner.purge_expired(now, limit).await?;
+                for record in &kept {
+                    let _ = self.inner.insert(record).await?;
+                }
+                Ok(purged)
             }
             Defect::PurgeIgnoresLimit => self.inner.purge_expired(now, usize::MAX).await,
             Defect::PurgeNeverMore => {

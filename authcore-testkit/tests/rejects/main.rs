@@ -116,23 +116,23 @@ rejects! {
         perhaps [];
     remove_never_true: RemoveNeverTrue
         breaks [s3_remove_tells_whether_it_removed, s3_one_of_concurrent_removes_removes]
-        perhaps ["S2", "S3", "S8", "S15"];
+        perhaps ["S2", "S3", "S8", "S15", "S9", "A12"];
     remove_forgets_index: RemoveForgetsIndex
         breaks [s5_list_follows_replace_and_remove, s3_remove_tells_whether_it_removed]
-        perhaps ["S2", "S3", "S8", "S15"];
+        perhaps ["S2", "S3", "S8", "S15", "S9", "A12"];
     remove_all_ignores_keep: RemoveAllIgnoresKeep breaks [s4_remove_all_keeps_the_one_to_keep] perhaps [];
     remove_all_leaves_one: RemoveAllLeavesOne
         breaks [s4_remove_all_takes_every_session_and_tells_which]
-        perhaps ["S3", "S4", "S5", "S6", "S8", "S15"];
-    remove_all_names_kept: RemoveAllNamesKept breaks [s4_remove_all_keeps_the_one_to_keep] perhaps [];
+        perhaps ["S3", "S4", "S5", "S6", "S8", "S15", "S9", "A12"];
+    remove_all_names_kept: RemoveAllNamesKept breaks [s4_remove_all_keeps_the_one_to_keep] perhaps ["A12"];
     remove_all_one_by_one: RemoveAllOneByOne
         breaks [s4_concurrent_remove_all_share_the_sessions, s8_a_dropped_removal_is_whole_or_nothing]
         perhaps ["S4"];
     list_misses_one: ListMissesOne
         breaks [s5_list_returns_every_session_of_the_subject, s5_list_follows_replace_and_remove]
-        perhaps ["S1", "S2", "S3", "S4", "S6", "S7", "S8", "S11", "S15", "S16"];
+        perhaps ["S1", "S2", "S3", "S4", "S6", "S7", "S8", "S11", "S15", "S16", "S9", "A12"];
     list_is_cut: ListIsCut breaks [s5_list_returns_every_session_of_the_subject] perhaps [];
-    list_folds_case: ListFoldsCase breaks [s5_subjects_compare_byte_by_byte] perhaps [];
+    list_folds_case: ListFoldsCase breaks [s5_subjects_compare_byte_by_byte] perhaps ["A12"];
     list_trims: ListTrims breaks [s5_subjects_compare_byte_by_byte] perhaps [];
     list_by_partition: ListByPartition
         breaks [s5_neighbours_in_a_partition_are_kept_apart, s4_remove_all_leaves_other_subjects_alone]
@@ -149,29 +149,44 @@ rejects! {
     claims_trimmed: ClaimsTrimmed breaks [s7_claims_round_trip_byte_for_byte] perhaps [];
     device_dropped: DeviceDropped
         breaks [s7_devices_round_trip, s7_claims_of_the_largest_size_round_trip]
+        perhaps ["S9"];
+    details_dropped: DetailsDropped breaks [s7_details_round_trip] perhaps ["S7", "S9"];
+    api_key_as_session: ApiKeyAsSession breaks [s7_every_kind_of_credential_round_trips] perhaps ["S9"];
+    reads_one_format: ReadsOneFormat
+        breaks [s9_records_of_both_formats_are_kept, s7_details_round_trip]
+        perhaps ["S7", "A12"];
+    realm_ignored: RealmIgnored
+        breaks [a12_realms_are_kept_apart, a12_remove_all_stays_in_its_realm]
+        perhaps ["S7"];
+    realm_joined_by_a_separator: RealmJoinedBySeparator breaks [a12_realms_are_kept_apart] perhaps [];
+    remove_all_takes_all_realms: RemoveAllTakesAllRealms
+        breaks [a12_realms_are_kept_apart, a12_remove_all_stays_in_its_realm]
         perhaps [];
-    milliseconds_cut: MillisecondsCut breaks [s7_the_largest_numbers_round_trip] perhaps [];
+    purges_one_realm: PurgesOneRealm breaks [a12_a_purge_cleans_all_realms] perhaps [];
+    milliseconds_cut: MillisecondsCut breaks [s7_the_largest_numbers_round_trip] perhaps ["S9"];
     numbers_as_doubles: NumbersAsDoubles breaks [s7_the_largest_numbers_round_trip] perhaps [];
     clone_does_not_share: CloneDoesNotShare
         breaks [s8_handles_share_state, s15_every_handle_sees_acknowledged_writes]
         perhaps ["S16"];
     debug_shows_claims: DebugShowsClaims breaks [s10_debug_shows_no_claims_and_no_secrets] perhaps [];
-    purge_takes_live: PurgeTakesLive breaks [s11_purge_removes_only_what_has_expired] perhaps ["S6"];
+    purge_takes_live: PurgeTakesLive
+        breaks [s11_purge_removes_only_what_has_expired]
+        perhaps ["S6", "A12"];
     purge_takes_end: PurgeTakesEnd breaks [s11_purge_removes_only_what_has_expired] perhaps [];
     purge_ignores_limit: PurgeIgnoresLimit breaks [s11_purge_keeps_to_its_limit] perhaps ["S11"];
     purge_never_more: PurgeNeverMore breaks [s11_purge_keeps_to_its_limit] perhaps [];
     purge_does_nothing: PurgeDoesNothing
         breaks [s11_purge_removes_only_what_has_expired, s11_concurrent_purges_count_each_record_once]
-        perhaps ["S6", "S11"];
+        perhaps ["S6", "S11", "A12"];
     purge_takes_used: PurgeTakesUsed
         breaks [s11_purge_never_takes_a_record_that_was_used_meanwhile]
         perhaps [];
     reads_a_replica: ReadsAReplica
         breaks [s15_every_handle_sees_acknowledged_writes]
-        perhaps ["S1", "S2", "S5", "S6", "S7", "S8", "S11", "S16"];
+        perhaps ["S1", "S2", "S5", "S6", "S7", "S8", "S11", "S16", "S9", "A12"];
     conflict_once_in_a_while: ConflictOnceInAWhile
         breaks [s16_no_conflict_without_a_rival]
-        perhaps ["S4", "S5", "S6", "S7", "S11", "S15"];
+        perhaps ["S4", "S5", "S6", "S7", "S11", "S15", "S9", "A12"];
 }
 
 #[test]
@@ -209,6 +224,8 @@ fn strategies_over_broken_stores() {
         (Defect::RemoveAlwaysTrue, "r3_one_call_reports_a_reuse"),
         (Defect::ListMissesOne, "a7_concurrent_logins_settle_at_the_limit"),
         (Defect::RemoveAllIgnoresKeep, "a11_only_own_sessions_are_revoked"),
+        (Defect::RemoveAllTakesAllRealms, "a12_lists_limits_and_logouts_stay_in_their_realm"),
+        (Defect::DetailsDropped, "a13_each_kind_has_its_own_limits"),
         (Defect::ReadsAReplica, "a6_a_renewed_credential_fails_at_once"),
     ] {
         let checks: Vec<_> =

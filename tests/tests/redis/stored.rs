@@ -1,8 +1,8 @@
 //! What stands in the server, and what is made of it when somebody else has changed it.
 
 use authcore::{
-    Auth, Clock as _, Error, Login, ManualClock, MemoryStore, Refresh, ServerSessions, SessionPolicy,
-    SessionStore as _, StoreErrorKind, Subject, SystemClock,
+    Auth, Clock as _, Device, Error, Login, ManualClock, MemoryStore, Realm, Refresh, ServerSessions,
+    SessionKind, SessionPolicy, SessionRecord, SessionStore as _, StoreErrorKind, Subject, SystemClock,
 };
 use authcore_redis::RedisStore;
 use authcore_tests::redis::{Server, fresh_prefix};
@@ -66,6 +66,79 @@ async fn the_layout_is_the_documented_one() {
     assert!(number(server.ask(&["PEXPIRETIME", &index])) >= number(server.ask(&["PEXPIRETIME", &record])));
     let _ = auth.logout(issued.credential()).await.unwrap();
     assert!(all_keys(&server).is_empty(), "an index ends with its last session");
+}
+
+/// The index of a subject of a realm has a NUL in its name, which no other has; whatever the credential and the details of a
+/// session are, its removal leaves nothing.
+#[tokio::test]
+async fn a12_the_layout_of_realms_is_the_documented_one() {
+    let server = Server::start(&[]);
+    let store = store(&server).await;
+    let key = authcore::Key::hmac("k1", authcore::Algorithm::HS256, &[7; 32]).unwrap();
+    let jwt = authcore::Jwt::builder(authcore::KeyRing::new(key)).issuer("https://a.example").audience("api");
+    let refresh = Refresh::builder(store.clone()).kind(SessionKind::REMEMBERED, SessionPolicy::remembered());
+    let refresh = refresh.kind(SessionKind::API_KEY, SessionPolicy::api_key()).build().unwrap();
+    let unnamed = Auth::hybrid(jwt.build().unwrap(), refresh).unwrap();
+    for auth in [unnamed.clone(), unnamed.in_realm(&Realm::new("tenant-7").unwrap())] {
+        let subject = Subject::new("user-42").unwrap().in_realm(auth.realm());
+        let index = format!("authcore:{{{:04x}}}:{}", subject.partition(), subject.key());
+        let named = || login("user-42").device(Device::unknown().with_label("ci"));
+        let mut ids = Vec::new();
+        for issued in [
+            auth.login(login("user-42")).await.unwrap(),
+            auth.login(login("user-42").kind(SessionKind::REMEMBERED)).await.unwrap(),
+            auth.create_api_key(named()).await.unwrap(),
+        ] {
+            ids.push(issued.principal().session_id().unwrap());
+        }
+        while let Some(id) = ids.pop() {
+            let record = |id: &authcore::SessionId| format!("authcore:{{{:04x}}}{id}", id.partition());
+            let mut expected: Vec<_> = ids.iter().chain([&id]).map(record).chain([index.clone()]).collect();
+            expected.sort();
+            assert_eq!(all_keys(&server), expected);
+            assert_eq!(number(server.ask(&["ZCARD", &index])), ids.len() as i64 + 1);
+            assert!(store.remove(id).await.unwrap());
+        }
+        assert!(all_keys(&server).is_empty(), "the index goes with the last session");
+    }
+}
+
+/// Rule S9: a record and an index as the release before wrote them.
+#[tokio::test]
+async fn s9_the_records_of_the_release_before_are_read() {
+    let server = Server::start(&[]);
+    let store = store(&server).await;
+    let subject: Subject = "user-42".parse().unwrap();
+    let mut golden = vec![1, 0, 0, 0, 0, 0, 0, 0, 7];
+    let id = authcore::SessionId::generate(&subject).unwrap();
+    golden.extend(id.as_bytes());
+    golden.extend([0, 0, 0, 3]);
+    for millis in 10..15 {
+        golden.extend([0, 0, 0, 0, 0, 0, 0, millis]);
+    }
+    golden.extend([0, 7, 0, 16, 0]);
+    golden.extend([2; 32]);
+    golden.extend(b"user-42{\"role\":\"admin\"}");
+    let tag = format!("authcore:{{{:04x}}}", id.partition());
+    let (record, index) = (format!("{tag}{id}"), format!("{tag}:user-42"));
+    // The client of the tests sends text: each byte as two digits, which the server puts together.
+    let hex: String = golden.iter().map(|byte| format!("{byte:02x}")).collect();
+    let script = "return redis.call('SET', KEYS[1], (string.gsub(ARGV[1], '..', function(digits)
+                  return string.char(tonumber(digits, 16)) end)))";
+    server.ask(&["EVAL", script, "1", &record, &hex]);
+    server.ask(&["ZADD", &index, "4000000000", &id.to_string()]);
+    let read = store.load(id).await.unwrap().unwrap();
+    assert_eq!(read.as_bytes(), golden);
+    assert_eq!(store.list(&subject).await.unwrap().len(), 1);
+    let mut parts = read.to_parts();
+    parts.version = parts.version.next();
+    parts.idle_expires_at = parts.last_seen_at.plus(std::time::Duration::from_secs(60));
+    parts.expires_at = parts.idle_expires_at;
+    let next = SessionRecord::from_parts(&parts).unwrap();
+    assert_eq!(next.as_bytes()[0], 1, "what needs nothing new stays in the format of before");
+    assert_eq!(store.replace(&next, read.version()).await.unwrap(), authcore::Replaced::Done);
+    assert!(store.remove(id).await.unwrap());
+    assert!(all_keys(&server).is_empty());
 }
 
 /// Rule S6: a record ends by itself, not before its time, and its index is pruned as it is written.

@@ -1,6 +1,10 @@
 //! Tables are made once, by whoever comes first, and nobody else's are touched.
 
-use authcore::{Auth, Login, ServerSessions, SessionStore, StoreErrorKind};
+use authcore::{
+    Auth, Device, Inserted, Login, Realm, RecordParts, Replaced, ServerSessions, SessionId, SessionKind,
+    SessionPolicy, SessionRecord, SessionStore, StoreErrorKind, StoredCredential, Subject, Timestamp,
+    Version,
+};
 use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
 use authcore_tests::{fresh_table, mysql, postgres};
 use futures_util::future::join_all;
@@ -73,7 +77,7 @@ async fn the_hosts_own_migrations_are_left_alone() {
     let count = "SELECT count(*), max(version) FROM _sqlx_migrations";
     assert_eq!(server.ask(count), [[Some("1".to_owned()), Some("7".to_owned())]]);
     let ours = "SELECT number FROM authcore_sessions__migrations";
-    assert_eq!(server.ask(ours), [[Some("1".to_owned())]]);
+    assert_eq!(server.ask(ours), [[Some("1".to_owned())], [Some("2".to_owned())]]);
 }
 
 #[tokio::test]
@@ -193,32 +197,41 @@ async fn a_newer_release_and_the_tables_of_others_are_refused() {
     refuses(store.migrate().await, StoreErrorKind::Misconfigured, "newer release");
 }
 
+/// The files of the migrations of a database, in order.
+macro_rules! files {
+    ($database:literal) => {
+        [
+            include_str!(concat!("../../../authcore-sql/migrations/", $database, "/0001_sessions.sql")),
+            include_str!(concat!("../../../authcore-sql/migrations/", $database, "/0002_realms.sql")),
+        ]
+    };
+}
+
 /// Who runs the files by other means needs no `migrate`.
 #[tokio::test]
 async fn the_files_can_be_run_by_hand() {
     let server = postgres::Server::start(&[]);
-    let file = include_str!("../../../authcore-sql/migrations/postgres/0001_sessions.sql");
-    server.execute(&format!("SET ROLE authcore; {file}"));
+    server.execute(&format!("SET ROLE authcore; {}", files!("postgres").concat()));
     works(PostgresStore::connect(&server.url()).await.unwrap()).await;
 
     let server = mysql::Server::start(&[]);
-    let file = include_str!("../../../authcore-sql/migrations/mysql/0001_sessions.sql");
-    server.execute(&format!("USE authcore; {file}"));
+    server.execute(&format!("USE authcore; {}", files!("mysql").concat()));
     works(MySqlStore::connect(&server.url()).await.unwrap()).await;
 
     let (_folder, url) = sqlite_file();
-    let file = include_str!("../../../authcore-sql/migrations/sqlite/0001_sessions.sql");
     let host = sqlx::SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap();
-    sqlx::raw_sql(file).execute(&host).await.unwrap();
+    for file in files!("sqlite") {
+        sqlx::raw_sql(file).execute(&host).await.unwrap();
+    }
     works(SqliteStore::connect(&url).await.unwrap()).await;
 }
 
 /// MySQL commits after each statement of a migration: wherever the process that runs it ends, the next one goes on.
 #[tokio::test]
 async fn a_migration_that_was_cut_short_is_ended_by_the_next() {
-    let file = include_str!("../../../authcore-sql/migrations/mysql/0001_sessions.sql");
-    let statements: Vec<_> = file.split_inclusive(';').filter(|part| !part.trim().is_empty()).collect();
-    assert_eq!(statements.len(), 3);
+    let all = files!("mysql").concat();
+    let statements: Vec<_> = all.split_inclusive(';').filter(|part| !part.trim().is_empty()).collect();
+    assert_eq!(statements.len(), 3 + 5);
     for done in 0..=statements.len() {
         let server = mysql::Server::start(&[]);
         server.execute(&format!("USE authcore; {}", statements[..done].concat()));
@@ -226,4 +239,218 @@ async fn a_migration_that_was_cut_short_is_ended_by_the_next() {
         store.migrate().await.unwrap();
         works(store).await;
     }
+}
+
+/// The statements of the release that knew no realms, on SQLite and MySQL; PostgreSQL's have numbers for the marks.
+const OLD_INSERT: &str = "INSERT INTO authcore_sessions (id, version, epoch, subject, kind, secret_digest, mac_key, \
+    generation, rotated_at, created_at, authenticated_at, last_seen_at, idle_expires_at, expires_at, device_label, \
+    device_user_agent, device_ip, claims, purge_at) \
+    VALUES (?, 1, 0, ?, 'session', ?, NULL, NULL, NULL, 10, 11, 12, 13, 14, 'phone', NULL, NULL, '{}', 13)";
+const OLD_REPLACE: &str = "UPDATE authcore_sessions SET version = 2, epoch = 1, secret_digest = ?, mac_key = NULL, \
+    generation = NULL, rotated_at = NULL, authenticated_at = 11, last_seen_at = 15, idle_expires_at = 16, \
+    device_label = 'phone', device_user_agent = NULL, device_ip = NULL, claims = '{}', purge_at = 13 \
+    WHERE id = ? AND version = 1";
+const OLD_LOAD: &str = "SELECT record FROM authcore_sessions WHERE id = ?";
+const OLD_LIST: &str = "SELECT record, id FROM authcore_sessions WHERE subject = ?";
+const OLD_REMOVE: &str = "DELETE FROM authcore_sessions WHERE id = ?";
+const OLD_REMOVE_ALL: &str = "DELETE FROM authcore_sessions WHERE subject = ? AND id <> ?";
+
+fn numbered(statement: &str) -> String {
+    let mut parts = statement.split('?');
+    let first = parts.next().unwrap().to_owned();
+    parts.enumerate().fold(first, |sql, (index, part)| format!("{sql}${}{part}", index + 1))
+}
+
+/// A session of the subject as this release writes it.
+fn record(subject: &Subject, kind: SessionKind) -> SessionRecord {
+    let at = Timestamp::from_millis;
+    let mut parts = RecordParts {
+        id: SessionId::generate(subject).unwrap(),
+        version: Version::FIRST,
+        epoch: 0,
+        subject: subject.clone(),
+        credential: StoredCredential::Session { secret_digest: [7; 32].into() },
+        created_at: at(10),
+        authenticated_at: at(11),
+        last_seen_at: at(12),
+        idle_expires_at: at(13),
+        expires_at: at(14),
+        device: Device::unknown().with_label("phone"),
+        details: authcore::SessionDetails::default(),
+        claims: "{}".into(),
+    };
+    parts.details.kind = kind;
+    SessionRecord::from_parts(&parts).unwrap()
+}
+
+/// Runs the first migration, then both releases over one table: the old one by its statements, on a connection that knew
+/// the table from before; so does a process that was not restarted yet.
+macro_rules! beside_the_old_release {
+    ($test:ident, $host:expr, $sql:expr, $files:expr, $store:expr, $bytes:ty) => {
+        #[tokio::test]
+        async fn $test() {
+            let (_guard, mut host, url) = $host.await;
+            let sql = |statement: &str| sqlx::AssertSqlSafe($sql(statement));
+            sqlx::raw_sql($files[0]).execute(&mut host).await.unwrap();
+            let (ada, digest) = (Subject::new("ada").unwrap(), [7_u8; 32].to_vec());
+            let old_insert = async |host: &mut _, owner: &Subject| {
+                let id = SessionId::generate(owner).unwrap();
+                sqlx::query(sql(OLD_INSERT))
+                    .bind(id.as_bytes().to_vec())
+                    .bind(owner.as_str())
+                    .bind(digest.clone())
+                    .execute(host)
+                    .await
+                    .unwrap();
+                id
+            };
+            let old_list = async |host: &mut _, owner: &str| -> usize {
+                sqlx::query(sql(OLD_LIST)).bind(owner.to_owned()).fetch_all(host).await.unwrap().len()
+            };
+            let old_load = async |host: &mut _, id: SessionId| -> String {
+                let row =
+                    sqlx::query(sql(OLD_LOAD)).bind(id.as_bytes().to_vec()).fetch_one(host).await.unwrap();
+                String::from_utf8(sqlx::Row::get_unchecked::<$bytes, _>(&row, 0).into()).unwrap()
+            };
+            // Before the migration, so that the connection knows all statements.
+            let first = old_insert(&mut host, &ada).await;
+            assert_eq!(old_list(&mut host, "ada").await, 1);
+            let as_written = old_load(&mut host, first).await;
+
+            let store = $store(&url).await;
+            store.migrate().await.unwrap();
+            let second = old_insert(&mut host, &ada).await;
+            let mut listed: Vec<_> = store.list(&ada).await.unwrap().iter().map(SessionRecord::id).collect();
+            listed.sort_unstable();
+            let mut both = vec![first, second];
+            both.sort_unstable();
+            assert_eq!(listed, both);
+            let loaded = store.load(second).await.unwrap().unwrap();
+            assert_eq!(loaded.as_bytes()[0], 1, "what the old release wrote needs no new format");
+            assert_eq!(old_load(&mut host, first).await, as_written);
+
+            // What this release writes for the unnamed realm is the same to the old one.
+            let plain = record(&ada, SessionKind::DEFAULT);
+            assert_eq!(store.insert(&plain).await.unwrap(), Inserted::Done);
+            assert_eq!(old_load(&mut host, plain.id()).await.len(), as_written.len());
+            assert_eq!(old_list(&mut host, "ada").await, 3);
+            // A realm's rows are out of its reach, whatever it asks for: but the text in the column itself, which it
+            // could not read as a session of that subject.
+            let named = ada.in_realm(&Realm::new("t1").unwrap());
+            let hidden = record(&named, SessionKind::DEFAULT);
+            assert_eq!(store.insert(&hidden).await.unwrap(), Inserted::Done);
+            assert_eq!(old_list(&mut host, "ada").await, 3);
+            assert!(old_load(&mut host, hidden.id()).await.contains(" realm_session "));
+
+            // The old one slides and renews a session whose details it does not know, and they stay.
+            let kiosk = record(&ada, SessionKind::KIOSK);
+            assert_eq!(store.insert(&kiosk).await.unwrap(), Inserted::Done);
+            for id in [kiosk.id(), first] {
+                let replaced = sqlx::query(sql(OLD_REPLACE))
+                    .bind(digest.clone())
+                    .bind(id.as_bytes().to_vec())
+                    .execute(&mut host)
+                    .await
+                    .unwrap();
+                assert_eq!(replaced.rows_affected(), 1);
+            }
+            let slid = store.load(kiosk.id()).await.unwrap().unwrap();
+            assert_eq!((slid.version().number(), slid.epoch()), (2, 1));
+            assert_eq!(slid.details().kind, SessionKind::KIOSK);
+            // And this one goes on from what that one wrote.
+            let mut parts = store.load(first).await.unwrap().unwrap().to_parts();
+            parts.version = parts.version.next();
+            let next = SessionRecord::from_parts(&parts).unwrap();
+            assert_eq!(store.replace(&next, Version::from_number(2)).await.unwrap(), Replaced::Done);
+
+            let removed = sqlx::query(sql(OLD_REMOVE))
+                .bind(second.as_bytes().to_vec())
+                .execute(&mut host)
+                .await
+                .unwrap();
+            assert_eq!(removed.rows_affected(), 1);
+            let removed = sqlx::query(sql(OLD_REMOVE_ALL))
+                .bind("ada")
+                .bind(first.as_bytes().to_vec())
+                .execute(&mut host)
+                .await
+                .unwrap();
+            assert_eq!(removed.rows_affected(), 2, "all of the unnamed realm but one");
+            let ids = async |owner: &Subject| -> Vec<SessionId> {
+                store.list(owner).await.unwrap().iter().map(SessionRecord::id).collect()
+            };
+            assert_eq!(ids(&ada).await, [first]);
+            assert_eq!(ids(&named).await, [hidden.id()]);
+        }
+    };
+}
+
+async fn old_sqlite() -> (tempfile::TempDir, sqlx::SqliteConnection, String) {
+    let (folder, url) = sqlite_file();
+    let host = sqlx::SqliteConnection::connect(&format!("{url}?mode=rwc")).await.unwrap();
+    (folder, host, url)
+}
+
+async fn old_postgres() -> (postgres::Server, sqlx::PgConnection, String) {
+    let server = postgres::Server::start(&[]);
+    let (url, host) = (server.url(), sqlx::PgConnection::connect(&server.url()).await.unwrap());
+    (server, host, url)
+}
+
+async fn old_mysql() -> (mysql::Server, sqlx::MySqlConnection, String) {
+    let server = mysql::Server::start(&[]);
+    let (url, host) = (server.url(), sqlx::MySqlConnection::connect(&server.url()).await.unwrap());
+    (server, host, url)
+}
+
+async fn unmigrated_sqlite(url: &str) -> SqliteStore {
+    SqliteStore::builder(url).connect_unmigrated().await.unwrap()
+}
+
+async fn unmigrated_postgres(url: &str) -> PostgresStore {
+    PostgresStore::builder(url).connect_unmigrated().await.unwrap()
+}
+
+async fn unmigrated_mysql(url: &str) -> MySqlStore {
+    MySqlStore::builder(url).connect_unmigrated().await.unwrap()
+}
+
+beside_the_old_release!(
+    s9_a12_sqlite_serves_both_releases,
+    old_sqlite(),
+    str::to_owned,
+    files!("sqlite"),
+    unmigrated_sqlite,
+    String
+);
+beside_the_old_release!(
+    s9_a12_postgres_serves_both_releases,
+    old_postgres(),
+    numbered,
+    files!("postgres"),
+    unmigrated_postgres,
+    String
+);
+beside_the_old_release!(
+    s9_a12_mysql_serves_both_releases,
+    old_mysql(),
+    str::to_owned,
+    files!("mysql"),
+    unmigrated_mysql,
+    Vec<u8>
+);
+
+/// The table of the release before is said to be that, and `migrate` brings it to this one.
+#[tokio::test]
+async fn an_older_table_is_said_to_be_one() {
+    let (_guard, mut host, url) = old_sqlite().await;
+    sqlx::raw_sql(files!("sqlite")[0]).execute(&mut host).await.unwrap();
+    refuses(SqliteStore::connect(&url).await, StoreErrorKind::Misconfigured, "older release");
+    unmigrated_sqlite(&url).await.migrate().await.unwrap();
+    let policy = SessionPolicy::kiosk();
+    let sessions = ServerSessions::builder(SqliteStore::connect(&url).await.unwrap());
+    let auth = Auth::sessions(sessions.kind(SessionKind::KIOSK, policy).build().unwrap());
+    let auth = auth.in_realm(&Realm::new("t1").unwrap());
+    let issued = auth.login(Login::new("ada").unwrap().kind(SessionKind::KIOSK)).await.unwrap();
+    assert_eq!(auth.authenticate(issued.credential()).await.unwrap().kind(), SessionKind::KIOSK);
 }

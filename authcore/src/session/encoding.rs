@@ -146,7 +146,8 @@ impl SessionRecord {
     fn check_details(&self) -> Result<(), StoreError> {
         let owner = text(&self.0[self.owner_range()])?;
         let realm = &owner[..self.realm_len()];
-        if !realm.is_empty() && !(Realm::is_name(realm) && owner.as_bytes()[realm.len()] == 0) {
+        let ends_with_nul = || owner.as_bytes()[realm.len()] == 0;
+        if !realm.is_empty() && (!Realm::is_name(realm) || !ends_with_nul()) {
             return Err(StoreError::corrupt("not a realm"));
         }
         SessionDetails::read(&self.0[self.details_range()]).map(drop)

@@ -44,7 +44,7 @@ fn the_tour_ends_well_and_shows_what_it_promises() {
         "Chapter 1: sessions",
         "Chapter 2: tokens",
         "Chapter 3: hybrid",
-        "HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=2592000",
+        "HttpOnly; SameSite=Lax; Secure; Path=/",
         "✓ revoked, and effective now",
         "log DEBUG unauthenticated, rejection: wrong secret",
         "log DEBUG unauthenticated, rejection: wrong signature",

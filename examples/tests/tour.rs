@@ -51,7 +51,7 @@ fn the_tour_ends_well_and_shows_what_it_promises() {
         "log DEBUG unauthenticated, rejection: the token's `alg` is not its key's",
         "16 minutes later",
         "✓ it gets the very same successor",
-        "its session was ended, kind: replayed late, subject: user-1, device: \"laptop\"",
+        "its session was ended, kind: replayed late, subject: \"user-1\", device: \"laptop\"",
         "listing sessions is not supported by the tokens strategy",
         "steps, all as expected",
     ] {

@@ -1,6 +1,8 @@
 //! The cookies: what they are called, what attributes they have, and when they are too large (rules C1, C2).
 
-use authcore::Timestamp;
+use std::time::Duration;
+
+use authcore::API_KEY_PREFIX;
 use axum::extract::OriginalUri;
 use axum::http::header::{COOKIE, HOST};
 use axum::http::request::Parts;
@@ -39,7 +41,8 @@ pub(crate) enum Kind {
     Refresh,
 }
 
-/// There are two of a name, an empty one or one that is no text: nobody knows which one counts.
+/// There are two of a name, an empty one, one that is no text, or an API key, which no browser has from here: nobody
+/// knows which one counts.
 #[derive(Debug)]
 pub(crate) struct Unusable;
 
@@ -51,6 +54,12 @@ impl Cookies {
             routes_path: routes_path.to_owned(),
             plain_on_loopback,
         }
+    }
+
+    /// The longest access token that has room in its cookie, in bytes, wherever the browser is (rule C2).
+    pub(crate) fn room(&self) -> usize {
+        let longest = self.plain.access.len().max(self.secure.access.len());
+        MAX_LEN.saturating_sub(longest)
     }
 
     /// Where the browser believes to be that sent a request, as far as cookies depend on it.
@@ -84,7 +93,7 @@ impl Cookies {
                 let Some(value) = pair.trim_ascii_start().strip_prefix(name.as_bytes()) else { continue };
                 let Some(value) = value.strip_prefix(b"=") else { continue };
                 let value = visible(value.trim_ascii_end()).ok_or(Unusable)?;
-                if found.is_some() || value.is_empty() {
+                if found.is_some() || value.is_empty() || value.starts_with(API_KEY_PREFIX) {
                     return Err(Unusable);
                 }
                 found = Some(value);
@@ -93,27 +102,26 @@ impl Cookies {
         Ok(found)
     }
 
-    /// The `Set-Cookie` with this value until then; `None` if it does not fit (rule C2).
+    /// The `Set-Cookie` with this value for so long, or until the browser session ends; `None` if it does not fit (rule
+    /// C2).
     pub(crate) fn set(
         &self,
         kind: Kind,
         place: Place<'_>,
         value: &str,
-        now: Timestamp,
-        end: Timestamp,
+        max_age: Option<Duration>,
     ) -> Option<HeaderValue> {
         // Rounded up: the server decides when it is over.
-        let seconds = end.since(now).as_millis().div_ceil(1000);
-        let seconds = u64::try_from(seconds).unwrap_or(u64::MAX).min(MAX_AGE_SECS);
-        self.build(kind, place, value, seconds)
+        let seconds = |age: Duration| u64::try_from(age.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
+        self.build(kind, place, value, max_age.map(|age| seconds(age).min(MAX_AGE_SECS)))
     }
 
     /// The `Set-Cookie` that takes a cookie away.
     pub(crate) fn clear(&self, kind: Kind, place: Place<'_>) -> Option<HeaderValue> {
-        self.build(kind, place, "", 0)
+        self.build(kind, place, "", Some(0))
     }
 
-    fn build(&self, kind: Kind, place: Place<'_>, value: &str, seconds: u64) -> Option<HeaderValue> {
+    fn build(&self, kind: Kind, place: Place<'_>, value: &str, seconds: Option<u64>) -> Option<HeaderValue> {
         let name = self.name(kind, place.site);
         if name.len() + value.len() > MAX_LEN {
             return None;
@@ -122,12 +130,14 @@ impl Cookies {
             Kind::Access => (SameSite::Lax, "/"),
             Kind::Refresh => (SameSite::Strict, place.refresh_path),
         };
-        let cookie = Cookie::build((name, value))
+        let mut cookie = Cookie::build((name, value))
             .http_only(true)
             .secure(!self.is_plain(place.site))
             .same_site(same_site)
-            .path(path)
-            .max_age(cookie::time::Duration::seconds(i64::try_from(seconds).unwrap_or(0)));
+            .path(path);
+        if let Some(seconds) = seconds {
+            cookie = cookie.max_age(cookie::time::Duration::seconds(i64::try_from(seconds).unwrap_or(0)));
+        }
         HeaderValue::try_from(cookie.to_string()).ok()
     }
 
@@ -224,8 +234,8 @@ mod tests {
     #[test]
     fn c1_attributes_are_the_strictest_that_work() {
         let cookies = Cookies::new("session", "/auth", false);
-        let (now, end) = (Timestamp::from_secs(100), Timestamp::from_millis(160_001));
-        let set = |kind, site| cookies.set(kind, at(site), "x", now, end).unwrap();
+        let age = Some(Duration::from_millis(60_001));
+        let set = |kind, site| cookies.set(kind, at(site), "x", age).unwrap();
         for site in [Site::Network, Site::Loopback] {
             assert_eq!(
                 set(Kind::Access, site),
@@ -237,7 +247,7 @@ mod tests {
             );
         }
         let plain = Cookies::new("session", "/auth", true);
-        let set = |site| plain.set(Kind::Access, at(site), "x", now, end).unwrap();
+        let set = |site| plain.set(Kind::Access, at(site), "x", age).unwrap();
         assert_eq!(set(Site::Loopback), "session=x; HttpOnly; SameSite=Lax; Path=/; Max-Age=61");
         assert!(set(Site::Network).to_str().unwrap().contains("Secure"), "only on this very machine");
     }
@@ -271,18 +281,13 @@ mod tests {
     #[test]
     fn c2_cookies_have_a_limit_in_size_and_age() {
         let cookies = Cookies::new("session", "/auth", false);
-        let set = |len: usize| {
-            cookies.set(
-                Kind::Access,
-                at(Site::Network),
-                &"x".repeat(len),
-                Timestamp::UNIX_EPOCH,
-                Timestamp::MAX,
-            )
-        };
-        let longest = set(4096 - "__Host-session".len()).unwrap();
+        let set =
+            |len: usize| cookies.set(Kind::Access, at(Site::Network), &"x".repeat(len), Some(Duration::MAX));
+        assert_eq!(cookies.room(), 4096 - "__Host-session".len());
+        let longest = set(cookies.room()).unwrap();
         assert!(longest.to_str().unwrap().ends_with("Max-Age=34560000"));
-        assert!(set(4097 - "__Host-session".len()).is_none());
+        assert!(set(cookies.room() + 1).is_none());
+        assert_eq!(Cookies::new("session", "/auth", true).room(), cookies.room(), "on any host");
     }
 
     #[test]
@@ -370,7 +375,7 @@ mod tests {
         ) {
             let cookies = Cookies::new("session", "/auth", false);
             for kind in [Kind::Access, Kind::Refresh] {
-                let set = cookies.set(kind, at(Site::Network), &value, Timestamp::UNIX_EPOCH, Timestamp::MAX).unwrap();
+                let set = cookies.set(kind, at(Site::Network), &value, None).unwrap();
                 let pair = set.to_str().unwrap().split(';').next().unwrap();
                 let sent = HeaderValue::try_from(format!("{others}{pair}")).unwrap();
                 let headers = HeaderMap::from_iter([(COOKIE, sent)]);

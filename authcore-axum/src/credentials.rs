@@ -46,6 +46,26 @@ impl Settings {
     }
 }
 
+/// The credentials that a client still has, wherever they count: an access or session token, and a refresh token.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Held<'h> {
+    pub(crate) access: Option<&'h str>,
+    pub(crate) refresh: Option<&'h str>,
+}
+
+impl Settings {
+    /// What a request's headers hold, good or not: a bearer token alone, or the cookies. One that cannot be used is none.
+    pub(crate) fn held<'h>(&self, site: Site, headers: &'h HeaderMap) -> Held<'h> {
+        match (bearer(headers), self.transport) {
+            (Ok(None), Transport::Cookies) => {
+                let read = |kind| self.cookies.read(kind, site, headers).ok().flatten();
+                Held { access: read(Kind::Access), refresh: read(Kind::Refresh) }
+            }
+            (token, _) => Held { access: token.ok().flatten(), refresh: None },
+        }
+    }
+}
+
 /// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1); other schemes are not ours.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Unusable> {
     let mut found = None;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use authcore::password::{LoginThrottle, MemoryThrottle, PasswordLogin};
-use authcore::{Auth, Clock, SystemClock};
+use authcore::{Auth, Clock, Realm, SystemClock};
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::http::request::Parts;
@@ -15,8 +15,9 @@ use tower_http::csrf::CsrfLayer;
 use crate::cookies::Cookies;
 use crate::credentials::Transport;
 use crate::csrf::CrossSite;
+use crate::mismatches::Mismatches;
 use crate::protect::Protect;
-use crate::{Require, routes};
+use crate::{Passive, Require, routes};
 
 /// Bodies of the ready-made routes are short.
 const LARGEST_BODY: usize = 16 * 1024;
@@ -65,10 +66,12 @@ pub struct GuardBuilder {
     csrf: Result<CsrfLayer, tower_http::csrf::ConfigError>,
     strict: bool,
     client_address: ClientAddress,
+    choose_realm: Option<ChooseRealm>,
     clock: Arc<dyn Clock>,
 }
 
 type ClientAddress = Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
+type ChooseRealm = Arc<dyn Fn(&Parts) -> Option<Realm> + Send + Sync>;
 
 /// What a guard was built with cannot be used: which option, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +97,8 @@ pub(crate) struct Settings {
     pub(crate) routes_path: String,
     pub(crate) login_page: Option<String>,
     pub(crate) client_address: ClientAddress,
+    pub(crate) choose_realm: Option<ChooseRealm>,
+    pub(crate) mismatches: Mismatches,
     /// Whether the log has it that logins come without an address.
     pub(crate) missed_address: AtomicBool,
     pub(crate) clock: Arc<dyn Clock>,
@@ -114,6 +119,7 @@ impl Guard {
             csrf: Ok(CsrfLayer::new()),
             strict: false,
             client_address: Arc::new(peer),
+            choose_realm: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -180,6 +186,17 @@ impl Guard {
         Require::new(Arc::clone(&self.0), None)
     }
 
+    /// A layer for routes that a page asks by itself, such as a poll for messages:
+    /// `router.route_layer(guard.passive())`. Their requests do not count as a use of the session, so that they keep no
+    /// absent user logged in (rule A14).
+    ///
+    /// Add it after the guard's other layers:
+    /// `router.route_layer(guard.require_login()).route_layer(guard.passive())`. In the hybrid strategy only refreshes
+    /// count as uses; a page should not refresh for a poll.
+    pub fn passive(&self) -> Passive {
+        Passive::new(Arc::clone(&self.0))
+    }
+
     /// As [`Guard::require_login`], for what only somebody may do who proved themselves not longer ago than this: a
     /// change of address, a payment. Others are told to log in once more (RFC 9470).
     pub fn require_fresh(&self, age: std::time::Duration) -> Require {
@@ -222,6 +239,9 @@ impl GuardBuilder {
     }
 
     /// Hands credentials out in JSON bodies, for clients that are no browsers; they come back in `Authorization: Bearer`.
+    ///
+    /// An access token then has at most 8,192 bytes; in a cookie there is room for 4,096 bytes of name and value together.
+    /// A login or refresh whose claims do not fit changes nothing and is answered with 500 (rule R12).
     pub fn credentials_in_bodies(mut self) -> Self {
         self.transport = Transport::Bodies;
         self
@@ -287,6 +307,33 @@ impl GuardBuilder {
         self
     }
 
+    /// Chooses the [realm](Realm) that each request is for, by its host name or its path: the application or tenant whose
+    /// users log in (rule A12). All extractors, layers and ready-made routes keep to it, and the throttle and
+    /// [`Accounts`](authcore::password::Accounts) are given it. For `None` the request is answered with 404, and nothing
+    /// else happens. Without this option, every request is for the realm of the guard's [`Auth`].
+    ///
+    /// ```
+    /// # use authcore::{Auth, MemoryStore, Realm, ServerSessions};
+    /// # use authcore_axum::Guard;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let auth = Auth::sessions(ServerSessions::builder(MemoryStore::new()).build()?);
+    /// let guard = Guard::builder(auth).realm(|parts| {
+    ///     let host = parts.headers.get("host")?.to_str().ok()?;
+    ///     // A real application also asks whether it has such a tenant.
+    ///     Realm::new(host.strip_suffix(".example.com")?).ok()
+    /// });
+    /// # guard.build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A handler gets at the same realm by `auth.in_realm(&principal.realm())`. Tenants on one host name share its
+    /// cookies, so that a browser is logged in to one of them at a time.
+    pub fn realm(mut self, choose: impl Fn(&Parts) -> Option<Realm> + Send + Sync + 'static) -> Self {
+        self.choose_realm = Some(Arc::new(choose));
+        self
+    }
+
     /// Sets the clock, for tests: that of [`Auth`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -312,16 +359,25 @@ impl GuardBuilder {
             return refuse("the login page is a path of this host, like `/login`");
         }
         let csrf = self.csrf.map_err(|error| ConfigError(error.to_string()))?;
+        let cookies = Cookies::new(&self.cookie_name, &self.routes_path, self.plain_on_loopback);
+        let (mut auth, mut passwords) = (self.auth, self.passwords);
+        if self.transport == Transport::Cookies {
+            // Before anything changes, not when the cookie is made (rule R12).
+            auth = auth.with_max_token_len(cookies.room());
+            passwords = passwords.map(|passwords| passwords.with_max_token_len(cookies.room()));
+        }
         Ok(Guard(Arc::new(Settings {
-            cookies: Cookies::new(&self.cookie_name, &self.routes_path, self.plain_on_loopback),
-            auth: self.auth,
-            passwords: self.passwords,
+            cookies,
+            auth,
+            passwords,
             throttle: self.throttle,
             transport: self.transport,
             cross_site: CrossSite::new(&csrf, self.strict),
             routes_path: self.routes_path,
             login_page: self.login_page,
             client_address: self.client_address,
+            choose_realm: self.choose_realm,
+            mismatches: Mismatches::default(),
             missed_address: AtomicBool::new(false),
             clock: self.clock,
         })))

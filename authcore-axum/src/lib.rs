@@ -6,13 +6,16 @@ mod credentials;
 mod csrf;
 mod extract;
 mod guard;
+mod mismatches;
+mod passive;
 mod protect;
 mod refusal;
 mod require;
 mod routes;
 
-pub use extract::{Claims, Principal};
+pub use extract::{AnyPrincipal, Claims, Principal};
 pub use guard::{AuthState, ConfigError, Guard, GuardBuilder};
+pub use passive::{Passive, PassiveService};
 pub use refusal::Refusal;
 pub use require::{Require, Required};
 

@@ -1,5 +1,6 @@
 //! What holds for every request and every answer, whatever the handler.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
@@ -8,17 +9,19 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
-use axum::extract::Request;
+use authcore::password::PasswordLogin;
+use authcore::{Auth, Realm};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::header::{CACHE_CONTROL, VARY};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Uri};
 use axum::response::{IntoResponse as _, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::credentials::{Transport, bearer};
-use crate::guard::Settings;
+use crate::guard::{AuthState, Settings};
 use crate::refusal::{Reason, Refusal};
 
 /// What is known about who sent a request: in its extensions, for whatever asks, and beside it for the answer.
@@ -28,32 +31,83 @@ pub(crate) struct Asked(Arc<Answered>);
 struct Answered {
     /// Who verifies. What one guard found out says nothing to another.
     settings: Arc<Settings>,
+    /// The realm that the guard's option chose; `None` without that option (rule A12).
+    realm: Option<Realm>,
     /// Whether the answer depends on who sent the request.
     depends: AtomicBool,
+    /// Whether the request does not count as a use of its session (rule A14).
+    passive: AtomicBool,
     outcome: OnceLock<Outcome>,
 }
+
+/// The request's credential was verified before, and that counted as a use.
+pub(crate) struct AlreadyVerified;
 
 /// What a verification came to.
 pub(crate) type Outcome = Result<Arc<authcore::Principal>, Reason>;
 
 impl Asked {
-    fn new(settings: &Arc<Settings>) -> Self {
-        let settings = Arc::clone(settings);
-        Self(Arc::new(Answered { settings, depends: AtomicBool::new(false), outcome: OnceLock::new() }))
+    fn new(settings: &Arc<Settings>, realm: Option<Realm>) -> Self {
+        Self(Arc::new(Answered {
+            settings: Arc::clone(settings),
+            realm,
+            depends: AtomicBool::new(false),
+            passive: AtomicBool::new(false),
+            outcome: OnceLock::new(),
+        }))
+    }
+
+    /// What the guard's layer gave to a request whose answer depends on who sent it.
+    pub(crate) fn of(parts: &Parts, settings: &Arc<Settings>) -> Result<Self, Reason> {
+        if let Some(asked) = parts.extensions.get::<Self>() {
+            asked.note();
+        }
+        Self::find(&parts.extensions, &parts.uri, settings).cloned()
     }
 
     /// What the guard's layer gave to a request. Without that layer nothing keeps other sites out, and nothing is
     /// granted.
-    pub(crate) fn of(parts: &Parts, settings: &Arc<Settings>) -> Result<Self, Reason> {
-        let asked = parts.extensions.get::<Self>().inspect(|asked| asked.note());
-        match asked {
-            Some(asked) if Arc::ptr_eq(&asked.0.settings, settings) => Ok(asked.clone()),
+    pub(crate) fn find<'r>(
+        extensions: &'r Extensions,
+        uri: &Uri,
+        settings: &Arc<Settings>,
+    ) -> Result<&'r Self, Reason> {
+        match extensions.get::<Self>() {
+            Some(asked) if Arc::ptr_eq(&asked.0.settings, settings) => Ok(asked),
             _ => {
-                let path = parts.uri.path();
+                let path = uri.path();
                 tracing::error!(path, "a route asks who sent a request, but its guard does not `protect` it");
                 Err(Reason::Internal)
             }
         }
+    }
+
+    /// The guard's authentication, for the request's realm.
+    pub(crate) fn auth(&self) -> Cow<'_, Auth> {
+        let auth = &self.0.settings.auth;
+        self.0.realm.as_ref().map_or(Cow::Borrowed(auth), |realm| Cow::Owned(auth.in_realm(realm)))
+    }
+
+    /// The guard's login by password, for the request's realm.
+    pub(crate) fn passwords(&self) -> Result<Cow<'_, PasswordLogin>, Reason> {
+        let passwords = self.0.settings.passwords.as_ref().ok_or(Reason::Unsupported)?;
+        let realm = self.0.realm.as_ref();
+        Ok(realm.map_or(Cow::Borrowed(passwords), |realm| Cow::Owned(passwords.in_realm(realm))))
+    }
+
+    /// The realm that the request is for.
+    pub(crate) fn realm(&self) -> &Realm {
+        self.0.realm.as_ref().unwrap_or_else(|| self.0.settings.auth.realm())
+    }
+
+    /// Notes that the request does not count as a use of its session; too late once it was verified.
+    pub(crate) fn set_passive(&self) -> Result<(), AlreadyVerified> {
+        self.0.passive.store(true, Ordering::Relaxed);
+        if self.0.outcome.get().is_some() { Err(AlreadyVerified) } else { Ok(()) }
+    }
+
+    pub(crate) fn is_passive(&self) -> bool {
+        self.0.passive.load(Ordering::Relaxed)
     }
 
     /// Notes that the answer depends on who sent the request.
@@ -67,6 +121,12 @@ impl Asked {
 
     pub(crate) fn learn(&self, outcome: Outcome) -> Outcome {
         self.0.outcome.get_or_init(|| outcome).clone()
+    }
+
+    fn refuse<F>(&self, reason: Reason) -> Answering<F> {
+        self.note();
+        let refusal = Refusal::plain(reason, &self.0.settings).into_response();
+        Answering::Refused { response: Some(self.finish(refusal)) }
     }
 
     /// Keeps an answer out of caches that would give it to somebody else (rule C3).
@@ -93,6 +153,15 @@ impl Settings {
     fn is_cross_site(&self, request: &Request) -> bool {
         // No browser sends a bearer token by itself, and where there is one, cookies do not count.
         self.cross_site.suspects(request) && !matches!(bearer(request.headers()), Ok(Some(_)))
+    }
+}
+
+/// For the ready-made routes.
+impl FromRequestParts<AuthState> for Asked {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, AuthState(settings): &AuthState) -> Result<Self, Refusal> {
+        Self::of(parts, settings).map_err(|reason| Refusal::plain(reason, settings))
     }
 }
 
@@ -129,11 +198,18 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let asked = Asked::new(&self.settings);
+        let mut realm = None;
+        if let Some(choose) = &self.settings.choose_realm {
+            let (parts, body) = request.into_parts();
+            realm = choose(&parts);
+            request = Request::from_parts(parts, body);
+            if realm.is_none() {
+                return Asked::new(&self.settings, realm).refuse(Reason::NoSuchRealm);
+            }
+        }
+        let asked = Asked::new(&self.settings, realm);
         if self.settings.is_cross_site(&request) {
-            asked.note();
-            let refusal = Refusal::plain(Reason::CrossSite, &self.settings).into_response();
-            return Answering::Refused { response: Some(asked.finish(refusal)) };
+            return asked.refuse(Reason::CrossSite);
         }
         request.extensions_mut().insert(asked.clone());
         Answering::Asked { inner: self.inner.call(request), asked }

@@ -52,16 +52,20 @@ pub(crate) enum Reason {
     UnacceptablePassword,
     /// 404.
     NotFound,
+    /// 404: the request is for no realm of this application.
+    NoSuchRealm,
 }
 
 impl Reason {
     /// Logs what happened, and gives what to do about it.
     pub(crate) fn of(error: &Error, presented: bool) -> Self {
         if let Some(incident) = error.incident() {
-            let device = incident.device();
+            let (subject, device) = (incident.subject(), incident.device());
             tracing::warn!(
                 kind = %incident.kind(),
-                subject = %incident.subject(),
+                subject = subject.as_str(),
+                realm = named(subject.realm_name()),
+                actor = incident.actor(),
                 device = device.label().or(device.user_agent()),
                 session = %incident.session_id(),
                 "a stolen credential may have been used; its session was ended",
@@ -117,6 +121,7 @@ impl Reason {
                 "a password has at least 8 characters and at most 1,024 bytes",
             ),
             Self::NotFound => (StatusCode::NOT_FOUND, "no such session"),
+            Self::NoSuchRealm => (StatusCode::NOT_FOUND, "not found"),
         }
     }
 
@@ -242,10 +247,16 @@ pub(crate) fn local_path(next: &str) -> Option<&str> {
     (is_path && next.bytes().all(|c| c.is_ascii_graphic())).then_some(next)
 }
 
+/// A name for the log; that of the unnamed realm is left out.
+pub(crate) fn named(realm: &str) -> Option<&str> {
+    (!realm.is_empty()).then_some(realm)
+}
+
 fn log_failure(reason: Reason, error: &(dyn std::error::Error + 'static)) {
     match reason {
         // Every client can ask for it, as often as it likes.
         Reason::Unsupported => tracing::debug!(%error, "a route that this strategy does not support"),
+        Reason::Unauthenticated { .. } => tracing::debug!(error, "unauthenticated"),
         _ => tracing::error!(error, "a request failed"),
     }
 }

@@ -19,7 +19,8 @@ use crate::session::api_key::{self, API_KEY_PREFIX};
 use crate::session::engine::Sessions;
 use crate::{
     CallContext, Clock, ConfigError, Error, Issued, Login, Principal, Realm, Refresh, Rejection, Renewal,
-    ServerSessions, SessionId, SessionRecord, SessionStrategy, SystemClock, Timestamp, TokenStrategy, Usage,
+    ServerSessions, SessionId, SessionKind, SessionRecord, SessionStrategy, SystemClock, Timestamp,
+    TokenStrategy, Usage,
 };
 
 pub use admin::Admin;
@@ -175,10 +176,13 @@ impl Auth {
     }
 
     /// Refuses to issue an access token of more than `max` bytes, so that nothing changes when it could not be handed out
-    /// (rule R12): what a cookie has room for, for instance. The default is the longest token that is accepted.
+    /// (rule R12): what a cookie has room for, for instance. The default is the longest token that is accepted. A limit
+    /// that was set before is never raised.
     #[must_use]
     pub const fn with_max_token_len(mut self, max: usize) -> Self {
-        self.max_token_len = max;
+        if max < self.max_token_len {
+            self.max_token_len = max;
+        }
         self
     }
 
@@ -269,7 +273,16 @@ impl Auth {
         self.verified::<true, true>(credential).await
     }
 
-    /// The constants make one function of each of its callers', which saves a fifth of the verification of a session in
+    /// As [`Auth::authenticate_any`], without counting as a use of the session (rule A14).
+    ///
+    /// # Errors
+    ///
+    /// As [`Auth::authenticate`].
+    pub async fn authenticate_any_passively(&self, credential: &str) -> Result<Principal, Error> {
+        self.verified::<false, true>(credential).await
+    }
+
+    /// The constants make one function of each of its callers', which saves a tenth of the verification of a session in
     /// memory.
     async fn verified<const COUNTS: bool, const ANY: bool>(
         &self,
@@ -300,7 +313,7 @@ impl Auth {
                 principal
             }
         };
-        if !ANY && !principal.is_plain() && !self.is_login(&principal) {
+        if !ANY && !self.is_login(&principal) {
             return Err(Rejection::NotALogin.into());
         }
         Ok(principal)
@@ -312,8 +325,12 @@ impl Auth {
         Ok(session_principal(sessions, record))
     }
 
-    /// Whether a principal represents a login, as its credential says and, where the kind is known here, today's policy.
-    fn is_login(&self, principal: &Principal) -> bool {
+    /// Returns whether a principal represents a login, as its credential says and, where its kind is known here, today's
+    /// policy (rule A13): what [`Auth::authenticate`] requires beyond [`Auth::authenticate_any`].
+    pub fn is_login(&self, principal: &Principal) -> bool {
+        if principal.is_plain() {
+            return true;
+        }
         let kind = principal.kind_name();
         principal.states_login()
             && (kind.is_empty()
@@ -432,6 +449,15 @@ impl Auth {
                 Ok(access.hand_out(opened, made))
             }
             Strategy::Tokens { .. } => Err(self.unsupported("renew")),
+        }
+    }
+
+    /// Returns whether [`Auth::login`] can open sessions of this kind: it is the default, or was registered with the
+    /// strategy and is not for API keys (rule A13).
+    pub fn has_kind(&self, kind: &SessionKind) -> bool {
+        match self.stateful("kinds") {
+            Ok(sessions) => sessions.policies().for_login(kind, false).is_ok(),
+            Err(_) => kind.is_default(),
         }
     }
 

@@ -58,7 +58,7 @@ impl Claims {
             return Err(LoginError::NotAnObject);
         }
         // Before anything recursive looks at it.
-        check_len(json.len())?;
+        check_len(json.len(), || largest(&json))?;
         if !is_readable(&json) {
             return Err(LoginError::InvalidJson);
         }
@@ -81,7 +81,7 @@ impl Claims {
     /// The text that a record keeps.
     pub(crate) fn to_json(&self) -> Result<Box<str>, LoginError> {
         let json = serde_json::to_string(&self.0).map_err(|_| LoginError::InvalidJson)?;
-        check_len(json.len())?;
+        check_len(json.len(), || largest(&json))?;
         Ok(json.into())
     }
 
@@ -113,7 +113,12 @@ impl Claims {
         // Name and value with quotes, colon and comma. Escapes in names make it a little more, which `to_json` counts.
         let of = |name: &str, value: &RawValue| name.len() + value.get().len() + 4;
         let others = self.0.iter().filter(|(other, _)| *other != name);
-        check_len(1 + others.map(|(name, value)| of(name, value)).sum::<usize>() + of(name, &value))?;
+        let (mut len, mut largest) = (1 + of(name, &value), (of(name, &value), name));
+        for (other, value) in others {
+            len += of(other, value);
+            largest = largest.max((of(other, value), other));
+        }
+        check_len(len, || largest.1.into())?;
         // As deep as it will be in the object.
         if !is_readable(&format!("[{value}]")) {
             return Err(LoginError::InvalidJson);
@@ -139,9 +144,16 @@ impl<'de> Deserialize<'de> for Claims {
     }
 }
 
-fn check_len(len: usize) -> Result<(), LoginError> {
+fn check_len(len: usize, largest: impl FnOnce() -> Box<str>) -> Result<(), LoginError> {
     let max = SessionRecord::MAX_CLAIMS_LEN;
-    if len > max { Err(LoginError::ClaimsTooLarge { len, max }) } else { Ok(()) }
+    if len > max { Err(LoginError::ClaimsTooLarge { len, max, largest: largest() }) } else { Ok(()) }
+}
+
+/// The name of the largest member of an object; empty if there is none.
+pub(crate) fn largest(json: &str) -> Box<str> {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).unwrap_or_default();
+    let largest = members.into_iter().max_by_key(|(_, value)| value.get().len());
+    largest.map_or_else(Box::default, |(name, _)| name.into())
 }
 
 impl fmt::Debug for Claims {
@@ -247,12 +259,15 @@ mod tests {
         let fits = json!({ "x": text(max) });
         assert_eq!(Claims::from_serialize(&fits).unwrap().to_json().unwrap().len(), max);
         let long = Claims::from_serialize(&json!({ "x": text(max + 1) })).unwrap_err();
-        assert_eq!(long, LoginError::ClaimsTooLarge { len: max + 1, max });
+        assert_eq!(long, LoginError::ClaimsTooLarge { len: max + 1, max, largest: "x".into() });
         assert!(long.to_string().contains("3073") && long.to_string().contains("3072"), "{long}");
         let mut claims = Claims::new();
         claims.set("x", &text(max)).unwrap();
-        assert_eq!(claims.set("x", &text(max + 1)), Err(LoginError::ClaimsTooLarge { len: max + 1, max }));
-        assert!(matches!(claims.set("z", &1), Err(LoginError::ClaimsTooLarge { .. })));
+        let refused = LoginError::ClaimsTooLarge { len: max + 1, max, largest: "x".into() };
+        assert_eq!(claims.set("x", &text(max + 1)), Err(refused));
+        let refused = claims.set("z", &1).unwrap_err();
+        assert!(matches!(&refused, LoginError::ClaimsTooLarge { largest, .. } if &**largest == "x"));
+        assert!(refused.to_string().contains("\"x\""), "{refused}");
         assert_eq!(claims.names().collect::<Vec<_>>(), ["x"]);
     }
 

@@ -237,12 +237,16 @@ pub enum LoginError {
     #[error("the name of claim {0:?} says that it is a secret, and claims are readable")]
     SecretClaim(Box<str>),
     /// The claims' JSON is too long.
-    #[error("the claims have {len} bytes of JSON, and at most {max} are allowed")]
+    #[error(
+        "the claims have {len} bytes of JSON, and at most {max} are allowed; the largest claim is {largest:?}"
+    )]
     ClaimsTooLarge {
         /// Their length, in bytes.
         len: usize,
         /// The limit, in bytes.
         max: usize,
+        /// The name of the largest claim.
+        largest: Box<str>,
     },
     /// The access token would be longer than the client can be handed (rule R12).
     #[error(

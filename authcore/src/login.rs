@@ -81,6 +81,11 @@ impl Login {
         self
     }
 
+    /// Returns the kind of session that the login opens.
+    pub const fn session_kind(&self) -> &SessionKind {
+        &self.details.kind
+    }
+
     /// Sets the OAuth client that the session is for: the `client_id` of its access tokens (RFC 9068), instead of the one
     /// that the token strategy has.
     ///

@@ -8,12 +8,9 @@ pub(crate) mod jwt;
 pub(crate) mod keys;
 mod validation;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-
-use serde_json::value::RawValue;
 
 use crate::secret::SecretString;
 use crate::{Error, LoginError, Principal, Rejection, SessionDetails, SessionId, Subject, Timestamp};
@@ -176,10 +173,7 @@ impl<'g> Grant<'g> {
 
     /// The error for a token that has `len` bytes where `max` are allowed, with the name of the largest claim.
     pub(crate) fn too_large(&self, len: usize, max: usize) -> LoginError {
-        let members: BTreeMap<String, &RawValue> = serde_json::from_str(self.claims).unwrap_or_default();
-        let largest = members.into_iter().max_by_key(|(_, value)| value.get().len());
-        let largest = largest.map_or_else(Box::default, |(name, _)| name.into());
-        LoginError::TokenTooLarge { len, max, largest }
+        LoginError::TokenTooLarge { len, max, largest: crate::claims::largest(self.claims) }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use authcore::password::{Account, Accounts, AccountsError, NewPassword, PasswordHash, PasswordHasher};
-use authcore::{Login, Replaced, Subject};
+use authcore::{Login, Realm, Replaced, Subject};
 use serde::{Deserialize, Serialize};
 
 /// Who logs in in all examples. There is `grace@example.com` too, who is an admin.

@@ -36,14 +36,14 @@ impl Settings {
     }
 
     fn cookies_of(&self, issued: &Issued, place: Place<'_>) -> Result<Vec<HeaderValue>, Reason> {
-        let now = self.clock.now();
         // The access cookie stays as long as the session may: beside it, a refresh token counts (rules C1, C2).
         let end = issued.refresh_expires_at().unwrap_or(issued.expires_at());
-        let access = self.cookies.set(Kind::Access, place, issued.credential(), now, end);
+        let max_age = issued.is_persistent().then(|| end.since(self.clock.now()));
+        let access = self.cookies.set(Kind::Access, place, issued.credential(), max_age);
         let refresh =
-            issued.refresh_token().map(|token| self.cookies.set(Kind::Refresh, place, token, now, end));
+            issued.refresh_token().map(|token| self.cookies.set(Kind::Refresh, place, token, max_age));
         std::iter::once(access).chain(refresh).collect::<Option<_>>().ok_or_else(|| {
-            tracing::error!("the claims make the access token too long for a cookie of 4,096 bytes");
+            tracing::error!("a credential of the strategy is too long for a cookie of 4,096 bytes");
             Reason::Internal
         })
     }
@@ -104,6 +104,10 @@ pub(super) fn device(session: &SessionInfo) -> Value {
         "device": session.device.label().or(session.device.user_agent()),
         "ip": session.device.ip().map(|ip| ip.to_string()),
         "current": session.current,
+        "kind": session.details.kind.as_str(),
+        "api_key": session.is_api_key,
+        "actor": session.details.actor,
+        "client_id": session.details.client_id,
         "created_at": session.created_at.as_secs(),
         "last_seen_at": session.last_seen_at.as_secs(),
         "ends_at": session.ends_at.as_secs(),

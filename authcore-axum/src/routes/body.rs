@@ -1,11 +1,11 @@
 //! A body that is a browser's form or JSON, as the client says.
 
 use axum::Form;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Visitor};
 
 use crate::refusal::Reason;
 
@@ -36,6 +36,20 @@ pub(super) async fn read<T: DeserializeOwned>(mut request: Request) -> Result<T,
     }
 }
 
+/// Reads the body of a request that need not have one; what is neither a form nor JSON, or is empty, says nothing.
+pub(super) async fn read_if_any<T: DeserializeOwned + Default>(request: Request) -> Result<T, Reason> {
+    if MediaType::of(request.headers()).is_none() {
+        return Ok(T::default());
+    }
+    let (parts, body) = request.into_parts();
+    let whole = Request::from_parts(parts.clone(), body);
+    let body = Bytes::from_request(whole, &()).await.map_err(|error| unread(error.status()))?;
+    if body.trim_ascii().is_empty() {
+        return Ok(T::default());
+    }
+    read(Request::from_parts(parts, Body::from(body))).await
+}
+
 fn unread(status: StatusCode) -> Reason {
     if status == StatusCode::PAYLOAD_TOO_LARGE { Reason::BodyTooLarge } else { Reason::BadBody }
 }
@@ -43,6 +57,37 @@ fn unread(status: StatusCode) -> Reason {
 /// A field that may be missing: `null` says so too.
 pub(super) fn or_empty<'de, D: Deserializer<'de>>(field: D) -> Result<String, D::Error> {
     Option::deserialize(field).map(Option::unwrap_or_default)
+}
+
+/// A field that is true or false, and may be missing: a boolean in JSON, or what a checkbox sends.
+pub(super) fn is_checked<'de, D: Deserializer<'de>>(field: D) -> Result<bool, D::Error> {
+    struct Checked;
+
+    impl<'de> Visitor<'de> for Checked {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("true or false")
+        }
+
+        fn visit_bool<E>(self, checked: bool) -> Result<bool, E> {
+            Ok(checked)
+        }
+
+        fn visit_unit<E>(self) -> Result<bool, E> {
+            Ok(false)
+        }
+
+        fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<bool, E> {
+            match value {
+                "on" | "true" | "1" => Ok(true),
+                "" | "off" | "false" | "0" => Ok(false),
+                _ => Err(E::custom("not the value of a checkbox")),
+            }
+        }
+    }
+
+    field.deserialize_any(Checked)
 }
 
 /// Whether this is what a page's form sends.

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use authcore::password::{Admission, Attempt, Password, PasswordError, Target};
-use authcore::{Device, Issued, Login, Rejection};
+use authcore::{Device, Issued, Login, Rejection, SessionKind};
 use axum::extract::{Request, State};
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
@@ -28,10 +28,17 @@ struct LoginForm {
     /// Where a browser goes from here.
     #[serde(default, deserialize_with = "body::or_empty")]
     next: String,
+    /// Whether the user wants to stay logged in.
+    #[serde(default, deserialize_with = "body::is_checked")]
+    remember: bool,
+    /// Of the session that the login replaces, where credentials travel in bodies.
+    #[serde(default, deserialize_with = "body::or_empty")]
+    refresh_token: String,
 }
 
 pub(super) async fn login(
     State(AuthState(settings)): State<AuthState>,
+    asked: Asked,
     request: Request,
 ) -> Result<Response, Refusal> {
     let parts = head(&request);
@@ -45,11 +52,11 @@ pub(super) async fn login(
         let form: LoginForm = body::read(request).await?;
         next = local_path(&form.next).map(str::to_owned);
         let page = by_page.then(|| next.as_deref().unwrap_or("/"));
-        let issued = settings.log_in(&parts, form).await?;
+        let issued = settings.log_in(&asked, &parts, form).await?;
         let answer = settings.hand_over(&issued, settings.cookies.place(&parts), page);
         if answer.is_err() {
             // Nobody will ever show it.
-            let _ = settings.auth.logout(issued.credential()).await;
+            let _ = asked.auth().logout(issued.credential()).await;
         }
         answer
     };
@@ -60,27 +67,24 @@ pub(super) async fn login(
     }
 }
 
-/// What a request says beside its body. Its answer will set or depend on a credential.
+/// What a request says beside its body.
 pub(super) fn head(request: &Request) -> Parts {
     let mut parts = Request::new(()).into_parts().0;
     parts.method.clone_from(request.method());
     parts.uri.clone_from(request.uri());
     parts.headers.clone_from(request.headers());
     parts.extensions.clone_from(request.extensions());
-    if let Some(asked) = parts.extensions.get::<Asked>() {
-        asked.note();
-    }
     parts
 }
 
 impl Settings {
-    async fn log_in(&self, parts: &Parts, form: LoginForm) -> Result<Issued, Reason> {
-        let passwords = self.passwords.as_ref().ok_or(Reason::Unsupported)?;
+    async fn log_in(&self, asked: &Asked, parts: &Parts, form: LoginForm) -> Result<Issued, Reason> {
+        let passwords = asked.passwords()?;
         let address = (self.client_address)(parts);
         // One that is too long is nobody's password, and need not be counted or hashed to know that.
         let password =
             Password::new(form.password).map_err(|_| Reason::Unauthenticated { presented: true })?;
-        let attempt = Attempt { target: Target::Identifier(&form.username), address };
+        let attempt = Attempt { realm: asked.realm(), target: Target::Identifier(&form.username), address };
         self.admit(attempt).await?;
         let mut device = Device::unknown().with_label(&form.device);
         if let Some(agent) = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()) {
@@ -89,13 +93,20 @@ impl Settings {
         if let Some(address) = address {
             device = device.with_ip(address);
         }
-        // What the client held before ends with this login (rule A10).
-        let site = self.cookies.site(&parts.uri, &parts.headers);
+        // What the client held before ends with this login (rule A10), and either credential may prove it (rule T17).
+        let held = self.held(self.cookies.site(&parts.uri, &parts.headers), &parts.headers);
+        let sent = Some(&*form.refresh_token).filter(|_| self.transport == Transport::Bodies);
         let former =
-            self.presented(site, &parts.headers).ok().flatten().map(|former| former.text().to_owned());
-        let complete = |login: Login| match former {
-            Some(former) => login.device(device).replacing(former),
-            None => login.device(device),
+            [held.access, held.refresh, sent].into_iter().flatten().filter(|former| !former.is_empty());
+        let remember = form.remember && self.auth.has_kind(&SessionKind::REMEMBERED);
+        let complete = |login: Login| {
+            let login = former.fold(login.device(device), Login::replacing);
+            // A kind that the accounts chose stays: that of a kiosk is not for the user to change.
+            if remember && login.session_kind().is_default() {
+                login.kind(SessionKind::REMEMBERED)
+            } else {
+                login
+            }
         };
         let issued = passwords.login(&form.username, password, complete).await;
         self.settle(attempt, issued.as_ref().err()).await;

@@ -12,6 +12,7 @@ use super::body;
 use super::login::head;
 use crate::Principal;
 use crate::guard::{AuthState, Settings};
+use crate::protect::Asked;
 use crate::refusal::{Reason, Refusal, local_path, see_other};
 
 #[derive(Deserialize)]
@@ -26,6 +27,7 @@ struct PasswordForm {
 /// Changes the password, renews the own session and ends the others (rule P5).
 pub(super) async fn change(
     State(AuthState(settings)): State<AuthState>,
+    asked: Asked,
     principal: Principal,
     request: Request,
 ) -> Result<Response, Refusal> {
@@ -33,7 +35,7 @@ pub(super) async fn change(
     let outcome = async {
         let form: PasswordForm = body::read(request).await?;
         let page = settings.is_page(&parts).then(|| local_path(&form.next).unwrap_or("/").to_owned());
-        match settings.change_password(&parts, &principal, form).await? {
+        match settings.change_password(&asked, &parts, &principal, form).await? {
             PasswordChanged::Renewed { issued, .. } => {
                 settings.hand_over(&issued, settings.cookies.place(&parts), page.as_deref())
             }
@@ -52,15 +54,16 @@ pub(super) async fn change(
 impl Settings {
     async fn change_password(
         &self,
+        asked: &Asked,
         parts: &Parts,
         principal: &Principal,
         form: PasswordForm,
     ) -> Result<PasswordChanged, Reason> {
-        let passwords = self.passwords.as_ref().ok_or(Reason::Unsupported)?;
+        let passwords = asked.passwords()?;
         let current = Password::new(form.current).map_err(|_| Reason::Unauthenticated { presented: true })?;
         let new = NewPassword::new(form.new).map_err(|_| Reason::UnacceptablePassword)?;
         let target = Target::Subject(principal.subject());
-        let attempt = Attempt { target, address: (self.client_address)(parts) };
+        let attempt = Attempt { realm: asked.realm(), target, address: (self.client_address)(parts) };
         // Who stole a session could guess the password here.
         self.admit(attempt).await?;
         let changed = passwords.change_password(principal, current, new).await;

@@ -8,13 +8,15 @@ use serde_json::Value;
 use super::answer::{device, revoked};
 use crate::Principal;
 use crate::guard::AuthState;
+use crate::protect::Asked;
 use crate::refusal::{Reason, Refusal};
 
 pub(super) async fn list(
     State(AuthState(settings)): State<AuthState>,
+    asked: Asked,
     principal: Principal,
 ) -> Result<Json<Value>, Refusal> {
-    match settings.auth.sessions_of(&principal).await {
+    match asked.auth().sessions_of(&principal).await {
         Ok(all) => Ok(Json(all.iter().map(device).collect())),
         Err(error) => Err(Refusal::plain(Reason::of(&error, true), &settings)),
     }
@@ -22,13 +24,14 @@ pub(super) async fn list(
 
 pub(super) async fn revoke(
     State(AuthState(settings)): State<AuthState>,
+    asked: Asked,
     principal: Principal,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let outcome = async {
         let Path(id) = id.map_err(|_| Reason::NotFound)?;
         let id = id.parse().map_err(|_| Reason::NotFound)?;
-        let done = settings.auth.revoke(&principal, id).await;
+        let done = asked.auth().revoke(&principal, id).await;
         Ok(Json(revoked(&done.map_err(|error| Reason::of(&error, true))?)))
     };
     outcome.await.map_err(|reason| Refusal::plain(reason, &settings))

@@ -18,14 +18,11 @@ async fn c1_attributes_are_the_strictest_that_work() {
         let cookies = answer.set_cookies();
         let access = cookies[0];
         assert!(access.starts_with("__Host-session="), "{access}");
-        assert!(access.contains("; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age="), "{access}");
+        assert!(access.ends_with("; HttpOnly; SameSite=Lax; Secure; Path=/"), "{access}");
         assert_eq!(cookies.len(), if strategy == Strategy::Hybrid { 2 } else { 1 });
         if let Some(refresh) = cookies.get(1) {
             assert!(refresh.starts_with("__Secure-session-refresh=acr_"), "{refresh}");
-            assert!(
-                refresh.contains("; HttpOnly; SameSite=Strict; Secure; Path=/auth; Max-Age="),
-                "{refresh}"
-            );
+            assert!(refresh.ends_with("; HttpOnly; SameSite=Strict; Secure; Path=/auth"), "{refresh}");
         }
     }
 }
@@ -37,14 +34,14 @@ async fn c1_the_refresh_cookie_follows_a_router_that_is_nested() {
     world.app = Router::new().nest("/app", Router::new().nest("/v1", world.app));
     let mut browser = world.browser();
     let login = browser.post("/app/v1/auth/login", credentials("ada")).await;
-    assert!(login.set_cookies()[0].contains("; Path=/; "), "{login:?}");
-    assert!(login.set_cookies()[1].contains("; Path=/app/v1/auth; "), "{login:?}");
+    assert!(login.set_cookies()[0].ends_with("; Path=/"), "{login:?}");
+    assert!(login.set_cookies()[1].ends_with("; Path=/app/v1/auth"), "{login:?}");
     world.clock.advance(Duration::from_secs(60));
     let password = json!({ "current": PASSWORD, "new": "another password" });
     for (path, body) in [("refresh", json!({})), ("password", password)] {
         let answer = browser.post(&format!("/app/v1/auth/{path}"), body).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}");
-        assert!(answer.set_cookies()[1].contains("; Path=/app/v1/auth; "), "{answer:?}");
+        assert!(answer.set_cookies()[1].ends_with("; Path=/app/v1/auth"), "{answer:?}");
     }
     for path in ["logout-everywhere", "logout"] {
         let answer = browser.post(&format!("/app/v1/auth/{path}"), json!({})).await;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use authcore::{Login, Subject};
 use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, COOKIE};
@@ -16,7 +17,7 @@ use tracing_subscriber::Registry;
 use crate::world::{ALL, Browser, PASSWORD, Strategy, UNREADABLE_HASH, World, bearer, credentials, post};
 
 /// Everything that this thread logs while it lives, of whatever level.
-struct Log {
+pub(crate) struct Log {
     lines: Arc<Mutex<Vec<u8>>>,
     /// With one dispatcher alone, `tracing` lets the thread of whichever test comes first decide what is logged.
     _another: Dispatch,
@@ -24,7 +25,7 @@ struct Log {
 }
 
 impl Log {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         #[derive(Clone)]
         struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -46,7 +47,7 @@ impl Log {
     }
 
     /// What was logged since this was last asked.
-    fn take(&self) -> String {
+    pub(crate) fn take(&self) -> String {
         String::from_utf8(std::mem::take(&mut self.lines.lock().unwrap())).unwrap()
     }
 }
@@ -133,6 +134,34 @@ async fn a_replayed_refresh_token_is_an_alert_with_whom_and_where() {
     for told in ["a stolen credential", "user-42", "a test", &session] {
         assert!(alert.contains(told), "{told}: {alert}");
     }
+}
+
+/// Support staff who act as somebody are seen in what is logged about them.
+#[tokio::test]
+async fn t16_lines_that_name_a_subject_name_the_actor_too() {
+    let world = World::new(Strategy::Hybrid).await;
+    let support = |subject: &str| {
+        let actor = Subject::new("staff-7\n2026-11-30 ERROR forged").unwrap();
+        Login::new(subject).unwrap().actor(&actor).client_id("desk").unwrap()
+    };
+    let mut browser = world.browser();
+    browser
+        .hold(&world.auth.login(support("user-42").claims(&json!({ "role": [] })).unwrap()).await.unwrap());
+    let facts = browser.get("/facts").await.text;
+    assert!(facts.contains("desk") && facts.contains("staff-7"), "{facts}");
+    let mut thief = browser.clone();
+    let log = Log::start();
+    browser.get("/members").await;
+    for _ in 0..3 {
+        world.clock.advance(Duration::from_secs(60));
+        browser.post("/auth/refresh", json!({})).await;
+    }
+    thief.post("/auth/refresh", json!({})).await;
+    let text = log.take();
+    let told: Vec<_> = text.lines().filter(|line| line.contains("user-42")).collect();
+    assert_eq!(told.len(), 2, "claims that do not fit, and the theft: {text}");
+    assert!(told.iter().all(|line| line.contains("staff-7")), "{text}");
+    assert!(!text.lines().any(|line| line.starts_with("2026-11-30 ERROR forged")), "rule O4: {text}");
 }
 
 #[tokio::test]

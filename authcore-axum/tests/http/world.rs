@@ -10,10 +10,11 @@ use authcore::password::{
     Account, Accounts, AccountsError, NewPassword, PasswordHash, PasswordHasher, PasswordLogin,
 };
 use authcore::{
-    Algorithm, Auth, Inserted, Jwt, Key, KeyRing, Login, ManualClock, MemoryStore, Purged, Refresh, Replaced,
-    ServerSessions, SessionId, SessionRecord, SessionStore, StoreError, Subject, Timestamp, Version,
+    Algorithm, Auth, Inserted, Issued, Jwt, Key, KeyRing, Login, ManualClock, MemoryStore, Purged, Realm,
+    Refresh, RefreshBuilder, Replaced, ServerSessions, SessionId, SessionKind, SessionPolicy, SessionRecord,
+    SessionStore, StoreError, Subject, Timestamp, Version,
 };
-use authcore_axum::{AuthState, Claims, Guard, GuardBuilder, Principal};
+use authcore_axum::{AnyPrincipal, AuthState, Claims, Guard, GuardBuilder, Principal};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
@@ -57,22 +58,87 @@ impl World {
         strategy: Strategy,
         configure: impl FnOnce(GuardBuilder) -> GuardBuilder,
     ) -> Self {
-        let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000));
-        let store = Arc::new(Watched::new(clock.clone()));
-        let jwt = || {
-            let keys = KeyRing::new(Key::generate("k1", Algorithm::HS256).unwrap());
-            Jwt::builder(keys).issuer("https://auth.example.com").audience("api").build().unwrap()
-        };
-        let auth = match strategy {
-            Strategy::Sessions => {
-                Auth::sessions(ServerSessions::builder(Arc::clone(&store)).build().unwrap())
-            }
+        let auth = |store: &Arc<Watched>| match strategy {
+            Strategy::Sessions => Auth::sessions(ServerSessions::builder(Arc::clone(store)).build().unwrap()),
             Strategy::Tokens => Auth::tokens(jwt()),
             Strategy::Reissue => Auth::tokens_with_reissue(jwt(), Duration::from_secs(3600)).unwrap(),
             Strategy::Hybrid => {
-                Auth::hybrid(jwt(), Refresh::builder(Arc::clone(&store)).build().unwrap()).unwrap()
+                Auth::hybrid(jwt(), Refresh::builder(Arc::clone(store)).build().unwrap()).unwrap()
             }
         };
+        Self::over(auth, configure).await
+    }
+
+    /// With the kinds of session that an application may have, in a strategy that keeps sessions.
+    pub(crate) async fn with_kinds(
+        strategy: Strategy,
+        configure: impl FnOnce(GuardBuilder) -> GuardBuilder,
+    ) -> Self {
+        let default = SessionPolicy::new().idle_timeout(Duration::from_secs(3600));
+        let kinds = [
+            (SessionKind::REMEMBERED, SessionPolicy::remembered()),
+            (
+                SessionKind::KIOSK,
+                SessionPolicy::kiosk()
+                    .absolute_timeout(Duration::from_secs(7200))
+                    .idle_timeout(Duration::from_secs(3600)),
+            ),
+            (guest(), SessionPolicy::new().not_a_login()),
+            (SessionKind::API_KEY, SessionPolicy::api_key()),
+        ];
+        let auth = |store: &Arc<Watched>| match strategy {
+            Strategy::Sessions => {
+                let builder = ServerSessions::builder(Arc::clone(store)).policy(default);
+                let builder =
+                    kinds.into_iter().fold(builder, |builder, (kind, policy)| builder.kind(kind, policy));
+                Auth::sessions(builder.build().unwrap())
+            }
+            _ => {
+                let builder = Refresh::builder(Arc::clone(store)).policy(default);
+                let builder =
+                    kinds.into_iter().fold(builder, |builder, (kind, policy)| builder.kind(kind, policy));
+                Auth::hybrid(jwt(), builder.build().unwrap()).unwrap()
+            }
+        };
+        Self::over(auth, configure).await
+    }
+
+    /// With the hybrid strategy, and options of its refreshes.
+    pub(crate) async fn hybrid(
+        refresh: impl FnOnce(RefreshBuilder) -> RefreshBuilder,
+        configure: impl FnOnce(GuardBuilder) -> GuardBuilder,
+    ) -> Self {
+        let auth = |store: &Arc<Watched>| {
+            Auth::hybrid(jwt(), refresh(Refresh::builder(Arc::clone(store))).build().unwrap()).unwrap()
+        };
+        Self::over(auth, configure).await
+    }
+
+    pub(crate) async fn over(
+        auth: impl FnOnce(&Arc<Watched>) -> Auth,
+        configure: impl FnOnce(GuardBuilder) -> GuardBuilder,
+    ) -> Self {
+        let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000));
+        let store = Arc::new(Watched::new(clock.clone()));
+        let auth = auth(&store);
+        Self::started(auth, store, clock, configure).await
+    }
+
+    /// The application after a restart: over the same store, with other keys or settings.
+    pub(crate) async fn restarted(
+        &self,
+        auth: Auth,
+        configure: impl FnOnce(GuardBuilder) -> GuardBuilder,
+    ) -> Self {
+        Self::started(auth, Arc::clone(&self.store), self.clock.clone(), configure).await
+    }
+
+    async fn started(
+        auth: Auth,
+        store: Arc<Watched>,
+        clock: ManualClock,
+        configure: impl FnOnce(GuardBuilder) -> GuardBuilder,
+    ) -> Self {
         let auth = auth.with_clock(clock.clone());
         let (hasher, people) = people().await;
         let passwords = PasswordLogin::new(auth.clone(), hasher, people);
@@ -86,7 +152,20 @@ impl World {
     }
 }
 
+/// Tokens under a key that lives as long as they.
+pub(crate) fn jwt() -> Jwt {
+    let keys = KeyRing::new(Key::generate("k1", Algorithm::HS256).unwrap());
+    Jwt::builder(keys).issuer("https://auth.example.com").audience("api").build().unwrap()
+}
+
+/// Sessions of this kind do not represent a login.
+pub(crate) fn guest() -> SessionKind {
+    SessionKind::new("guest").unwrap()
+}
+
 fn router(guard: &Guard) -> Router<AuthState> {
+    let poll =
+        Router::new().route("/poll", get(me)).route_layer(guard.require_login()).route_layer(guard.passive());
     let fresh =
         Router::new().route("/fresh", get(me)).route_layer(guard.require_fresh(Duration::from_secs(300)));
     let members = Router::new()
@@ -97,6 +176,9 @@ fn router(guard: &Guard) -> Router<AuthState> {
         .route("/", get(|| async { "hello" }).post(|| async { "done" }))
         .route("/me", get(me).post(me))
         .route("/maybe", get(maybe))
+        .route("/cart", get(cart))
+        .route("/facts", get(facts))
+        .merge(poll)
         .merge(fresh)
         .merge(members)
 }
@@ -112,6 +194,17 @@ struct Role {
 
 async fn role(Claims(Role { role }): Claims<Role>, principal: Principal) -> String {
     format!("{} is {role}", principal.subject())
+}
+
+/// What a handler reads of any session.
+async fn cart(principal: AnyPrincipal, user: Option<Principal>) -> String {
+    format!("{} {} {}", principal.subject(), principal.kind(), user.is_some())
+}
+
+/// What a handler reads of a user's credential beside the subject.
+async fn facts(principal: Principal) -> String {
+    let (client, actor) = (principal.client_id(), principal.actor());
+    format!("{:?} {:?} {:?}", principal.realm_name(), client.as_deref(), actor.as_deref())
 }
 
 async fn maybe(principal: Option<Principal>) -> String {
@@ -182,6 +275,22 @@ impl Browser {
         }
     }
 
+    /// The same browser, where another application answers now.
+    pub(crate) fn at(&self, world: &World) -> Self {
+        Self { app: world.app.clone(), cookies: self.cookies.clone() }
+    }
+
+    /// Has the cookies that another login gave out.
+    pub(crate) fn hold(&mut self, issued: &Issued) {
+        let mut keep = |name: &str, value: &str, path: &str| {
+            self.cookies.insert(name.to_owned(), (value.to_owned(), path.to_owned()));
+        };
+        keep("__Host-session", issued.credential(), "/");
+        if let Some(refresh) = issued.refresh_token() {
+            keep("__Secure-session-refresh", refresh, "/auth");
+        }
+    }
+
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
         self.send(request(Method::GET, path).body(Body::empty()).unwrap()).await
     }
@@ -235,18 +344,29 @@ struct People(std::sync::Mutex<PasswordHash>);
 
 #[async_trait]
 impl Accounts for People {
-    async fn find(&self, identifier: &str, _: &Realm) -> Result<Option<Account>, AccountsError> {
+    async fn find(&self, identifier: &str, realm: &Realm) -> Result<Option<Account>, AccountsError> {
         if identifier == "edith" {
             let stored = PasswordHash::new(UNREADABLE_HASH);
             return Ok(Some(Account::new(Login::new("user-43")?).password_hash(stored)));
         }
         let claims = match identifier {
+            // An account of each tenant.
+            "ada" if !realm.is_unnamed() => serde_json::json!({ "role": realm.name() }),
             "ada" => serde_json::json!({ "role": "admin" }),
             // More than a token in a cookie has room for.
             "grace" => serde_json::json!({ "role": "r".repeat(3000) }),
+            // What an earlier or later release writes.
+            "linus" => serde_json::json!({ "role": ["admin"], "name": "not for the log" }),
+            // What no release can write.
+            "sub" => serde_json::json!({ "sub": "user-43" }),
+            "huge" => serde_json::json!({ "role": "r".repeat(5000) }),
+            "terminal" => serde_json::json!({ "role": "visitor" }),
             _ => return Ok(None),
         };
-        let login = Login::new("user-42")?.claims(&claims)?;
+        let mut login = Login::new("user-42")?.claims(&claims)?;
+        if identifier == "terminal" {
+            login = login.kind(SessionKind::KIOSK);
+        }
         Ok(Some(Account::new(login).password_hash(self.0.lock().unwrap().clone())))
     }
 

@@ -52,8 +52,9 @@ impl ClaimsMismatch {
             let found = known.map_or("a member", |(_, value, _)| json_type(value));
             return Self::new::<T>(Some(name), found, "no member of this name".into());
         }
-        // serde_json counts columns from one, and points at the last byte that it read.
-        let at = (error.line() == 1).then(|| error.column().saturating_sub(1));
+        // The column is the number of bytes before the place where serde_json stopped: the end of the value, or its first
+        // byte for an array or an object where another type is expected.
+        let at = (error.line() == 1).then(|| error.column());
         let member = at.and_then(|at| members.iter().rev().find(|(_, _, start)| *start <= at));
         match member {
             Some((name, value, _)) => {
@@ -152,6 +153,10 @@ mod tests {
             (r#"{"name":"hunter2"}"#, Some("roles"), "missing", "a member of this name"),
             (r#"{"name":"x","roles":["a",{"x":"hunter2"}]}"#, Some("roles"), "an array", "a string"),
             (r#"{ "x" : 1 , "name" : null, "roles": [] }"#, Some("name"), "null", "a string"),
+            (r#"{"a":{"b":"hunter2"},"name":["hunter2"],"roles":[]}"#, Some("name"), "an array", "a string"),
+            (r#"{"a":[],"name":{"b":1},"roles":[]}"#, Some("name"), "an object", "a string"),
+            (r#"{"name":"x","roles":{"y":["hunter2"]}}"#, Some("roles"), "an object", "a sequence"),
+            (r#"{"a":1,"name":"x", "roles" : [ [ ] ] }"#, Some("roles"), "an array", "a string"),
             (r#"{"name":", expected hunter2","roles":true}"#, Some("roles"), "a boolean", "a sequence"),
         ] {
             let shown = mismatch::<Role>(json);

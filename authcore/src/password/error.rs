@@ -1,7 +1,7 @@
 //! What can go wrong with passwords.
 
 use super::AccountsError;
-use crate::{Error, ErrorKind, Rejection};
+use crate::{Error, ErrorKind, LoginError, Rejection};
 
 /// What hashing, login and change of password answer instead of a result.
 ///
@@ -21,7 +21,8 @@ pub enum PasswordError {
     /// The hashing itself failed: HTTP 500.
     #[error("hashing the password failed")]
     Failed,
-    /// The application's [`Accounts`](super::Accounts) failed: HTTP 503.
+    /// The application's [`Accounts`](super::Accounts) failed: HTTP 503, or 500 if they failed with a [`LoginError`], such
+    /// as for claims that no token has room for, since that does not pass by itself.
     #[error("the accounts cannot be asked")]
     Accounts(#[source] AccountsError),
     /// What [`Auth`](crate::Auth) answered; [`Error::Unauthenticated`] with [`Rejection::WrongPassword`] also if
@@ -36,8 +37,9 @@ impl PasswordError {
     }
 
     /// What a host does about it.
-    pub const fn kind(&self) -> ErrorKind {
+    pub fn kind(&self) -> ErrorKind {
         match self {
+            Self::Accounts(error) if error.is::<LoginError>() => ErrorKind::Internal,
             Self::Busy | Self::Accounts(_) => ErrorKind::Unavailable,
             Self::CorruptHash | Self::Failed => ErrorKind::Internal,
             Self::Auth(error) => error.kind(),

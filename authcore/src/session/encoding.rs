@@ -145,8 +145,10 @@ impl SessionRecord {
     /// Checks what only format 2 has.
     fn check_details(&self) -> Result<(), StoreError> {
         let owner = text(&self.0[self.owner_range()])?;
-        let realm = &owner[..self.realm_len()];
-        let is_named = Realm::is_name(realm) && owner.as_bytes().get(realm.len()) == Some(&0);
+        let Some((realm, rest)) = owner.split_at_checked(self.realm_len()) else {
+            return Err(StoreError::corrupt("not a realm"));
+        };
+        let is_named = Realm::is_name(realm) && rest.starts_with('\0');
         if !realm.is_empty() && !is_named {
             return Err(StoreError::corrupt("not a realm"));
         }

@@ -206,3 +206,13 @@ async fn p5_an_error_of_the_accounts_is_kept_as_source() {
     assert!(source.downcast_ref::<StoreError>().is_some());
     assert!(!format!("{error:?} {error} {source}").contains(OLD));
 }
+
+/// Claims that fit nowhere do not fit in a moment either.
+#[test]
+fn r12_a_mistake_in_the_accounts_is_no_outage() {
+    let kind = |error: authcore::password::AccountsError| PasswordError::Accounts(error).kind();
+    let claims = serde_json::json!({ "sub": "grace" });
+    let Err(mistake) = authcore::Login::new("ada").unwrap().claims(&claims) else { panic!("no error") };
+    assert_eq!(kind(mistake.into()), ErrorKind::Internal);
+    assert_eq!(kind(Box::new(StoreError::unavailable("out"))), ErrorKind::Unavailable);
+}

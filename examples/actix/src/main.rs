@@ -2,7 +2,7 @@
 //! `curl -c jar --json '{"username":"ada","password":"demo-only-not-secret"}' http://127.0.0.1:8080/login`, and then
 //! `curl -b jar http://127.0.0.1:8080/me`. Another line for `Auth` is another strategy, and nothing else changes.
 
-use actix_web::cookie::{Cookie, SameSite, time::Duration};
+use actix_web::cookie::{Cookie, CookieBuilder, SameSite, time::Duration};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::{ErrorBadRequest, InternalError};
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
@@ -37,10 +37,9 @@ fn cookies(request: &HttpRequest) -> Vec<String> {
     ours.map(|value| String::from_utf8_lossy(value).into_owned()).collect()
 }
 
-/// No script reads it, no other host sees it, and no foreign page sends it with a POST (rule C1).
-fn cookie(value: &str, seconds: u64) -> Cookie<'_> {
-    let cookie = Cookie::build("__Host-session", value).http_only(true).secure(true);
-    cookie.same_site(SameSite::Lax).path("/").max_age(Duration::seconds(seconds.cast_signed())).finish()
+/// No script reads it, no other host sees it, no foreign page sends it, and it ends with the browser (C1, A13).
+fn cookie(value: &str) -> CookieBuilder<'_> {
+    Cookie::build("__Host-session", value).http_only(true).secure(true).same_site(SameSite::Lax).path("/")
 }
 
 /// Who sent the request: a handler that takes one is protected.
@@ -65,7 +64,7 @@ async fn me(Caller(principal): Caller) -> String {
 async fn login(state: Data<State>, request: HttpRequest, form: Json<Value>) -> Result<HttpResponse, Error> {
     let field = |name: &str| form[name].as_str().unwrap_or_default();
     let (name, address) = (field("username"), request.peer_addr().map(|peer| peer.ip()));
-    let attempt = Attempt { target: Target::Identifier(name), address };
+    let attempt = Attempt { realm: state.auth.realm(), target: Target::Identifier(name), address };
     let password = Password::new(field("password")).map_err(|why| refuse(ErrorKind::Unauthenticated, why))?;
     if !matches!(state.throttle.admit(attempt, SystemClock.now()).await, Ok(Admission::Granted)) {
         return Ok(HttpResponse::TooManyRequests().insert_header(("Retry-After", "60")).finish());
@@ -80,7 +79,7 @@ async fn login(state: Data<State>, request: HttpRequest, form: Json<Value>) -> R
     let login = Login::new(name).map_err(|error| refuse(ErrorKind::Internal, error))?;
     let login = if let [one] = &cookies(&request)[..] { login.replacing(one) } else { login }; // Ends it (A10).
     let issued = state.auth.login(login).await.map_err(|error| refuse(error.kind(), error))?;
-    Ok(HttpResponse::Ok().cookie(cookie(issued.credential(), issued.expires_in().as_secs())).finish())
+    Ok(HttpResponse::Ok().cookie(cookie(issued.credential()).finish()).finish())
 }
 
 /// Clears the cookie whatever becomes of the session, and says if nobody knows that: 202 (rule C7).
@@ -90,7 +89,8 @@ async fn logout(state: Data<State>, request: HttpRequest) -> HttpResponse {
         others => !others.is_empty(),
     };
     let mut response = if unknown { HttpResponse::Accepted() } else { HttpResponse::NoContent() };
-    response.cookie(cookie("", 0)).insert_header(("Clear-Site-Data", "\"cache\"")).finish()
+    let gone = cookie("").max_age(Duration::ZERO).finish();
+    response.cookie(gone).insert_header(("Clear-Site-Data", "\"cache\"")).finish()
 }
 
 /// No page of another site makes a browser change something here (rule C4). Neither header means: not a browser.

@@ -118,6 +118,9 @@ fn s9_what_only_format_2_has_is_corrupt_in_format_1() {
     let separator = realm.windows(3).position(|text| text == b"t1\0").unwrap() + 2;
     realm[separator] = b'x';
     assert_eq!(decoded(&realm), StoreErrorKind::Corrupt);
+    // A length that ends inside of a character.
+    realm[separator - 1..=separator].copy_from_slice("ü".as_bytes());
+    assert_eq!(decoded(&realm), StoreErrorKind::Corrupt);
 }
 
 #[test]
@@ -261,6 +264,20 @@ proptest! {
                 *first = format;
                 let _ = SessionRecord::decode(&bytes);
             }
+        }
+    }
+
+    #[test]
+    fn s9_a_record_with_any_bytes_changed_is_decoded_without_panic(
+        changes in proptest::collection::vec((0usize..200, any::<u8>()), 1..6),
+    ) {
+        let mut bytes = SessionRecord::from_parts(&detailed()).unwrap().as_bytes().to_vec();
+        for (at, byte) in changes {
+            let len = bytes.len();
+            bytes[at % len] = byte;
+        }
+        if let Ok(record) = SessionRecord::decode(&bytes) {
+            let _ = (record.to_parts(), record.subject_key().len(), record.is_login());
         }
     }
 }

@@ -66,7 +66,7 @@ async fn replay(guide: &mut Guide, laptop: &mut Client) -> Result<(), Failure> {
     guide.later(MINUTE);
     let call = laptop.refresh_with(&old);
     let answer = guide.step("Somebody uses the old refresh token again", call, 401).await?;
-    let alert = r#"its session was ended, kind: replayed late, subject: user-1, device: "laptop""#;
+    let alert = r#"its session was ended, kind: replayed late, subject: "user-1", device: "laptop""#;
     let told = answer.log.iter().any(|line| line.starts_with("WARN ") && line.contains(alert));
     guide.check("the operator is told what happened, to whom, on which device", told)?;
     guide

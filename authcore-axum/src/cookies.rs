@@ -41,8 +41,8 @@ pub(crate) enum Kind {
     Refresh,
 }
 
-/// There are two of a name, an empty one, one that is no text, or an API key, which no browser has from here: nobody
-/// knows which one counts.
+/// There are two of a name, an empty one, one that is no text, or an API key, which no browser has from here:
+/// nobody knows which one counts.
 #[derive(Debug)]
 pub(crate) struct Unusable;
 
@@ -102,8 +102,8 @@ impl Cookies {
         Ok(found)
     }
 
-    /// The `Set-Cookie` with this value for so long, or until the browser session ends; `None` if it does not fit (rule
-    /// C2).
+    /// The `Set-Cookie` with this value for so long, or until the browser session ends; `None` if it does not
+    /// fit (rule C2).
     pub(crate) fn set(
         &self,
         kind: Kind,
@@ -181,7 +181,8 @@ pub(crate) fn original_uri(parts: &Parts) -> &Uri {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'p> {
     site: Site,
-    /// Where the refresh cookie goes: to the routes of authentication and nowhere else, as the browser sees them.
+    /// Where the refresh cookie goes: to the routes of authentication and nowhere else, as the browser sees
+    /// them.
     refresh_path: &'p str,
 }
 

@@ -46,7 +46,8 @@ impl Settings {
     }
 }
 
-/// The credentials that a client still has, wherever they count: an access or session token, and a refresh token.
+/// The credentials that a client still has, wherever they count: an access or session token, and a refresh
+/// token.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Held<'h> {
     pub(crate) access: Option<&'h str>,
@@ -54,7 +55,8 @@ pub(crate) struct Held<'h> {
 }
 
 impl Settings {
-    /// What a request's headers hold, good or not: a bearer token alone, or the cookies. One that cannot be used is none.
+    /// What a request's headers hold, good or not: a bearer token alone, or the cookies. One that cannot be
+    /// used is none.
     pub(crate) fn held<'h>(&self, site: Site, headers: &'h HeaderMap) -> Held<'h> {
         match (bearer(headers), self.transport) {
             (Ok(None), Transport::Cookies) => {

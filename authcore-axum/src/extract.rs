@@ -14,17 +14,18 @@ use crate::refusal::{Reason, Refusal};
 
 /// Who sent the request, verified: [`authcore::Principal`], to which it derefs.
 ///
-/// A handler that takes one is protected: without a good credential it does not run. A handler that does not take one
-/// costs no store call. `Option<Principal>` is `None` without a good credential; when the store is out it is
-/// refused all the same, since nobody knows then (rule A9).
+/// A handler that takes one is protected: without a good credential it does not run. A handler that does not
+/// take one costs no store call. `Option<Principal>` is `None` without a good credential; when the store is
+/// out it is refused all the same, since nobody knows then (rule A9).
 ///
-/// A session that [does not represent a login](authcore::SessionPolicy::not_a_login) is no good credential here; see
-/// [`AnyPrincipal`].
+/// A session that [does not represent a login](authcore::SessionPolicy::not_a_login) is no good credential
+/// here; see [`AnyPrincipal`].
 #[derive(Debug, Clone)]
 pub struct Principal(Arc<authcore::Principal>);
 
-/// Whoever has a session, verified, whether it represents a login or not (rule A13): users, and also guests with a
-/// shopping cart or users between password and second factor. It derefs to [`authcore::Principal`] too.
+/// Whoever has a session, verified, whether it represents a login or not (rule A13): users, and also guests
+/// with a shopping cart or users between password and second factor. It derefs to [`authcore::Principal`]
+/// too.
 ///
 /// # Security
 ///
@@ -34,8 +35,8 @@ pub struct AnyPrincipal(Arc<authcore::Principal>);
 
 /// The application's claims about who sent the request, as its own type.
 ///
-/// Claims of another type mean that the application has changed since the login: its user is asked to log in again (401,
-/// rule A16). The log names the member and both types once for each session.
+/// Claims of another type mean that the application has changed since the login: its user is asked to log in
+/// again (401, rule A16). The log names the member and both types once for each session.
 #[derive(Debug, Clone)]
 #[expect(clippy::exhaustive_structs, reason = "extractors are taken apart in a handler's arguments")]
 pub struct Claims<T>(pub T);

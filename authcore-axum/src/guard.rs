@@ -124,11 +124,11 @@ impl Guard {
         }
     }
 
-    /// The router with its state, the CSRF protection of all its routes, the headers that keep answers out of caches, and
-    /// the ready-made routes if there are [passwords](GuardBuilder::passwords).
+    /// The router with its state, the CSRF protection of all its routes, the headers that keep answers out of
+    /// caches, and the ready-made routes if there are [passwords](GuardBuilder::passwords).
     ///
-    /// To be called once for each guard, with everything merged that it protects: where two protected routers of one guard
-    /// meet, both have the ready-made routes, and axum panics when it merges them.
+    /// To be called once for each guard, with everything merged that it protects: where two protected routers
+    /// of one guard meet, both have the ready-made routes, and axum panics when it merges them.
     pub fn protect(&self, router: Router<AuthState>) -> Router {
         self.protect_with(router, |state| state)
     }
@@ -187,18 +187,18 @@ impl Guard {
     }
 
     /// A layer for routes that a page asks by itself, such as a poll for messages:
-    /// `router.route_layer(guard.passive())`. Their requests do not count as a use of the session, so that they keep no
-    /// absent user logged in (rule A14).
+    /// `router.route_layer(guard.passive())`. Their requests do not count as a use of the session, so that
+    /// they keep no absent user logged in (rule A14).
     ///
     /// Add it after the guard's other layers:
-    /// `router.route_layer(guard.require_login()).route_layer(guard.passive())`. In the hybrid strategy only refreshes
-    /// count as uses; a page should not refresh for a poll.
+    /// `router.route_layer(guard.require_login()).route_layer(guard.passive())`. In the hybrid strategy only
+    /// refreshes count as uses; a page should not refresh for a poll.
     pub fn passive(&self) -> Passive {
         Passive::new(Arc::clone(&self.0))
     }
 
-    /// As [`Guard::require_login`], for what only somebody may do who proved themselves not longer ago than this: a
-    /// change of address, a payment. Others are told to log in once more (RFC 9470).
+    /// As [`Guard::require_login`], for what only somebody may do who proved themselves not longer ago than
+    /// this: a change of address, a payment. Others are told to log in once more (RFC 9470).
     pub fn require_fresh(&self, age: std::time::Duration) -> Require {
         Require::new(Arc::clone(&self.0), Some(age))
     }
@@ -230,55 +230,60 @@ impl GuardBuilder {
 
     /// Sets where the ready-made routes are, and so where the refresh cookie goes: the default is `/auth`.
     ///
-    /// Where the router is nested in another one, the refresh cookie goes below that one's path. What a proxy strips from
-    /// paths nobody here can know: it should not strip any before these routes, or a browser that was given the refresh
-    /// cookie for `/auth` never sends it to `/app/auth/refresh`.
+    /// Where the router is nested in another one, the refresh cookie goes below that one's path. What a proxy
+    /// strips from paths nobody here can know: it should not strip any before these routes, or a browser that
+    /// was given the refresh cookie for `/auth` never sends it to `/app/auth/refresh`.
     pub fn routes_at(mut self, path: &str) -> Self {
         path.clone_into(&mut self.routes_path);
         self
     }
 
-    /// Hands credentials out in JSON bodies, for clients that are no browsers; they come back in `Authorization: Bearer`.
+    /// Hands credentials out in JSON bodies, for clients that are no browsers; they come back in
+    /// `Authorization: Bearer`.
     ///
-    /// An access token then has at most 8,192 bytes; in a cookie there is room for 4,096 bytes of name and value together.
-    /// A login or refresh whose claims do not fit changes nothing and is answered with 500 (rule R12).
+    /// An access token then has at most 8,192 bytes; in a cookie there is room for 4,096 bytes of name and
+    /// value together. A login or refresh whose claims do not fit changes nothing and is answered with 500
+    /// (rule R12).
     pub fn credentials_in_bodies(mut self) -> Self {
         self.transport = Transport::Bodies;
         self
     }
 
-    /// Sets the name that the cookies are made of, so that two services on one host do not overwrite each other's:
-    /// `__Host-<name>` and `__Secure-<name>-refresh`. The default is `session`.
+    /// Sets the name that the cookies are made of, so that two services on one host do not overwrite each
+    /// other's: `__Host-<name>` and `__Secure-<name>-refresh`. The default is `session`.
     pub fn cookie_name(mut self, name: &str) -> Self {
         name.clone_into(&mut self.cookie_name);
         self
     }
 
-    /// For development over plain HTTP with browsers that want HTTPS for a `Secure` cookie even from this very machine
-    /// (Safari): to requests that name a loopback host, cookies are given without `Secure`, under the bare name.
+    /// For development over plain HTTP with browsers that want HTTPS for a `Secure` cookie even from this
+    /// very machine (Safari): to requests that name a loopback host, cookies are given without `Secure`,
+    /// under the bare name.
     ///
     /// # Security
     ///
-    /// Other programs of this machine can read and plant them. Requests that name any other host are not concerned.
+    /// Other programs of this machine can read and plant them. Requests that name any other host are not
+    /// concerned.
     pub fn plain_cookies_on_loopback(mut self) -> Self {
         self.plain_on_loopback = true;
         self
     }
 
-    /// Sends browsers that navigate without a login to this page, a path of this host, with the way back in `?next=`.
-    /// Without it, they get 401 as everybody else. Its form leads back here when a login fails, with a word in `?error=`:
-    /// [the crate's documentation](crate#pages-without-scripts) lists them.
+    /// Sends browsers that navigate without a login to this page, a path of this host, with the way back in
+    /// `?next=`. Without it, they get 401 as everybody else. Its form leads back here when a login fails,
+    /// with a word in `?error=`: [the crate's documentation](crate#pages-without-scripts) lists them.
     ///
     /// # Security
     ///
-    /// Everybody can write what stands in these parameters. A page that shows one or hands it on escapes it, as anything
-    /// that it did not write itself.
+    /// Everybody can write what stands in these parameters. A page that shows one or hands it on escapes it,
+    /// as anything that it did not write itself.
     pub fn login_page(mut self, path: &str) -> Self {
         self.login_page = Some(path.to_owned());
         self
     }
 
-    /// Trusts pages of this origin (`https://app.example.com`) to send requests here with the user's cookies (rule C4).
+    /// Trusts pages of this origin (`https://app.example.com`) to send requests here with the user's cookies
+    /// (rule C4).
     ///
     /// # Security
     ///
@@ -288,29 +293,32 @@ impl GuardBuilder {
         self
     }
 
-    /// Refuses unsafe requests that tell neither origin nor site too, unless they have a bearer token: where browsers
-    /// that are too old to tell are a concern, and other clients are not. A login by cookies is refused even with one.
+    /// Refuses unsafe requests that tell neither origin nor site too, unless they have a bearer token: where
+    /// browsers that are too old to tell are a concern, and other clients are not. A login by cookies is
+    /// refused even with one.
     pub const fn refuse_silent_clients(mut self) -> Self {
         self.strict = true;
         self
     }
 
-    /// Sets how the address of a client is found, for throttling and the list of devices. The default is the peer of the
-    /// connection, which is there if the host serves with `into_make_service_with_connect_info::<SocketAddr>()`.
+    /// Sets how the address of a client is found, for throttling and the list of devices. The default is the
+    /// peer of the connection, which is there if the host serves with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`.
     ///
     /// # Security
     ///
-    /// Behind a proxy that is its address, and all clients are one. Read a header only if the proxy sets it and
-    /// nobody else can: who invents an address each time is never slowed down.
+    /// Behind a proxy that is its address, and all clients are one. Read a header only if the proxy sets it
+    /// and nobody else can: who invents an address each time is never slowed down.
     pub fn client_address(mut self, find: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
         self.client_address = Arc::new(find);
         self
     }
 
-    /// Chooses the [realm](Realm) that each request is for, by its host name or its path: the application or tenant whose
-    /// users log in (rule A12). All extractors, layers and ready-made routes keep to it, and the throttle and
-    /// [`Accounts`](authcore::password::Accounts) are given it. For `None` the request is answered with 404, and nothing
-    /// else happens. Without this option, every request is for the realm of the guard's [`Auth`].
+    /// Chooses the [realm](Realm) that each request is for, by its host name or its path: the application or
+    /// tenant whose users log in (rule A12). All extractors, layers and ready-made routes keep to it, and the
+    /// throttle and [`Accounts`](authcore::password::Accounts) are given it. For `None` the request is
+    /// answered with 404, and nothing else happens. Without this option, every request is for the realm of
+    /// the guard's [`Auth`].
     ///
     /// ```
     /// # use authcore::{Auth, MemoryStore, Realm, ServerSessions};
@@ -327,8 +335,8 @@ impl GuardBuilder {
     /// # }
     /// ```
     ///
-    /// A handler gets at the same realm by `auth.in_realm(&principal.realm())`. Tenants on one host name share its
-    /// cookies, so that a browser is logged in to one of them at a time.
+    /// A handler gets at the same realm by `auth.in_realm(&principal.realm())`. Tenants on one host name
+    /// share its cookies, so that a browser is logged in to one of them at a time.
     pub fn realm(mut self, choose: impl Fn(&Parts) -> Option<Realm> + Send + Sync + 'static) -> Self {
         self.choose_realm = Some(Arc::new(choose));
         self

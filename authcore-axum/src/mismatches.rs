@@ -11,8 +11,8 @@ use crate::refusal::named;
 /// How many sessions are remembered; beyond that, the one that was logged first is forgotten.
 const MAX_REMEMBERED: usize = 4096;
 
-/// The sessions whose claims do not fit the application's type, so that each is logged once (rule A16): a deployment can
-/// change the type for every user at the same moment.
+/// The sessions whose claims do not fit the application's type, so that each is logged once (rule A16): a
+/// deployment can change the type for every user at the same moment.
 #[derive(Debug, Default)]
 pub(crate) struct Mismatches(Mutex<Remembered>);
 
@@ -24,7 +24,8 @@ struct Remembered {
 }
 
 impl Mismatches {
-    /// Logs what does not fit, once for each session. Where there is none, a login is told by its subject and time.
+    /// Logs what does not fit, once for each session. Where there is none, a login is told by its subject and
+    /// time.
     pub(crate) fn log(&self, principal: &Principal, mismatch: &ClaimsMismatch) {
         let (subject, realm) = (principal.subject(), principal.realm_name());
         let login = (realm, subject, principal.authenticated_at(), principal.session_id());

@@ -18,9 +18,9 @@ use crate::refusal::{Reason, Refusal};
 /// Marks routes whose requests do not count as a use of the session (rule A14): made by
 /// [`Guard::passive`](crate::Guard::passive).
 ///
-/// To be put on routes that are given to the same guard's [`protect`](crate::Guard::protect), by `route_layer`, after the
-/// guard's other layers. Elsewhere, and inside a layer that has verified the request already, it answers 500, and the log
-/// says why.
+/// To be put on routes that are given to the same guard's [`protect`](crate::Guard::protect), by
+/// `route_layer`, after the guard's other layers. Elsewhere, and inside a layer that has verified the request
+/// already, it answers 500, and the log says why.
 #[derive(Debug, Clone)]
 pub struct Passive(Arc<Settings>);
 

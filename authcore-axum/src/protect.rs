@@ -24,7 +24,8 @@ use crate::credentials::{Transport, bearer};
 use crate::guard::{AuthState, Settings};
 use crate::refusal::{Reason, Refusal};
 
-/// What is known about who sent a request: in its extensions, for whatever asks, and beside it for the answer.
+/// What is known about who sent a request: in its extensions, for whatever asks, and beside it for the
+/// answer.
 #[derive(Clone)]
 pub(crate) struct Asked(Arc<Answered>);
 
@@ -65,8 +66,8 @@ impl Asked {
         Self::find(&parts.extensions, &parts.uri, settings).cloned()
     }
 
-    /// What the guard's layer gave to a request. Without that layer nothing keeps other sites out, and nothing is
-    /// granted.
+    /// What the guard's layer gave to a request. Without that layer nothing keeps other sites out, and
+    /// nothing is granted.
     pub(crate) fn find<'r>(
         extensions: &'r Extensions,
         uri: &Uri,
@@ -165,8 +166,8 @@ impl FromRequestParts<AuthState> for Asked {
     }
 }
 
-/// The layer that [`Guard::protect`](crate::Guard::protect) puts around a router. By hand rather than from a function, which
-/// would copy the router's service and box its future at every request.
+/// The layer that [`Guard::protect`](crate::Guard::protect) puts around a router. By hand rather than from a
+/// function, which would copy the router's service and box its future at every request.
 #[derive(Debug, Clone)]
 pub(crate) struct Protect(pub(crate) Arc<Settings>);
 

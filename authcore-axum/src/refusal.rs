@@ -149,8 +149,8 @@ impl Refusal {
         Self::plain(reason, settings)
     }
 
-    /// Refuses a login to a page that sent a form: the login page is told, if there is one, and knows where to go
-    /// then.
+    /// Refuses a login to a page that sent a form: the login page is told, if there is one, and knows where
+    /// to go then.
     pub(crate) fn back_to_login(reason: Reason, settings: &Settings, next: Option<&str>) -> Self {
         let Some(page) = &settings.login_page else { return Self::plain(reason, settings) };
         let next = next.map(|next| format!("&next={}", utf8_percent_encode(next, NON_ALPHANUMERIC)));

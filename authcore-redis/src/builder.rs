@@ -61,14 +61,15 @@ impl RedisStoreBuilder {
         }
     }
 
-    /// Sets what all keys begin with: 1 to 64 printable ASCII characters, without spaces and `{}*?[]\` (rule S12). The
-    /// default is `authcore:`. Applications that share a server take one each.
+    /// Sets what all keys begin with: 1 to 64 printable ASCII characters, without spaces and `{}*?[]\` (rule
+    /// S12). The default is `authcore:`. Applications that share a server take one each.
     pub fn prefix(mut self, prefix: &str) -> Self {
         prefix.clone_into(&mut self.prefix);
         self
     }
 
-    /// Sets how long one call may take, in all, before it is `Unavailable` (rule S13). The default is one second.
+    /// Sets how long one call may take, in all, before it is `Unavailable` (rule S13). The default is one
+    /// second.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -101,8 +102,8 @@ impl RedisStoreBuilder {
     ///
     /// # Security
     ///
-    /// A dropped record logs somebody out. A dropped index is worse: `logout_everywhere` no longer finds the sessions
-    /// that stood in it, and they stay.
+    /// A dropped record logs somebody out. A dropped index is worse: `logout_everywhere` no longer finds the
+    /// sessions that stood in it, and they stay.
     pub const fn allow_eviction(mut self) -> Self {
         self.eviction = Eviction::Allowed;
         self
@@ -112,8 +113,9 @@ impl RedisStoreBuilder {
     ///
     /// # Errors
     ///
-    /// `Misconfigured` for what is no URL, for a refused user or password, for a server that is no Redis, is older than
-    /// 6.2, is a replica or may evict keys, and for a prefix that is none. `Unavailable` if the server cannot be reached.
+    /// `Misconfigured` for what is no URL, for a refused user or password, for a server that is no Redis, is
+    /// older than 6.2, is a replica or may evict keys, and for a prefix that is none. `Unavailable` if the
+    /// server cannot be reached.
     pub async fn connect(self) -> Result<RedisStore, StoreError> {
         let prefix = Prefix::new(&self.prefix)?;
         let timeouts = [self.timeout, self.connect_timeout, self.longest_reconnect_pause];
@@ -183,7 +185,8 @@ impl RedisStoreBuilder {
 
     fn node(&self, url: &str, protocol: Protocol) -> RedisResult<ConnectionInfo> {
         let node = url.into_connection_info()?.set_tcp_settings(self.tcp_settings());
-        // By this protocol a connection that the server has closed is noticed at once, not by the next write that fails.
+        // By this protocol a connection that the server has closed is noticed at once, not by the next write
+        // that fails.
         let protocol = match protocol {
             Protocol::Named => node.redis_settings().protocol(),
             Protocol::Default => ProtocolVersion::RESP3,
@@ -258,16 +261,16 @@ impl RedisStoreBuilder {
     }
 }
 
-/// Takes a connection of the host's; its own options for connecting again hold. The driver's manager gives up for good
-/// when a server answers a new connection with an error: a store that is built from a URL does not.
+/// Takes a connection of the host's; its own options for connecting again hold. The driver's manager gives up
+/// for good when a server answers a new connection with an error: a store that is built from a URL does not.
 impl From<ConnectionManager> for RedisStoreBuilder {
     fn from(connection: ConnectionManager) -> Self {
         Self::from(Source::Ready(Link::Node(Node::Host(connection))))
     }
 }
 
-/// Takes a connection of the host's, which must have been built with `retries(0)`: the driver would send writes again
-/// that may have taken effect (rule S16), and this store does itself what is safe.
+/// Takes a connection of the host's, which must have been built with `retries(0)`: the driver would send
+/// writes again that may have taken effect (rule S16), and this store does itself what is safe.
 impl From<ClusterConnection> for RedisStoreBuilder {
     fn from(connection: ClusterConnection) -> Self {
         Self::from(Source::Ready(Link::Cluster(connection)))
@@ -309,8 +312,8 @@ impl fmt::Debug for RedisStoreBuilder {
     }
 }
 
-/// The host's provider of cryptography if it has installed one, else ours (rule T11): the driver takes the process's, and
-/// panics without one.
+/// The host's provider of cryptography if it has installed one, else ours (rule T11): the driver takes the
+/// process's, and panics without one.
 #[cfg(feature = "tls")]
 fn install_tls_provider() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {

@@ -48,8 +48,8 @@ enum Remedy {
     None,
 }
 
-/// The first pause before a command is sent again, in a Cluster whose slots or masters change; the next ones double up to
-/// the last.
+/// The first pause before a command is sent again, in a Cluster whose slots or masters change; the next ones
+/// double up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LAST_PAUSE: Duration = Duration::from_millis(100);
 

@@ -88,8 +88,8 @@ pub(crate) fn code(error: &RedisError) -> Option<&str> {
 pub(crate) const UNEXPECTED: StoreError =
     StoreError::new(StoreErrorKind::Misconfigured, "Redis gave an answer of another shape than expected");
 
-/// Whether a script met a key that is on its way to another node. Nothing was written then: the scripts look at all
-/// their keys first.
+/// Whether a script met a key that is on its way to another node. Nothing was written then: the scripts look
+/// at all their keys first.
 pub(crate) fn is_migrating(error: &RedisError) -> bool {
     error.detail().is_some_and(|detail| detail.contains("non local key"))
 }

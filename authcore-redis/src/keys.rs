@@ -95,8 +95,8 @@ impl Partition {
         format!("{}:", self.0)
     }
 
-    /// The key of the index of a subject, given the subject's own key: only in a named realm that has a NUL, so no subject
-    /// of one realm shares an index with one of another (rule A12).
+    /// The key of the index of a subject, given the subject's own key: only in a named realm that has a NUL,
+    /// so no subject of one realm shares an index with one of another (rule A12).
     pub(crate) fn index(&self, subject_key: &str) -> String {
         format!("{}:{subject_key}", self.0)
     }

@@ -17,8 +17,8 @@ use crate::script::{self, Script};
 
 /// Sessions in Redis or Valkey, on a single node or a Cluster.
 ///
-/// Clones share one connection, which is multiplexed and recovers by itself. To be used on a tokio runtime with its
-/// timer; a connection to a Cluster ends with the runtime on which it was made.
+/// Clones share one connection, which is multiplexed and recovers by itself. To be used on a tokio runtime
+/// with its timer; a connection to a Cluster ends with the runtime on which it was made.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -46,8 +46,9 @@ impl RedisStore {
         Self::builder(url).connect().await
     }
 
-    /// Starts with the server's URL: `redis://[user][:password@]host[:port][/database]`, `rediss://` with TLS, or
-    /// several of one Cluster with commas between them. One node of a Cluster is enough, the others are found.
+    /// Starts with the server's URL: `redis://[user][:password@]host[:port][/database]`, `rediss://` with
+    /// TLS, or several of one Cluster with commas between them. One node of a Cluster is enough, the others
+    /// are found.
     pub fn builder(url: &str) -> RedisStoreBuilder {
         RedisStoreBuilder::new(url)
     }
@@ -95,8 +96,8 @@ const ATTEMPTS: usize = 16;
 enum Listed<T> {
     /// What it was for.
     Whole(T),
-    /// Nothing was done: in a Cluster, a record that is not there may be on its way to another node, and only a command
-    /// that names its key is told so. These are the subject's sessions.
+    /// Nothing was done: in a Cluster, a record that is not there may be on its way to another node, and only
+    /// a command that names its key is told so. These are the subject's sessions.
     NeedsKeys(Vec<SessionId>),
 }
 
@@ -127,8 +128,8 @@ fn session_id(text: &[u8]) -> Result<SessionId, StoreError> {
     id.ok_or(StoreError::corrupt("something else than a session's id in an index"))
 }
 
-/// How long a record stays, in milliseconds: rounded up, at least one (rule S6), and at most as much as the server can
-/// count exactly beside its own time.
+/// How long a record stays, in milliseconds: rounded up, at least one (rule S6), and at most as much as the
+/// server can count exactly beside its own time.
 fn time_to_live(record: &SessionRecord) -> String {
     const LONGEST: u128 = 1 << 52;
     record.time_to_live().as_millis().clamp(1, LONGEST).to_string()

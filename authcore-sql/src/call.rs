@@ -22,7 +22,8 @@ const ATTEMPTS: u32 = 8;
 pub(crate) trait Operation<D: Driver>: Sync {
     type Output: Send;
 
-    /// Whether it may leave the connection in another state when it fails: a transaction, or settings of the next one.
+    /// Whether it may leave the connection in another state when it fails: a transaction, or settings of the
+    /// next one.
     fn leaves_traces(&self) -> bool {
         false
     }

@@ -14,7 +14,8 @@ use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 use crate::call::Route;
 use crate::names::Names;
 
-/// The statements of one database. In all of them, `{table}` and `{history}` stand for those tables, and `?` for a value.
+/// The statements of one database. In all of them, `{table}` and `{history}` stand for those tables, and `?`
+/// for a value.
 pub(crate) struct Dialect {
     pub(crate) quote: char,
     pub(crate) placeholders: Placeholders,
@@ -56,8 +57,8 @@ pub(crate) enum Placeholders {
 pub(crate) enum RemoveAll<S> {
     /// By a statement that gives the ids of what it removed.
     AtOnce(S),
-    /// By one that locks rows and gives their ids, and one that removes those. `{ids}` in the second stands for as many
-    /// values as there are.
+    /// By one that locks rows and gives their ids, and one that removes those. `{ids}` in the second stands
+    /// for as many values as there are.
     InTwoSteps(S, S),
 }
 
@@ -110,8 +111,8 @@ const COLUMNS: &str = "id, version, epoch, subject, kind, secret_digest, mac_key
                        authenticated_at, last_seen_at, idle_expires_at, expires_at, device_label, device_user_agent, \
                        device_ip, realm, details, claims";
 
-/// Only what may change (rule S17). Of what has an index, `purge_at` alone is there, and a later end leaves it as it is:
-/// so the indexes stay as they are when a session is used.
+/// Only what may change (rule S17). Of what has an index, `purge_at` alone is there, and a later end leaves
+/// it as it is: so the indexes stay as they are when a session is used.
 const REPLACE: &str = "UPDATE {table} SET version = ?, epoch = ?, secret_digest = ?, mac_key = ?, generation = ?, \
                        rotated_at = ?, authenticated_at = ?, last_seen_at = ?, idle_expires_at = ?, device_label = ?, \
                        device_user_agent = ?, device_ip = ?, details = ?, claims = ?, purge_at = {least}(purge_at, ?) \
@@ -164,7 +165,8 @@ impl Dialect {
     }
 }
 
-/// Removes what a subject has, but one. The realm is compared too, wherever subjects are looked for (rule A12).
+/// Removes what a subject has, but one. The realm is compared too, wherever subjects are looked for (rule
+/// A12).
 const REMOVE_ALL: RemoveAll<&str> =
     RemoveAll::AtOnce("DELETE FROM {table} WHERE subject = ? AND realm = ? AND id <> ? RETURNING id");
 

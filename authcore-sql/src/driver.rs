@@ -26,12 +26,12 @@ pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Erro
 /// A database of sqlx's that a store can be on.
 pub(crate) trait Driver: sqlx::Database {
     const DIALECT: Dialect;
-    /// Whether a connection is closed when a call over it was not waited for. It may still be busy with that, in a
-    /// transaction, or hang; but SQLite's may be all that there is of a database in memory.
+    /// Whether a connection is closed when a call over it was not waited for. It may still be busy with that,
+    /// in a transaction, or hang; but SQLite's may be all that there is of a database in memory.
     const CLOSES_UNFINISHED: bool;
 
-    /// Whether only one of all connections can write at a time. Then writers queue before they take one: those that wait for
-    /// the lock would keep all connections from those that read.
+    /// Whether only one of all connections can write at a time. Then writers queue before they take one:
+    /// those that wait for the lock would keep all connections from those that read.
     const ONE_WRITER: bool;
 
     /// Runs a statement; gives how many rows it touched.
@@ -49,7 +49,8 @@ pub(crate) trait Driver: sqlx::Database {
     /// Runs a file of statements.
     fn script<'c>(connection: &'c mut Self::Connection, sql: &Sql) -> Answer<'c, ()>;
 
-    // Without asking for a column's type each time: the tables have types, and were looked at when the store was built.
+    // Without asking for a column's type each time: the tables have types, and were looked at when the store
+    // was built.
     fn int(row: &Self::Row, column: usize) -> Result<Option<i64>, sqlx::Error>;
     fn bytes(row: &Self::Row, column: usize) -> Result<Option<&[u8]>, sqlx::Error>;
     fn text(row: &Self::Row, column: usize) -> Result<Option<&str>, sqlx::Error>;

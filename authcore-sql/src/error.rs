@@ -110,8 +110,8 @@ impl Fault {
 pub(crate) enum Words {
     /// There is no session in what was asked: the first connection, a migration.
     Quoted,
-    /// Those words may have a row in them, with its digests and claims: those of constraints have, and triggers may say
-    /// what they like under any code (rule S10). The code alone says enough.
+    /// Those words may have a row in them, with its digests and claims: those of constraints have, and
+    /// triggers may say what they like under any code (rule S10). The code alone says enough.
     Withheld,
 }
 

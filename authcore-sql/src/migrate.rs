@@ -32,7 +32,8 @@ impl<D: Driver> Store<D> {
     /// Runs the migrations that are missing.
     pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
         let store = self.clone();
-        // By itself, so that it comes to its end even if nobody waits for it: half a migration is nobody's wish.
+        // By itself, so that it comes to its end even if nobody waits for it: half a migration is nobody's
+        // wish.
         let running = tokio::spawn(async move {
             let connections = store.candid(PATIENCE);
             let deadline = connections.deadline();
@@ -48,8 +49,8 @@ impl<D: Driver> Store<D> {
         })
     }
 
-    /// Looks whether the server can be used, and whether the tables are there, ours and of this release; `may_miss` if a
-    /// migration is still to be run.
+    /// Looks whether the server can be used, and whether the tables are there, ours and of this release;
+    /// `may_miss` if a migration is still to be run.
     pub(crate) async fn check(&self, may_miss: bool, deadline: Instant) -> Result<(), StoreError> {
         let connections = self.candid(Duration::ZERO);
         for (requirement, otherwise) in D::DIALECT.requirements {
@@ -76,7 +77,8 @@ impl<D: Driver> Store<D> {
         }
     }
 
-    /// Reads and writes no session, by statements that are refused unless all columns are there and may be used.
+    /// Reads and writes no session, by statements that are refused unless all columns are there and may be
+    /// used.
     async fn check_tables(&self, connections: &Connections<D>, deadline: Instant) -> Result<(), StoreError> {
         let Statements { load, remove, purge, before_bulk, .. } = &self.inner().statements;
         let nothing = [Value::Bytes(&[])];
@@ -172,7 +174,8 @@ impl<D: Driver> Look<'_, D> {
     }
 }
 
-/// Runs what is missing, one process at a time; gives what is there then, or nothing if another process does not end.
+/// Runs what is missing, one process at a time; gives what is there then, or nothing if another process does
+/// not end.
 struct Migrate<'a, D: Driver> {
     store: &'a Store<D>,
 }

@@ -42,8 +42,8 @@ impl Names {
         self.route
     }
 
-    /// The statement with these names in it: quoted as `{table}`, `{history}`, `{schema}`, and bare as `{bare_table}`,
-    /// `{bare_history}` and `{bare_schema}`, for strings.
+    /// The statement with these names in it: quoted as `{table}`, `{history}`, `{schema}`, and bare as
+    /// `{bare_table}`, `{bare_history}` and `{bare_schema}`, for strings.
     pub(crate) fn put_into(&self, statement: &str, quote: char) -> String {
         let schema = self.schema.as_deref().unwrap_or_default();
         statement

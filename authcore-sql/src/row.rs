@@ -13,9 +13,11 @@ use crate::error::{Fault, Words};
 const SESSION: &str = "session";
 const REFRESH: &str = "refresh";
 const API_KEY: &str = "api_key";
-/// Goes before the kind of a session that is no login. The release before would take it for one; this it refuses.
+/// Goes before the kind of a session that is no login. The release before would take it for one; this it
+/// refuses.
 const NO_LOGIN: &str = "nologin_";
-/// Goes before the kind in a named realm, whose subjects the release before would take for its own; this it refuses.
+/// Goes before the kind in a named realm, whose subjects the release before would take for its own; this it
+/// refuses.
 const IN_REALM: &str = "realm_";
 /// Stands between realm and subject. No realm has it in its name, so that the first one tells them apart.
 const SEPARATOR: char = '\u{1f}';
@@ -140,9 +142,9 @@ fn kind_text(parts: &RecordParts) -> Cow<'static, str> {
     [prefix, credential].concat().into()
 }
 
-/// What the column `subject` holds: in a named realm the realm too, so that the index takes apart the subjects of all realms,
-/// and no process of the release before finds one (rule A12). A subject of the unnamed realm may read the same, so the column
-/// `realm` is always compared too.
+/// What the column `subject` holds: in a named realm the realm too, so that the index takes apart the
+/// subjects of all realms, and no process of the release before finds one (rule A12). A subject of the
+/// unnamed realm may read the same, so the column `realm` is always compared too.
 pub(crate) fn subject_text(subject: &Subject) -> Cow<'_, str> {
     match subject.realm_name() {
         "" => subject.as_str().into(),

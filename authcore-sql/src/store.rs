@@ -109,19 +109,22 @@ impl<D: Driver> Store<D> {
         rows.iter().map(|row| row::id::<D>(row, 0)).collect()
     }
 
-    /// Looks at as many of the rows that are due as it may remove, and at no more: so it is short, however many there are.
+    /// Looks at as many of the rows that are due as it may remove, and at no more: so it is short, however
+    /// many there are.
     pub(crate) async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<Purged, StoreError> {
         let (limit, deadline) = (limit.min(MOST_AT_ONCE), self.deadline());
         let now = Value::Int(now.as_millis().cast_signed());
         let values = [now, Value::Int(limit as i64), now];
         let removed = self.in_bulk(deadline, &self.0.statements.purge, &values).await?;
-        // If not all of those that it looked at went, some were used since: put off, they make room for the next.
+        // If not all of those that it looked at went, some were used since: put off, they make room for the
+        // next.
         let postponed = if removed < limit as u64 {
             self.in_bulk(deadline, &self.0.statements.postpone, &values).await?
         } else {
             0
         };
-        // What others have locked they are looking at themselves: to try that again and again would help nobody.
+        // What others have locked they are looking at themselves: to try that again and again would help
+        // nobody.
         let more = removed + postponed > 0
             && self.one_row(deadline, &self.0.statements.due, &[now]).await?.is_some();
         Ok(Purged { removed: removed as usize, more })

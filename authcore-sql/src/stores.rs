@@ -44,15 +44,17 @@ macro_rules! store {
                 $builder(Settings::new(Source::Url(url.to_owned())))
             }
 
-            /// Makes the tables, or brings them from an older release to this one. What was done already is not done
-            /// again, and of many processes that migrate at once, one does it and the others wait. What was run is
-            /// written down in a table of its own, beside the sessions and away from the host's own migrations.
+            /// Makes the tables, or brings them from an older release to this one. What was done already is
+            /// not done again, and of many processes that migrate at once, one does it and the others wait.
+            /// What was run is written down in a table of its own, beside the sessions and away from the
+            /// host's own migrations.
             ///
             /// # Errors
             ///
-            /// `Misconfigured` if the tables are those of a newer release or not ours, or if the user may not make
-            /// tables. `Unavailable` if the database cannot be asked, or if another process has not ended its
-            /// migration within two minutes. As far as the database can, a migration that failed has changed nothing.
+            /// `Misconfigured` if the tables are those of a newer release or not ours, or if the user may not
+            /// make tables. `Unavailable` if the database cannot be asked, or if another process has not
+            /// ended its migration within two minutes. As far as the database can, a migration that failed
+            /// has changed nothing.
             pub async fn migrate(&self) -> Result<(), StoreError> {
                 self.0.migrate().await
             }
@@ -109,15 +111,16 @@ macro_rules! store {
         pub struct $builder(Settings<$database>);
 
         impl $builder {
-            /// Sets the table's name: 1 to 40 of `a-z`, `0-9` and single underscores, and no digit first (rule S12). The
-            /// default is `authcore_sessions`. Applications that share a database take one each.
+            /// Sets the table's name: 1 to 40 of `a-z`, `0-9` and single underscores, and no digit first
+            /// (rule S12). The default is `authcore_sessions`. Applications that share a database take one
+            /// each.
             pub fn table(mut self, name: &str) -> Self {
                 name.clone_into(&mut self.0.table);
                 self
             }
 
-            /// Sets how long a call may take, with the waiting for a connection and all attempts (rule S13): the
-            /// default is 5 seconds, the longest a day.
+            /// Sets how long a call may take, with the waiting for a connection and all attempts (rule S13):
+            /// the default is 5 seconds, the longest a day.
             pub fn timeout(mut self, timeout: Duration) -> Self {
                 self.0.timeout = timeout;
                 self
@@ -133,9 +136,9 @@ macro_rules! store {
             ///
             /// # Errors
             ///
-            /// `Misconfigured` if the URL, a name or a number cannot be used, if the database refuses the user or can
-            /// only be read, and if the tables are missing, are those of another release or not ours: it says which.
-            /// `Unavailable` if the database cannot be reached.
+            /// `Misconfigured` if the URL, a name or a number cannot be used, if the database refuses the
+            /// user or can only be read, and if the tables are missing, are those of another release or not
+            /// ours: it says which. `Unavailable` if the database cannot be reached.
             pub async fn connect(self) -> Result<$store, StoreError> {
                 self.0.connect(Tables::MustBeThere, $plan).await.map($store)
             }
@@ -151,7 +154,8 @@ macro_rules! store {
             }
         }
 
-        /// Takes a pool of the host's, whose own options hold. A call may take as long as the builder says all the same.
+        /// Takes a pool of the host's, whose own options hold. A call may take as long as the builder says
+        /// all the same.
         impl From<$pool> for $builder {
             fn from(pool: $pool) -> Self {
                 Self(Settings::new(Source::Pool(pool)))
@@ -178,8 +182,8 @@ store!(
     /// # }
     /// ```
     PostgresStore,
-    /// Starts with the server's URL: `postgres://user:password@host[:port]/database`. With `?sslmode=verify-full` the
-    /// server must prove who it is.
+    /// Starts with the server's URL: `postgres://user:password@host[:port]/database`. With
+    /// `?sslmode=verify-full` the server must prove who it is.
     PostgresStoreBuilder,
     sqlx::Postgres,
     sqlx::PgPool,
@@ -188,8 +192,8 @@ store!(
 
 #[cfg(feature = "postgres")]
 impl PostgresStoreBuilder {
-    /// Sets the schema of the table: 1 to 40 of `a-z`, `0-9` and underscores, and no digit first (rule S12). The
-    /// default is the connection's. `migrate` makes it if it is not there.
+    /// Sets the schema of the table: 1 to 40 of `a-z`, `0-9` and underscores, and no digit first (rule S12).
+    /// The default is the connection's. `migrate` makes it if it is not there.
     pub fn schema(mut self, name: &str) -> Self {
         self.0.schema = Some(name.to_owned());
         self
@@ -246,8 +250,8 @@ store!(
     /// # }
     /// ```
     MySqlStore,
-    /// Starts with the server's URL: `mysql://user:password@host[:port]/database`. With `?ssl-mode=VERIFY_IDENTITY` the
-    /// server must prove who it is.
+    /// Starts with the server's URL: `mysql://user:password@host[:port]/database`. With
+    /// `?ssl-mode=VERIFY_IDENTITY` the server must prove who it is.
     MySqlStoreBuilder,
     sqlx::MySql,
     sqlx::MySqlPool,
@@ -256,8 +260,9 @@ store!(
 
 #[cfg(feature = "mysql")]
 impl MySqlStoreBuilder {
-    /// Sets the database of the table, which MySQL calls a schema too: 1 to 40 of `a-z`, `0-9` and underscores, and no
-    /// digit first (rule S12). The default is the connection's. `migrate` makes it if it is not there.
+    /// Sets the database of the table, which MySQL calls a schema too: 1 to 40 of `a-z`, `0-9` and
+    /// underscores, and no digit first (rule S12). The default is the connection's. `migrate` makes it if it
+    /// is not there.
     pub fn schema(mut self, name: &str) -> Self {
         self.0.schema = Some(name.to_owned());
         self
@@ -275,8 +280,9 @@ fn mysql_plan(url: &str, _: &Settings<sqlx::MySql>, _: Tables) -> Result<Plan<sq
 store!(
     /// Sessions in a file of SQLite, for one machine: they survive a restart, and processes can share them.
     ///
-    /// The file is kept with a write-ahead log, and every write is on the disk when it is acknowledged. Clones share one
-    /// pool of connections, each of which has a thread. To be used on a tokio runtime with its timer.
+    /// The file is kept with a write-ahead log, and every write is on the disk when it is acknowledged.
+    /// Clones share one pool of connections, each of which has a thread. To be used on a tokio runtime with
+    /// its timer.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -293,8 +299,8 @@ store!(
     /// # }
     /// ```
     SqliteStore,
-    /// Starts with the database's URL: `sqlite:path/of/file.db`, or `sqlite::memory:` for one that ends with the store.
-    /// `connect_unmigrated` makes the file if it is not there.
+    /// Starts with the database's URL: `sqlite:path/of/file.db`, or `sqlite::memory:` for one that ends with
+    /// the store. `connect_unmigrated` makes the file if it is not there.
     SqliteStoreBuilder,
     sqlx::Sqlite,
     sqlx::SqlitePool,

@@ -33,8 +33,8 @@ pub(crate) fn in_realm(text: &str, name: &str) -> Subject {
     subject(text).in_realm(&realm(name))
 }
 
-/// Two subjects whose session ids share their first bits, so that a partitioned store keeps them together and an
-/// id could belong to either.
+/// Two subjects whose session ids share their first bits, so that a partitioned store keeps them together and
+/// an id could belong to either.
 pub(crate) fn neighbours() -> (Subject, Subject) {
     let mut seen = HashMap::new();
     for number in 0..=u32::from(u16::MAX) + 1 {

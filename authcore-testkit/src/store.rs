@@ -1,7 +1,7 @@
 //! The checks of a store's contract: what [`store_contract!`](crate::store_contract) runs, each by name.
 //!
-//! Every function takes a [`Fixture`](crate::Fixture) with a fresh store, must run on a tokio runtime of several
-//! threads, and panics with a message that begins with the rule if the store breaks it.
+//! Every function takes a [`Fixture`](crate::Fixture) with a fresh store, must run on a tokio runtime of
+//! several threads, and panics with a message that begins with the rule if the store breaks it.
 
 mod bytes;
 mod cancel;
@@ -31,7 +31,8 @@ pub use replace::*;
 
 use crate::Check;
 
-/// All checks that run on one store; [`s12_stores_apart_never_see_each_other`] needs two and is not among them.
+/// All checks that run on one store; [`s12_stores_apart_never_see_each_other`] needs two and is not among
+/// them.
 pub const fn checks() -> &'static [Check] {
     const ALL: &[Check] = crate::__store_checks! { __table () };
     ALL

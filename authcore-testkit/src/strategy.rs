@@ -1,5 +1,5 @@
-//! The checks of the strategies over a store: what [`strategy_contract!`](crate::strategy_contract) runs, each by
-//! name.
+//! The checks of the strategies over a store: what [`strategy_contract!`](crate::strategy_contract) runs,
+//! each by name.
 //!
 //! They drive [`Auth`](authcore::Auth) with a clock that stands near the real time and is moved by hand. All
 //! timeouts are hours, so that a server that drops records by its own clock never does so during a check.

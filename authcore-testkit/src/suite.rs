@@ -34,8 +34,8 @@ impl Check {
         rule(self.name)
     }
 
-    /// Runs the check on a tokio runtime of several threads; panics with a message that begins with the rule if
-    /// the store breaks it.
+    /// Runs the check on a tokio runtime of several threads; panics with a message that begins with the rule
+    /// if the store breaks it.
     pub async fn run(&self, fixture: Fixture) {
         (self.run)(fixture).await;
     }
@@ -81,8 +81,8 @@ where
 /// }
 /// ```
 ///
-/// For a store that keeps several applications apart (by a prefix, schema or table), `apart` names a factory of
-/// two of its stores on one server, and rule S12 is checked too.
+/// For a store that keeps several applications apart (by a prefix, schema or table), `apart` names a factory
+/// of two of its stores on one server, and rule S12 is checked too.
 ///
 /// ```
 /// # use authcore::MemoryStore;
@@ -116,8 +116,8 @@ macro_rules! store_contract {
     };
 }
 
-/// Makes one test of every check of the strategies over a store: sessions and the hybrid strategy (rules A1 to A15, R1 to
-/// R12 and T17).
+/// Makes one test of every check of the strategies over a store: sessions and the hybrid strategy (rules A1
+/// to A15, R1 to R12 and T17).
 ///
 /// The factory is that of [`store_contract!`](crate::store_contract). A store that passes its contract passes
 /// these too, unless the contract has a hole; they are the second net.

@@ -28,8 +28,8 @@ pub use answers::{Effective, Revoked, SessionInfo};
 
 /// Authentication by sessions, by tokens, or by the hybrid of both.
 ///
-/// Cheap to clone and without type parameters: put it into your application's state. Handlers are the same for
-/// all strategies; only the line that builds `Auth` knows which one it is.
+/// Cheap to clone and without type parameters: put it into your application's state. Handlers are the same
+/// for all strategies; only the line that builds `Auth` knows which one it is.
 ///
 /// | | sessions | tokens | hybrid |
 /// | --- | --- | --- | --- |
@@ -91,8 +91,8 @@ impl Auth {
         Self::new(Strategy::Tokens { tokens: Arc::new(strategy), reissue: None })
     }
 
-    /// The stateless strategy whose [`refresh`](Auth::refresh) exchanges a good token for a fresh one with the same
-    /// claims, until `limit` has passed since the login.
+    /// The stateless strategy whose [`refresh`](Auth::refresh) exchanges a good token for a fresh one with
+    /// the same claims, until `limit` has passed since the login.
     ///
     /// # Errors
     ///
@@ -100,8 +100,8 @@ impl Auth {
     ///
     /// # Security
     ///
-    /// Whoever holds a token then keeps the subject's access until the limit, and nothing can end that earlier. The
-    /// hybrid strategy is the one for long logins.
+    /// Whoever holds a token then keeps the subject's access until the limit, and nothing can end that
+    /// earlier. The hybrid strategy is the one for long logins.
     pub fn tokens_with_reissue(strategy: impl TokenStrategy, limit: Duration) -> Result<Self, ConfigError> {
         if limit < strategy.lifetime() {
             return Err(ConfigError::new("the limit of re-issues is below the lifetime of a token"));
@@ -117,8 +117,8 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// If the idle timeout of a kind of session is below twice the lifetime of access tokens: only refreshes count as
-    /// uses, so that such a session would end under its user's hands.
+    /// If the idle timeout of a kind of session is below twice the lifetime of access tokens: only refreshes
+    /// count as uses, so that such a session would end under its user's hands.
     pub fn hybrid(tokens: impl TokenStrategy, refresh: Refresh) -> Result<Self, ConfigError> {
         let Refresh(mut refresh) = refresh;
         let least = tokens.lifetime().saturating_mul(2);
@@ -150,9 +150,9 @@ impl Auth {
 
     /// The same authentication for the applications and users of `realm` (rule A12).
     ///
-    /// Cheap: an application with many tenants calls it for each request. Credentials, principals, subjects and limits of
-    /// one realm mean nothing in another, in every strategy and on every store. Another issuer's tokens are of the unnamed
-    /// realm.
+    /// Cheap: an application with many tenants calls it for each request. Credentials, principals, subjects
+    /// and limits of one realm mean nothing in another, in every strategy and on every store. Another
+    /// issuer's tokens are of the unnamed realm.
     ///
     /// ```
     /// # async fn example(auth: authcore::Auth) -> Result<(), Box<dyn std::error::Error>> {
@@ -175,9 +175,9 @@ impl Auth {
         &self.realm
     }
 
-    /// Refuses to issue an access token of more than `max` bytes, so that nothing changes when it could not be handed out
-    /// (rule R12): what a cookie has room for, for instance. The default is the longest token that is accepted. A limit
-    /// that was set before is never raised.
+    /// Refuses to issue an access token of more than `max` bytes, so that nothing changes when it could not
+    /// be handed out (rule R12): what a cookie has room for, for instance. The default is the longest token
+    /// that is accepted. A limit that was set before is never raised.
     #[must_use]
     pub const fn with_max_token_len(mut self, max: usize) -> Self {
         if max < self.max_token_len {
@@ -206,13 +206,14 @@ impl Auth {
 
     /// Issues credentials to somebody who has just proved who they are.
     ///
-    /// Always mints new ones (rule A1); see [`Login::replacing`] for the credential that the client held before.
+    /// Always mints new ones (rule A1); see [`Login::replacing`] for the credential that the client held
+    /// before.
     ///
     /// # Errors
     ///
-    /// [`Error::Login`] for claims with a secret's name (rule T10) or that do not fit into a token that can be handed out
-    /// (rule R12), and for a kind of session that was not registered; [`Error::Store`], [`Error::SessionLimit`] or
-    /// [`Error::NoEntropy`]. Nobody is logged in then.
+    /// [`Error::Login`] for claims with a secret's name (rule T10) or that do not fit into a token that can
+    /// be handed out (rule R12), and for a kind of session that was not registered; [`Error::Store`],
+    /// [`Error::SessionLimit`] or [`Error::NoEntropy`]. Nobody is logged in then.
     pub async fn login(&self, login: Login) -> Result<Issued, Error> {
         let context = self.context();
         self.secret_names.check(&login.claims)?;
@@ -243,14 +244,14 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`] if it is not good, and [`Error::Store`] if that cannot be said: never a fresh or
-    /// anonymous principal (rule A9).
+    /// [`Error::Unauthenticated`] if it is not good, and [`Error::Store`] if that cannot be said: never a
+    /// fresh or anonymous principal (rule A9).
     pub async fn authenticate(&self, credential: &str) -> Result<Principal, Error> {
         self.verified::<true, false>(credential).await
     }
 
-    /// As [`Auth::authenticate`], without counting as a use of the session: for requests that a page sends by itself, such
-    /// as a poll for messages, which must not keep an absent user logged in (rule A14).
+    /// As [`Auth::authenticate`], without counting as a use of the session: for requests that a page sends by
+    /// itself, such as a poll for messages, which must not keep an absent user logged in (rule A14).
     ///
     /// # Errors
     ///
@@ -259,8 +260,8 @@ impl Auth {
         self.verified::<false, false>(credential).await
     }
 
-    /// As [`Auth::authenticate`], also for sessions that do not represent a login: those of guests, and of users between
-    /// password and second factor (rule A13).
+    /// As [`Auth::authenticate`], also for sessions that do not represent a login: those of guests, and of
+    /// users between password and second factor (rule A13).
     ///
     /// # Security
     ///
@@ -282,8 +283,8 @@ impl Auth {
         self.verified::<false, true>(credential).await
     }
 
-    /// The constants make one function of each of its callers', which saves a tenth of the verification of a session in
-    /// memory.
+    /// The constants make one function of each of its callers', which saves a tenth of the verification of a
+    /// session in memory.
     async fn verified<const COUNTS: bool, const ANY: bool>(
         &self,
         credential: &str,
@@ -325,8 +326,9 @@ impl Auth {
         Ok(session_principal(sessions, record))
     }
 
-    /// Returns whether a principal represents a login, as its credential says and, where its kind is known here, today's
-    /// policy (rule A13): what [`Auth::authenticate`] requires beyond [`Auth::authenticate_any`].
+    /// Returns whether a principal represents a login, as its credential says and, where its kind is known
+    /// here, today's policy (rule A13): what [`Auth::authenticate`] requires beyond
+    /// [`Auth::authenticate_any`].
     pub fn is_login(&self, principal: &Principal) -> bool {
         if principal.is_plain() {
             return true;
@@ -337,8 +339,8 @@ impl Auth {
                 || self.stateful("kinds").map_or(true, |sessions| sessions.policies().allows_login(kind)))
     }
 
-    /// As [`Auth::authenticate`], and the session is asked for in the store even by the hybrid strategy: for the
-    /// few requests that cannot wait for an access token to expire.
+    /// As [`Auth::authenticate`], and the session is asked for in the store even by the hybrid strategy: for
+    /// the few requests that cannot wait for an access token to expire.
     ///
     /// # Errors
     ///
@@ -360,10 +362,11 @@ impl Auth {
     /// # Errors
     ///
     /// [`Error::Unauthenticated`]: ask for a login; alert the subject if there is an [`Error::incident`].
-    /// [`Error::Store`] of kind `Unavailable`, [`Error::Contended`] or [`Error::NoEntropy`]: the same token presented
-    /// again works (rule R7). What the [`RefreshHook`](crate::RefreshHook) answers, and [`Error::Login`] for claims of
-    /// its that cannot be kept or handed out; then nothing has changed, and the same token works once they fit (rule R12).
-    /// [`Error::Unsupported`] where there are no refresh tokens.
+    /// [`Error::Store`] of kind `Unavailable`, [`Error::Contended`] or [`Error::NoEntropy`]: the same token
+    /// presented again works (rule R7). What the [`RefreshHook`](crate::RefreshHook) answers, and
+    /// [`Error::Login`] for claims of its that cannot be kept or handed out; then nothing has changed, and
+    /// the same token works once they fit (rule R12). [`Error::Unsupported`] where there are no refresh
+    /// tokens.
     pub async fn refresh(&self, refresh_token: &str) -> Result<Issued, Error> {
         let context = self.context();
         match &self.strategy {
@@ -384,14 +387,16 @@ impl Auth {
 
     /// As [`Auth::refresh`], if the access token names the same session.
     ///
-    /// For browsers: a page of a sibling domain can plant a refresh cookie of its own, and not the `__Host-` cookie of
-    /// the access token (rule C1). The refresh token proves the session. The access token is not verified: it may have
-    /// expired, and be of a key, an issuer or a lifetime that was changed since (rule T17). Where there is only one kind of
-    /// credential, the access token is refreshed, and what is in the place of a refresh token does not count.
+    /// For browsers: a page of a sibling domain can plant a refresh cookie of its own, and not the `__Host-`
+    /// cookie of the access token (rule C1). The refresh token proves the session. The access token is not
+    /// verified: it may have expired, and be of a key, an issuer or a lifetime that was changed since (rule
+    /// T17). Where there is only one kind of credential, the access token is refreshed, and what is in the
+    /// place of a refresh token does not count.
     ///
     /// # Errors
     ///
-    /// As [`Auth::refresh`], and [`Error::Unauthenticated`] if the tokens are not of one session; then nothing has changed.
+    /// As [`Auth::refresh`], and [`Error::Unauthenticated`] if the tokens are not of one session; then
+    /// nothing has changed.
     pub async fn refresh_paired(&self, refresh_token: &str, access_token: &str) -> Result<Issued, Error> {
         let Strategy::Hybrid { tokens, .. } = &self.strategy else {
             return self.refresh(access_token).await;
@@ -403,20 +408,20 @@ impl Auth {
         self.refresh(refresh_token).await
     }
 
-    /// Gives the principal's session a new credential, after which the old one and every principal made from it
-    /// are refused (rules A6, A11): after a change of privileges.
+    /// Gives the principal's session a new credential, after which the old one and every principal made from
+    /// it are refused (rules A6, A11): after a change of privileges.
     ///
     /// # Security
     ///
-    /// In the hybrid strategy this gives a new refresh token to whoever sent a good access token. Ask for proof (the
-    /// password, a second factor) before a request may reach it, or a token stolen for minutes becomes a login for
-    /// weeks.
+    /// In the hybrid strategy this gives a new refresh token to whoever sent a good access token. Ask for
+    /// proof (the password, a second factor) before a request may reach it, or a token stolen for minutes
+    /// becomes a login for weeks.
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`] if the principal's session has ended or was renewed since, if the principal's own
-    /// credential has expired, or if it is an API key; [`Error::Store`], [`Error::Contended`] or [`Error::NoEntropy`];
-    /// [`Error::Unsupported`] for tokens alone.
+    /// [`Error::Unauthenticated`] if the principal's session has ended or was renewed since, if the
+    /// principal's own credential has expired, or if it is an API key; [`Error::Store`], [`Error::Contended`]
+    /// or [`Error::NoEntropy`]; [`Error::Unsupported`] for tokens alone.
     pub async fn renew(&self, principal: &Principal) -> Result<Issued, Error> {
         self.renewed(principal, Renewal::Credential).await
     }
@@ -452,8 +457,8 @@ impl Auth {
         }
     }
 
-    /// Returns whether [`Auth::login`] can open sessions of this kind: it is the default, or was registered with the
-    /// strategy and is not for API keys (rule A13).
+    /// Returns whether [`Auth::login`] can open sessions of this kind: it is the default, or was registered
+    /// with the strategy and is not for API keys (rule A13).
     pub fn has_kind(&self, kind: &SessionKind) -> bool {
         match self.stateful("kinds") {
             Ok(sessions) => sessions.policies().for_login(kind, false).is_ok(),
@@ -506,8 +511,8 @@ impl Auth {
         Error::Unsupported { operation, strategy, instead }
     }
 
-    /// The answer to a revocation of sessions of which nothing more is known. That none was there to be ended may
-    /// mean that an earlier attempt ended them, so the time is the same.
+    /// The answer to a revocation of sessions of which nothing more is known. That none was there to be ended
+    /// may mean that an earlier attempt ended them, so the time is the same.
     ///
     /// To be called after the removal: until then, refreshes and renewals got through.
     fn revoked(&self, sessions: Vec<SessionId>) -> Revoked {

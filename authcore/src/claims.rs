@@ -102,15 +102,16 @@ impl Claims {
     ///
     /// # Errors
     ///
-    /// [`LoginError::ReservedClaim`] (rule T13), [`LoginError::InvalidJson`] if `value` cannot be JSON that every reader
-    /// accepts, and [`LoginError::ClaimsTooLarge`] if the claims would have more than
+    /// [`LoginError::ReservedClaim`] (rule T13), [`LoginError::InvalidJson`] if `value` cannot be JSON that
+    /// every reader accepts, and [`LoginError::ClaimsTooLarge`] if the claims would have more than
     /// [`SessionRecord::MAX_CLAIMS_LEN`] bytes. Then nothing is set.
     pub fn set<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), LoginError> {
         if let Some(reserved) = Reserved::of(name) {
             return Err(LoginError::ReservedClaim(reserved.name()));
         }
         let value = serde_json::value::to_raw_value(value).map_err(|_| LoginError::InvalidJson)?;
-        // Name and value with quotes, colon and comma. Escapes in names make it a little more, which `to_json` counts.
+        // Name and value with quotes, colon and comma. Escapes in names make it a little more, which
+        // `to_json` counts.
         let of = |name: &str, value: &RawValue| name.len() + value.get().len() + 4;
         let others = self.0.iter().filter(|(other, _)| *other != name);
         let (mut len, mut largest) = (1 + of(name, &value), (of(name, &value), name));
@@ -163,8 +164,8 @@ impl fmt::Debug for Claims {
     }
 }
 
-/// Whether `json` is one JSON object without names that were always reserved (rule T13). A name that was reserved later
-/// may stand in a record that exists.
+/// Whether `json` is one JSON object without names that were always reserved (rule T13). A name that was
+/// reserved later may stand in a record that exists.
 pub(crate) fn check_stored(json: &str) -> serde_json::Result<()> {
     struct Object;
 

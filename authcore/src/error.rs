@@ -31,12 +31,12 @@ pub enum Error {
     /// What the application said about the subject cannot be used.
     #[error(transparent)]
     Login(#[from] LoginError),
-    /// The principal's claims are not of the type that was asked for: the application has changed since its user logged
-    /// in, who must log in again (HTTP 401, rule A16). The [`ClaimsMismatch`] is for logs only.
+    /// The principal's claims are not of the type that was asked for: the application has changed since its
+    /// user logged in, who must log in again (HTTP 401, rule A16). The [`ClaimsMismatch`] is for logs only.
     #[error("the claims are not of the expected type")]
     Claims(#[source] Box<ClaimsMismatch>),
-    /// Other logins of the same subject at the same moment filled its last places (rule A7), or the subject has as many API
-    /// keys as are allowed.
+    /// Other logins of the same subject at the same moment filled its last places (rule A7), or the subject
+    /// has as many API keys as are allowed.
     #[error("too many sessions")]
     SessionLimit,
     /// Others changed the session at every attempt; the same call may be repeated.
@@ -188,8 +188,8 @@ pub enum Rejection {
     /// No account of this name, or not its password (rule P2), or one that was changed meanwhile (rule P5).
     #[error("no such account, or not its password")]
     WrongPassword,
-    /// The stored password hash of this subject cannot be read or is beyond the limits, so no password is right (rule
-    /// P8): set a new one.
+    /// The stored password hash of this subject cannot be read or is beyond the limits, so no password is
+    /// right (rule P8): set a new one.
     #[error("the stored password hash of {:?} cannot be read; set a new password", .0.as_str())]
     UnreadableHash(Subject),
 }

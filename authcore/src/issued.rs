@@ -41,8 +41,8 @@ impl Issued {
         self.expires_at.since(self.issued_at)
     }
 
-    /// What the client sends to [`Auth::refresh`](crate::Auth::refresh), and nowhere else: the hybrid strategy's
-    /// second credential.
+    /// What the client sends to [`Auth::refresh`](crate::Auth::refresh), and nowhere else: the hybrid
+    /// strategy's second credential.
     ///
     /// # Security
     ///
@@ -61,7 +61,8 @@ impl Issued {
         self.refresh_expires_at.map(|end| end.since(self.issued_at))
     }
 
-    /// Whether a cookie with the credential outlives the browser session, as the session's kind says (rule A13).
+    /// Whether a cookie with the credential outlives the browser session, as the session's kind says (rule
+    /// A13).
     pub const fn is_persistent(&self) -> bool {
         self.persistent
     }
@@ -91,7 +92,8 @@ pub struct Incident {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IncidentKind {
-    /// A refresh token was used after its grace window: a client that lost its successor, or a thief (rule R3).
+    /// A refresh token was used after its grace window: a client that lost its successor, or a thief (rule
+    /// R3).
     ReplayedLate,
     /// A refresh token was used that had been replaced twice or more: somebody kept it (rule R3).
     Reuse,

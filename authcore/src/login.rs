@@ -73,8 +73,8 @@ impl Login {
         self
     }
 
-    /// Sets the kind of session that the login opens (rule A13). Every kind but the default must have been registered with
-    /// the strategy; [`Auth::login`](crate::Auth::login) refuses others.
+    /// Sets the kind of session that the login opens (rule A13). Every kind but the default must have been
+    /// registered with the strategy; [`Auth::login`](crate::Auth::login) refuses others.
     #[must_use]
     pub fn kind(mut self, kind: SessionKind) -> Self {
         self.details.kind = kind;
@@ -86,8 +86,8 @@ impl Login {
         &self.details.kind
     }
 
-    /// Sets the OAuth client that the session is for: the `client_id` of its access tokens (RFC 9068), instead of the one
-    /// that the token strategy has.
+    /// Sets the OAuth client that the session is for: the `client_id` of its access tokens (RFC 9068),
+    /// instead of the one that the token strategy has.
     ///
     /// # Errors
     ///
@@ -97,8 +97,8 @@ impl Login {
         Ok(self)
     }
 
-    /// Says that somebody acts as the subject, such as support staff: the `act` claim of RFC 8693. The list of sessions,
-    /// the principal and its log lines show both.
+    /// Says that somebody acts as the subject, such as support staff: the `act` claim of RFC 8693. The list
+    /// of sessions, the principal and its log lines show both.
     ///
     /// # Security
     ///
@@ -110,19 +110,21 @@ impl Login {
         self
     }
 
-    /// Says when the subject was authenticated, if that was earlier or elsewhere: `auth_time`. A moment that has not come
-    /// counts as now.
+    /// Says when the subject was authenticated, if that was earlier or elsewhere: `auth_time`. A moment that
+    /// has not come counts as now.
     #[must_use]
     pub const fn authenticated_at(mut self, at: Timestamp) -> Self {
         self.authenticated_at = Some(at);
         self
     }
 
-    /// Says by which methods the subject was authenticated: `amr`, with the names of RFC 8176 such as `pwd` and `otp`.
+    /// Says by which methods the subject was authenticated: `amr`, with the names of RFC 8176 such as `pwd`
+    /// and `otp`.
     ///
     /// # Errors
     ///
-    /// [`LoginError::InvalidDetail`] for more than 8 methods, or one that has not 1 to 32 bytes without control characters.
+    /// [`LoginError::InvalidDetail`] for more than 8 methods, or one that has not 1 to 32 bytes without
+    /// control characters.
     pub fn methods(mut self, methods: &[&str]) -> Result<Self, LoginError> {
         if methods.len() > MAX_METHODS || !methods.iter().all(|method| is_detail(method, MAX_METHOD_LEN)) {
             return Err(LoginError::InvalidDetail(
@@ -133,7 +135,8 @@ impl Login {
         Ok(self)
     }
 
-    /// Says how strongly the subject was authenticated: `acr`, the authentication context class of OpenID Connect.
+    /// Says how strongly the subject was authenticated: `acr`, the authentication context class of OpenID
+    /// Connect.
     ///
     /// # Errors
     ///
@@ -143,9 +146,9 @@ impl Login {
         Ok(self)
     }
 
-    /// Names a credential that the client held until now: if it is good, its session ends once the new one exists (rule
-    /// A10). One that is not good is ignored. A client that has both an access token and a refresh token names both, in
-    /// two calls, since the access token may be of a key that was retired.
+    /// Names a credential that the client held until now: if it is good, its session ends once the new one
+    /// exists (rule A10). One that is not good is ignored. A client that has both an access token and a
+    /// refresh token names both, in two calls, since the access token may be of a key that was retired.
     #[must_use]
     pub fn replacing(mut self, credential: impl Into<String>) -> Self {
         self.replacing.push(SecretString::new(credential.into()));

@@ -15,16 +15,16 @@ use crate::{
     SystemClock, Timestamp, Version,
 };
 
-/// How many parts the map is divided into, each under a lock of its own. All sessions of one subject are in one
-/// part, so that every operation is one atomic step.
+/// How many parts the map is divided into, each under a lock of its own. All sessions of one subject are in
+/// one part, so that every operation is one atomic step.
 const SHARDS: usize = 64;
 /// How many buckets of the table a write looks at for expired records.
 const SWEEP: usize = 8;
 
 /// Sessions in the memory of one process.
 ///
-/// Clones share their sessions (rule S8). Expired records are freed as others are written, a few at a time, so
-/// that no task is needed and no call is slow; [`SessionStore::purge_expired`] frees them sooner.
+/// Clones share their sessions (rule S8). Expired records are freed as others are written, a few at a time,
+/// so that no task is needed and no call is slow; [`SessionStore::purge_expired`] frees them sooner.
 ///
 /// # Security
 ///
@@ -97,7 +97,8 @@ impl MemoryStore {
     pub(crate) fn find(&self, id: SessionId) -> Option<SessionRecord> {
         let table = self.shard(id.partition()).read();
         let record = table.get(id)?;
-        // Asks for the record's other cache lines now: behind the atomic step of the copy they would come one by one.
+        // Asks for the record's other cache lines now: behind the atomic step of the copy they would come one
+        // by one.
         black_box(record.touch());
         Some(record.clone())
     }
@@ -212,8 +213,8 @@ impl Table {
             .filter(move |record| record.belongs_to(subject))
     }
 
-    /// Looks at the next few buckets and drops what has expired at `age`. Every bucket's turn comes before the
-    /// table can have grown by an eighth, so that what is dead stays a fraction of what is alive.
+    /// Looks at the next few buckets and drops what has expired at `age`. Every bucket's turn comes before
+    /// the table can have grown by an eighth, so that what is dead stays a fraction of what is alive.
     fn sweep(&mut self, age: u32) {
         for _ in 0..SWEEP.min(self.entries.num_buckets()) {
             self.cursor = (self.cursor + 1) % self.entries.num_buckets();

@@ -1,9 +1,10 @@
-//! Passwords: argon2id hashing off the async threads, and login and change of password on top of [`Auth`](crate::Auth).
+//! Passwords: argon2id hashing off the async threads, and login and change of password on top of
+//! [`Auth`](crate::Auth).
 //!
-//! A [`PasswordHasher`] hashes and verifies on threads of its own; it is useful alone. [`PasswordLogin`] puts it
-//! together with [`Auth`](crate::Auth) and the application's [`Accounts`], and gets right what is easy to get wrong:
-//! unknown users that answer faster than known ones (rule P2), hashes that stay as weak as they were made (rule P1),
-//! and sessions that outlive the password that opened them (rule P5).
+//! A [`PasswordHasher`] hashes and verifies on threads of its own; it is useful alone. [`PasswordLogin`] puts
+//! it together with [`Auth`](crate::Auth) and the application's [`Accounts`], and gets right what is easy to
+//! get wrong: unknown users that answer faster than known ones (rule P2), hashes that stay as weak as they
+//! were made (rule P1), and sessions that outlive the password that opened them (rule P5).
 //!
 //! ```
 //! use authcore::password::{NewPassword, Password, PasswordHasher, Verdict};

@@ -19,8 +19,8 @@ pub(crate) use facts::{Origin, Source, TokenFacts};
 
 /// Who a request is: what a verified credential says.
 ///
-/// A principal does not outlive its credential: operations that change or list sessions refuse one whose credential
-/// has expired, and check it against the store again (rule A11).
+/// A principal does not outlive its credential: operations that change or list sessions refuse one whose
+/// credential has expired, and check it against the store again (rule A11).
 #[derive(Clone)]
 pub struct Principal {
     proof: Proof,
@@ -214,8 +214,8 @@ impl Principal {
         self.either(SessionRecord::session_kind, TokenFacts::kind)
     }
 
-    /// Whether the credential is of the unnamed realm and the default kind, and represents a login, as nearly all do: then
-    /// nothing is left to be compared.
+    /// Whether the credential is of the unnamed realm and the default kind, and represents a login, as nearly
+    /// all do: then nothing is left to be compared.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         match &self.proof {
@@ -247,7 +247,8 @@ impl Principal {
         )
     }
 
-    /// The OAuth client that the credential was issued to. Where only a session is known, the one that its login stated.
+    /// The OAuth client that the credential was issued to. Where only a session is known, the one that its
+    /// login stated.
     pub fn client_id(&self) -> Option<Cow<'_, str>> {
         self.facts().and_then(|token| token.contents().client_id()).or_else(|| {
             let details = self.record()?.details();
@@ -255,7 +256,8 @@ impl Principal {
         })
     }
 
-    /// By which methods the subject was authenticated: `amr` (RFC 8176), as the login or the token's issuer stated.
+    /// By which methods the subject was authenticated: `amr` (RFC 8176), as the login or the token's issuer
+    /// stated.
     pub fn methods(&self) -> Vec<Cow<'_, str>> {
         self.either(
             |record| record.details().amr.into_iter().map(|method| Cow::Owned(method.into())).collect(),
@@ -263,7 +265,8 @@ impl Principal {
         )
     }
 
-    /// How strongly the subject was authenticated: `acr` (OpenID Connect), as the login or the token's issuer stated.
+    /// How strongly the subject was authenticated: `acr` (OpenID Connect), as the login or the token's issuer
+    /// stated.
     pub fn context_class(&self) -> Option<Cow<'_, str>> {
         self.either(
             |record| record.details().acr.map(|acr| Cow::Owned(acr.into())),
@@ -310,8 +313,8 @@ impl Principal {
     ///
     /// # Errors
     ///
-    /// [`Error::Claims`] if the claims are not a `T`: the application's type has changed since the login, and its user must
-    /// log in again (rule A16). [`Error::Unauthenticated`] if no type could read them.
+    /// [`Error::Claims`] if the claims are not a `T`: the application's type has changed since the login, and
+    /// its user must log in again (rule A16). [`Error::Unauthenticated`] if no type could read them.
     pub fn claims<'p, T: Deserialize<'p>>(&'p self) -> Result<T, Error> {
         let claims = self.either(SessionRecord::claims_json, TokenFacts::claims);
         serde_json::from_str(claims).map_err(|error| {

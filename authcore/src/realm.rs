@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 /// The application or tenant that a login, its session and its tokens are for (rule A12).
 ///
-/// Realms share a store, and may have the same subject names: no credential, list, limit or logout of one realm
-/// reaches another. A realm needs no table, prefix or registration, so there can be any number of them. `Auth` is of
-/// the [unnamed](Realm::UNNAMED) realm until [`Auth::in_realm`](crate::Auth::in_realm) says otherwise.
+/// Realms share a store, and may have the same subject names: no credential, list, limit or logout of one
+/// realm reaches another. A realm needs no table, prefix or registration, so there can be any number of them.
+/// `Auth` is of the [unnamed](Realm::UNNAMED) realm until [`Auth::in_realm`](crate::Auth::in_realm) says
+/// otherwise.
 ///
-/// A name is a UTF-8 text of 1 to [`Realm::MAX_LEN`] bytes without control characters. Two realms are the same only if
-/// their names are, byte for byte.
+/// A name is a UTF-8 text of 1 to [`Realm::MAX_LEN`] bytes without control characters. Two realms are the
+/// same only if their names are, byte for byte.
 ///
 /// ```
 /// use authcore::Realm;

@@ -22,12 +22,12 @@ use crate::{
     Timestamp,
 };
 
-/// Sessions proved by a refresh token, which is replaced by its successor when it is used (rules R1 to R11); one that
-/// is younger than the grace window is given again.
+/// Sessions proved by a refresh token, which is replaced by its successor when it is used (rules R1 to R11);
+/// one that is younger than the grace window is given again.
 ///
-/// The successor is derived, not minted: the same token presented again within the grace window gives the same
-/// successor. Two tabs, a lost response or a retried request log nobody out and do not fork the chain; a token
-/// used after that was kept by somebody, and ends its session.
+/// The successor is derived, not minted: the same token presented again within the grace window gives the
+/// same successor. Two tabs, a lost response or a retried request log nobody out and do not fork the chain; a
+/// token used after that was kept by somebody, and ends its session.
 ///
 /// ```
 /// # fn main() -> Result<(), authcore::ConfigError> {
@@ -57,8 +57,8 @@ impl Refresh {
     }
 }
 
-/// What is behind a [`Refresh`]: not public, so that refresh tokens cannot be taken for the credential of every
-/// request.
+/// What is behind a [`Refresh`]: not public, so that refresh tokens cannot be taken for the credential of
+/// every request.
 #[derive(Debug, Clone)]
 pub(crate) struct RefreshSessions {
     sessions: Sessions,
@@ -90,8 +90,8 @@ pub enum RefreshDecision {
     Deny,
 }
 
-/// Asked at every refresh, so that a role taken away or a disabled account does not live on until the session's
-/// absolute expiry (rule R10).
+/// Asked at every refresh, so that a role taken away or a disabled account does not live on until the
+/// session's absolute expiry (rule R10).
 ///
 /// It is asked before the session is changed, and again if its claims were changed meanwhile.
 ///
@@ -118,8 +118,8 @@ pub trait RefreshHook: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// Any error refuses this refresh and changes nothing; answer
-    /// [`StoreError::unavailable`](crate::StoreError::unavailable) when the account cannot be read, and the client
-    /// will try again.
+    /// [`StoreError::unavailable`](crate::StoreError::unavailable) when the account cannot be read, and the
+    /// client will try again.
     async fn on_refresh(&self, session: &SessionRecord) -> Result<RefreshDecision, Error>;
 }
 
@@ -130,16 +130,16 @@ impl<H: RefreshHook + ?Sized> RefreshHook for Arc<H> {
     }
 }
 
-/// What a refresh gave: a session, the token to use next, what was prepared for its holder, and perhaps news of the
-/// store.
+/// What a refresh gave: a session, the token to use next, what was prepared for its holder, and perhaps news
+/// of the store.
 pub(crate) struct Refreshed<T> {
     pub(crate) opened: OpenedSession,
     pub(crate) prepared: T,
     pub(crate) incident: Option<Box<Incident>>,
 }
 
-/// Whether stored state may change for a record: makes what is handed out beside the refresh token, or says why that
-/// cannot be (rule R12).
+/// Whether stored state may change for a record: makes what is handed out beside the refresh token, or says
+/// why that cannot be (rule R12).
 pub(crate) trait Prepare<T>: Fn(&SessionRecord) -> Result<T, Error> + Send + Sync {}
 
 impl<T, F: Fn(&SessionRecord) -> Result<T, Error> + Send + Sync> Prepare<T> for F {}
@@ -295,7 +295,8 @@ impl RefreshSessions {
         } else if presented > stored {
             Verdict::Go(Step::rotate(next, Some(IncidentKind::StoreWentBack)))
         } else if presented == stored {
-            // Within the window of its own birth, so that a late response overtakes one rotation at most (R11).
+            // Within the window of its own birth, so that a late response overtakes one rotation at most
+            // (R11).
             Verdict::Go(if in_window { Step::reissue(stored) } else { Step::rotate(next, None) })
         } else if next < stored {
             Verdict::End(IncidentKind::Reuse)
@@ -404,8 +405,8 @@ pub struct RefreshBuilder {
 }
 
 impl RefreshBuilder {
-    /// Sets how long sessions of the default kind live and how many of them a subject may have. The idle timeout must be at
-    /// least twice the lifetime of access tokens, since only refreshes are uses.
+    /// Sets how long sessions of the default kind live and how many of them a subject may have. The idle
+    /// timeout must be at least twice the lifetime of access tokens, since only refreshes are uses.
     pub fn policy(mut self, policy: SessionPolicy) -> Self {
         self.policy = policy;
         self
@@ -417,23 +418,24 @@ impl RefreshBuilder {
         self
     }
 
-    /// Sets how long a token that was replaced still gives its successor: default 30 seconds, at most 60 (rule R2). Zero
-    /// means no window at all: each token is good for one refresh.
+    /// Sets how long a token that was replaced still gives its successor: default 30 seconds, at most 60
+    /// (rule R2). Zero means no window at all: each token is good for one refresh.
     pub const fn grace_window(mut self, window: Duration) -> Self {
         self.grace = window;
         self
     }
 
-    /// Lets a token that was replaced give its successor until that successor is used, however long: for mobile
-    /// clients that lose a response and sleep (rule R2).
+    /// Lets a token that was replaced give its successor until that successor is used, however long: for
+    /// mobile clients that lose a response and sleep (rule R2).
     ///
     /// # Security
     ///
-    /// A thief who stays in lockstep, using a stolen token before its owner uses the successor, is not noticed.
+    /// A thief who stays in lockstep, using a stolen token before its owner uses the successor, is not
+    /// noticed.
     ///
-    /// Only a use of the successor that rotates it counts. Within the grace window of its birth the successor is given
-    /// again and nothing is written down (rule R11), so that its predecessor still gives it, however late, until it
-    /// is used once more after that window.
+    /// Only a use of the successor that rotates it counts. Within the grace window of its birth the successor
+    /// is given again and nothing is written down (rule R11), so that its predecessor still gives it, however
+    /// late, until it is used once more after that window.
     pub const fn grace_until_successor_is_used(mut self) -> Self {
         self.rotation = Rotation::UntilSuccessorUsed;
         self

@@ -26,11 +26,12 @@ pub use engine::Sessions;
 
 /// How sessions are opened, proved, renewed and closed by a credential of their own.
 ///
-/// [`ServerSessions`](crate::ServerSessions) is the one that comes with this crate. What does not depend on the
-/// credential (listing, revoking, changing claims, expiry) is done once, by [`Sessions`]; a strategy of your own
-/// wraps ours, adds what it wants (a check of the client's address, an audit line) and hands on the rest. It needs
-/// the `async-trait` crate. The hybrid strategy's refresh tokens are not one of these: they are no credential for
-/// every request, and [`Auth::hybrid`](crate::Auth::hybrid) alone knows what to do with them.
+/// [`ServerSessions`](crate::ServerSessions) is the one that comes with this crate. What does not depend on
+/// the credential (listing, revoking, changing claims, expiry) is done once, by [`Sessions`]; a strategy of
+/// your own wraps ours, adds what it wants (a check of the client's address, an audit line) and hands on the
+/// rest. It needs the `async-trait` crate. The hybrid strategy's refresh tokens are not one of these: they
+/// are no credential for every request, and [`Auth::hybrid`](crate::Auth::hybrid) alone knows what to do with
+/// them.
 ///
 /// ```
 /// use authcore::{CallContext, Error, Login, OpenedSession, Principal, ServerSessions, SessionId};
@@ -81,13 +82,13 @@ pub use engine::Sessions;
     note = "refresh tokens go with access tokens: `Auth::hybrid(jwt, Refresh::builder(store).build()?)?`"
 )]
 pub trait SessionStrategy: fmt::Debug + Send + Sync + 'static {
-    /// Opens a session with a new id and a new secret; never adopts anything that the client sent (rule A1). Then
-    /// ends the sessions `replaces` (rule A10) and those above the subject's limit (rule A7).
+    /// Opens a session with a new id and a new secret; never adopts anything that the client sent (rule A1).
+    /// Then ends the sessions `replaces` (rule A10) and those above the subject's limit (rule A7).
     ///
     /// # Errors
     ///
-    /// [`Error::Store`]; [`Error::SessionLimit`] if concurrent logins left no place for this one. The session does
-    /// not exist then, or nobody holds its credential.
+    /// [`Error::Store`]; [`Error::SessionLimit`] if concurrent logins left no place for this one. The session
+    /// does not exist then, or nobody holds its credential.
     async fn open(
         &self,
         login: &Login,
@@ -95,16 +96,16 @@ pub trait SessionStrategy: fmt::Debug + Send + Sync + 'static {
         context: &CallContext<'_>,
     ) -> Result<OpenedSession, Error>;
 
-    /// The live session of the context's realm that `credential` proves; writes down the use when that is due (rules A5,
-    /// A12, A14).
+    /// The live session of the context's realm that `credential` proves; writes down the use when that is due
+    /// (rules A5, A12, A14).
     ///
     /// # Errors
     ///
     /// [`Error::Unauthenticated`] or [`Error::Store`], never one for the other (rule A9).
     async fn verify(&self, credential: &str, context: &CallContext<'_>) -> Result<SessionRecord, Error>;
 
-    /// The session that `credential` proves or has proved, expired or not; `None` if it is gone: for logout and
-    /// for a login that replaces it.
+    /// The session that `credential` proves or has proved, expired or not; `None` if it is gone: for logout
+    /// and for a login that replaces it.
     ///
     /// # Errors
     ///
@@ -112,8 +113,8 @@ pub trait SessionStrategy: fmt::Debug + Send + Sync + 'static {
     async fn find(&self, credential: &str, context: &CallContext<'_>)
     -> Result<Option<SessionRecord>, Error>;
 
-    /// Gives the principal's session a new secret and a new epoch, so that every credential and principal made
-    /// before is refused from now on (rules A6, A11).
+    /// Gives the principal's session a new secret and a new epoch, so that every credential and principal
+    /// made before is refused from now on (rules A6, A11).
     ///
     /// # Errors
     ///

@@ -9,8 +9,8 @@ use crate::{LoginError, Realm};
 
 /// The authenticated user's identifier, the `sub` of RFC 7519, within a [`Realm`].
 ///
-/// A non-empty UTF-8 text of at most [`Subject::MAX_LEN`] bytes without NUL. Two subjects are the same only if their
-/// realms and texts are, byte for byte: case, accents and trailing spaces count (rules A12, S5).
+/// A non-empty UTF-8 text of at most [`Subject::MAX_LEN`] bytes without NUL. Two subjects are the same only
+/// if their realms and texts are, byte for byte: case, accents and trailing spaces count (rules A12, S5).
 ///
 /// A host makes subjects without a realm; [`Auth`](crate::Auth) takes each of them as one of its own realm.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,14 +70,14 @@ impl Subject {
 
     /// What a store indexes sessions by: a text of its own for each subject of each realm (rule A12).
     ///
-    /// In the unnamed realm it is the subject's text. In any other it is the realm's name, NUL and the subject's text;
-    /// a store whose texts cannot hold NUL keeps the two in separate columns.
+    /// In the unnamed realm it is the subject's text. In any other it is the realm's name, NUL and the
+    /// subject's text; a store whose texts cannot hold NUL keeps the two in separate columns.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The partition that all sessions of this subject share, for stores that are divided: the first 16 bits of
-    /// SHA-256 of the [key](Subject::key), which are also those of its sessions' ids.
+    /// The partition that all sessions of this subject share, for stores that are divided: the first 16 bits
+    /// of SHA-256 of the [key](Subject::key), which are also those of its sessions' ids.
     pub fn partition(&self) -> u16 {
         let digest = Sha256::digest(self.key.as_bytes());
         u16::from_be_bytes([digest[0], digest[1]])

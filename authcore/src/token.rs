@@ -22,10 +22,11 @@ use crate::{Error, LoginError, Principal, Rejection, SessionDetails, SessionId, 
 /// - **must** check the signature before it believes anything else (rule T5);
 /// - **must** refuse what has expired, what lives longer than it is willing to accept, and what is meant for
 ///   somebody else (rules T6 and T7);
-/// - **must** give back the realm, the kind and `is_login` of the grant with the token; without them it is a login in the
-///   unnamed realm (rules A12 and A13);
+/// - **must** give back the realm, the kind and `is_login` of the grant with the token; without them it is a
+///   login in the unnamed realm (rules A12 and A13);
 /// - **must not** make tokens that begin with `acr_`, which refresh tokens do;
-/// - **must** take bounded time and memory for any input, and never panic (rule T12): `token` is the attacker's.
+/// - **must** take bounded time and memory for any input, and never panic (rule T12): `token` is the
+///   attacker's.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a token strategy",
     label = "expected what `Jwt::builder(keys).issuer(..).audience(..).build()?` gives"
@@ -53,10 +54,11 @@ pub trait TokenStrategy: fmt::Debug + Send + Sync + 'static {
     /// The reason why the token is refused.
     fn verify_ignoring_expiry(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection>;
 
-    /// The session that a token names, `sid`, without any check of the token; `None` if it names none or cannot be read.
+    /// The session that a token names, `sid`, without any check of the token; `None` if it names none or
+    /// cannot be read.
     ///
-    /// For a token that comes with a credential which proves the session: whatever has happened to keys, names and
-    /// lifetimes since it was issued, it is good enough to name it (rule T17).
+    /// For a token that comes with a credential which proves the session: whatever has happened to keys,
+    /// names and lifetimes since it was issued, it is good enough to name it (rule T17).
     ///
     /// # Security
     ///
@@ -110,7 +112,8 @@ pub struct Grant<'g> {
     pub session: Option<SessionClaims>,
     /// When its session ends: `exp` is never later (rule R9).
     pub not_after: Option<Timestamp>,
-    /// `auth_realm`: the name of the realm that the token is for; empty for the unnamed one, which is not written.
+    /// `auth_realm`: the name of the realm that the token is for; empty for the unnamed one, which is not
+    /// written.
     pub realm: &'g str,
     /// `session_kind`: the name of the kind of session; empty for the default, which is not written.
     pub kind: &'g str,
@@ -171,7 +174,8 @@ impl<'g> Grant<'g> {
         self
     }
 
-    /// The error for a token that has `len` bytes where `max` are allowed, with the name of the largest claim.
+    /// The error for a token that has `len` bytes where `max` are allowed, with the name of the largest
+    /// claim.
     pub(crate) fn too_large(&self, len: usize, max: usize) -> LoginError {
         LoginError::TokenTooLarge { len, max, largest: crate::claims::largest(self.claims) }
     }

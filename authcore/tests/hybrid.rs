@@ -1,5 +1,5 @@
-//! The hybrid strategy beyond the suite of `authcore-testkit`: the host's hook, the named options, what logout
-//! says, and which credentials reach which session.
+//! The hybrid strategy beyond the suite of `authcore-testkit`: the host's hook, the named options, what
+//! logout says, and which credentials reach which session.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 

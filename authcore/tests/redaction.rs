@@ -1,5 +1,5 @@
-//! Rule S10: no secret, token or claim appears in the `Debug` of any public type or in any error (and rule T11 for
-//! keys).
+//! Rule S10: no secret, token or claim appears in the `Debug` of any public type or in any error (and rule
+//! T11 for keys).
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 

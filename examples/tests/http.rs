@@ -1,5 +1,5 @@
-//! The three servers over HTTP: how each hands credentials out, and what the client and the log are told. What holds for
-//! every application is tested in `authcore-axum`.
+//! The three servers over HTTP: how each hands credentials out, and what the client and the log are told.
+//! What holds for every application is tested in `authcore-axum`.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 

@@ -9,8 +9,8 @@ use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 
-/// One of the example servers in a process of its own. It ends without a chance to end well: what it has acknowledged must
-/// be in the store already.
+/// One of the example servers in a process of its own. It ends without a chance to end well: what it has
+/// acknowledged must be in the store already.
 struct Server {
     process: Application,
     http: Client,

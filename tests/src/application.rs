@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::process::{Folder, Process, Program};
 
-/// A running program that listens on a port that the system chose. It is killed when this is dropped, without a chance to
-/// end well.
+/// A running program that listens on a port that the system chose. It is killed when this is dropped, without
+/// a chance to end well.
 #[derive(Debug)]
 pub struct Application {
     url: String,
@@ -14,8 +14,8 @@ pub struct Application {
 }
 
 impl Application {
-    /// Starts the program at `path`, whose arguments let it listen on port 0 of loopback, and waits until it has written
-    /// `listening on http://127.0.0.1:PORT`.
+    /// Starts the program at `path`, whose arguments let it listen on port 0 of loopback, and waits until it
+    /// has written `listening on http://127.0.0.1:PORT`.
     pub fn start(path: &str, arguments: &[&str]) -> Self {
         let folder = Folder::new();
         let log = folder.path().join("log");

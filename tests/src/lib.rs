@@ -1,10 +1,10 @@
 //! Starts and ends the real servers that the tests of this workspace run on.
 //!
-//! Every server has a port and a folder of its own, listens on loopback only, and ends with the process that started
-//! it, however that ends. A program that is not installed is a panic that says what installs it.
+//! Every server has a port and a folder of its own, listens on loopback only, and ends with the process that
+//! started it, however that ends. A program that is not installed is a panic that says what installs it.
 //!
-//! A server is ready when its own process says so, and then states which process or folder is its own: no test talks to
-//! a server that it did not start.
+//! A server is ready when its own process says so, and then states which process or folder is its own: no
+//! test talks to a server that it did not start.
 
 #![forbid(unsafe_code)]
 #![allow(

@@ -17,8 +17,8 @@ use crate::process::PATIENCE;
 
 /// How many tasks there are.
 const TASKS: usize = 12;
-/// How long a call that is repeated until it is answered may take, the first ones after a fault among them: only a store
-/// that does not recover takes longer.
+/// How long a call that is repeated until it is answered may take, the first ones after a fault among them:
+/// only a store that does not recover takes longer.
 const RECOVERY: Duration = Duration::from_secs(60);
 
 /// A load on one store, by the stateful and by the hybrid strategy.
@@ -91,8 +91,8 @@ impl Load {
         Self::start_with(store, |task, turn| format!("user-{task}-{turn}"))
     }
 
-    /// Starts it with the subjects of these tasks and turns. In every turn of four, the second logs its subject out
-    /// everywhere: that one is for no other turn.
+    /// Starts it with the subjects of these tasks and turns. In every turn of four, the second logs its
+    /// subject out everywhere: that one is for no other turn.
     pub fn start_with(
         store: impl SessionStore,
         subjects: impl Fn(usize, usize) -> String + Send + Sync + 'static,
@@ -135,8 +135,8 @@ impl Load {
         self.wait_for("answers", |progress| &progress.answered, answered).await;
     }
 
-    /// Waits until so many calls more of each task have failed as `Unavailable`. A call without an end of its own hangs
-    /// here, while the server does not answer (rule S13).
+    /// Waits until so many calls more of each task have failed as `Unavailable`. A call without an end of its
+    /// own hangs here, while the server does not answer (rule S13).
     pub async fn is_refused(&self, more: u64) {
         let refused = |counts: &[u64; TASKS]| counts.iter().all(|count| *count >= more);
         self.wait_for("failed calls", |progress| &progress.unavailable, refused).await;
@@ -162,8 +162,8 @@ impl Load {
         }
     }
 
-    /// Ends it, waits until the store works again, and asks for everything that was promised. `excused` tells which
-    /// subjects' sessions may be lost.
+    /// Ends it, waits until the store works again, and asks for everything that was promised. `excused` tells
+    /// which subjects' sessions may be lost.
     pub async fn settle(mut self, name: &str, excused: impl Fn(&str) -> bool) -> Account {
         self.stop.store(true, Ordering::Relaxed);
         let mut account = Account::default();
@@ -380,7 +380,8 @@ impl Account {
     }
 }
 
-/// The answer to a call, which is repeated while there is none: the fault is over, but the machine may be busy.
+/// The answer to a call, which is repeated while there is none: the fault is over, but the machine may be
+/// busy.
 async fn answer<T, F: Future<Output = Result<T, Error>>>(call: impl Fn() -> F) -> Result<T, Error> {
     let start = Instant::now();
     loop {

@@ -17,7 +17,8 @@ pub const PACKAGE: &str = "mariadb-server";
 const USER: &str = "mysql";
 /// The superuser of the servers.
 const SUPERUSER: &str = "root";
-/// The size of the log must be the same for the template and the server; the default is six times the rest of the data.
+/// The size of the log must be the same for the template and the server; the default is six times the rest of
+/// the data.
 const LOG_SIZE: &str = "--innodb-log-file-size=16M";
 
 /// Whether there is a server that can be started.
@@ -41,8 +42,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server that keeps what it acknowledged when it is killed. `options` are those of its command line:
-    /// `--max-connections=50`.
+    /// Starts a server that keeps what it acknowledged when it is killed. `options` are those of its command
+    /// line: `--max-connections=50`.
     pub fn start(options: &[&str]) -> Self {
         let mut server = Self {
             options: options.iter().map(ToString::to_string).collect(),
@@ -73,7 +74,8 @@ impl Server {
             "--max-connections=200",
             "--innodb-buffer-pool-size=32M",
             LOG_SIZE,
-            // The end of a process loses nothing that it gave to the system, only the end of the system would.
+            // The end of a process loses nothing that it gave to the system, only the end of the system
+            // would.
             "--innodb-flush-log-at-trx-commit=2",
             // As Debian sets it.
             "--character-set-server=utf8mb4",
@@ -88,8 +90,8 @@ impl Server {
         arguments
     }
 
-    /// Starts a server that speaks TLS too, with a certificate for loopback of an authority of its own; gives its address
-    /// there, which demands that both are right, and the authority, as PEM.
+    /// Starts a server that speaks TLS too, with a certificate for loopback of an authority of its own; gives
+    /// its address there, which demands that both are right, and the authority, as PEM.
     pub fn start_with_tls() -> (Self, String, String) {
         let certificate = Certificate::new(&program("mariadbd"));
         let public = format!("--ssl-cert={}", certificate.public());
@@ -102,12 +104,14 @@ impl Server {
         (server, url, pem)
     }
 
-    /// Its address as a store takes it: of a user who may do all in the database there, and nothing elsewhere.
+    /// Its address as a store takes it: of a user who may do all in the database there, and nothing
+    /// elsewhere.
     pub fn url(&self) -> String {
         self.url_of(NAME, PASSWORD, NAME)
     }
 
-    /// The address for another user or database. The superuser is `root`, with the same password as in [`Server::url`].
+    /// The address for another user or database. The superuser is `root`, with the same password as in
+    /// [`Server::url`].
     pub fn url_of(&self, user: &str, password: &str, database: &str) -> String {
         format!("mysql://{user}:{password}@127.0.0.1:{}/{database}", self.port())
     }
@@ -134,8 +138,8 @@ impl Server {
         self.ask(sql);
     }
 
-    /// The rows that the server answers, to the superuser as in [`Server::execute`]. Values are as `mariadb` writes them:
-    /// `1` for true; `None` is `NULL`. Bytes that are not UTF-8 panic: ask for their `HEX`.
+    /// The rows that the server answers, to the superuser as in [`Server::execute`]. Values are as `mariadb`
+    /// writes them: `1` for true; `None` is `NULL`. Bytes that are not UTF-8 panic: ask for their `HEX`.
     pub fn ask(&self, sql: &str) -> Vec<Vec<Option<String>>> {
         self.try_ask(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }

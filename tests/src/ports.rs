@@ -16,8 +16,9 @@ const TRIES: u32 = 20;
 
 /// A TCP port of loopback that no other test on this machine uses while this value exists.
 ///
-/// The UDP port of the same number is bound as the sign of the claim: all processes see it, and it ends with its
-/// process. The claim outlives the server, so a server that was killed finds its port free when it is started again.
+/// The UDP port of the same number is bound as the sign of the claim: all processes see it, and it ends with
+/// its process. The claim outlives the server, so a server that was killed finds its port free when it is
+/// started again.
 #[derive(Debug)]
 pub(crate) struct Port {
     number: u16,

@@ -19,8 +19,9 @@ const SUPERUSER: &str = "postgres";
 /// Where Debian has the programs, a folder for each major version.
 const VERSIONS: &str = "/usr/lib/postgresql";
 
-/// Removes the segment of System V's shared memory by which a data folder is locked: nothing ends it with a server that
-/// is killed, and a system has a few thousand. The seventh line of the file has its key and its id.
+/// Removes the segment of System V's shared memory by which a data folder is locked: nothing ends it with a
+/// server that is killed, and a system has a few thousand. The seventh line of the file has its key and its
+/// id.
 const SWEEP: &str = r#"sed -n 7p "$0/data/postmaster.pid" | while read -r key id; do ipcrm -m "$id"; done"#;
 
 /// Whether there is a server that can be started.
@@ -49,8 +50,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server that keeps what it acknowledged when it is killed. `options` are those of its command line: `-c`,
-    /// `max_connections=50`.
+    /// Starts a server that keeps what it acknowledged when it is killed. `options` are those of its command
+    /// line: `-c`, `max_connections=50`.
     pub fn start(options: &[&str]) -> Self {
         let mut server = Self {
             options: options.iter().map(ToString::to_string).collect(),
@@ -79,7 +80,8 @@ impl Server {
             "unix_socket_directories=",
             "max_connections=200",
             "shared_buffers=16MB",
-            // The end of a process loses nothing that it gave to the system, only the end of the system would.
+            // The end of a process loses nothing that it gave to the system, only the end of the system
+            // would.
             "fsync=off",
             // In files of its data folder, which are removed with it.
             "dynamic_shared_memory_type=mmap",
@@ -89,8 +91,8 @@ impl Server {
         arguments
     }
 
-    /// Starts a server that speaks TLS too, with a certificate for loopback of an authority of its own; gives its address
-    /// there, which demands that both are right, and the authority, as PEM.
+    /// Starts a server that speaks TLS too, with a certificate for loopback of an authority of its own; gives
+    /// its address there, which demands that both are right, and the authority, as PEM.
     pub fn start_with_tls() -> (Self, String, String) {
         let certificate = Certificate::new(&program("postgres"));
         let public = format!("ssl_cert_file={}", certificate.public());
@@ -136,8 +138,8 @@ impl Server {
         self.ask(sql);
     }
 
-    /// The rows that the server answers, to the superuser as in [`Server::execute`]. Values are as `psql` writes them:
-    /// `t` for true, `\x00ff` for bytes; `None` is `NULL`.
+    /// The rows that the server answers, to the superuser as in [`Server::execute`]. Values are as `psql`
+    /// writes them: `t` for true, `\x00ff` for bytes; `None` is `NULL`.
     pub fn ask(&self, sql: &str) -> Vec<Vec<Option<String>>> {
         self.try_ask(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }

@@ -16,10 +16,11 @@ use crate::ports::{PortTaken, TAKEN};
 /// How long anything here may take, on however busy a machine: only what hangs takes longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Runs the program in the background, tells its id, and ends it when standard input does: with the handle, or with the
-/// process that holds it. The id is told by a shell of its own, which alone ends if nobody listens any more. From then on
-/// only the program holds the pipe that the id went through, so the pipe ends with the program. A hang-up is what the
-/// system sends to a group with a stopped process when the parent ends.
+/// Runs the program in the background, tells its id, and ends it when standard input does: with the handle,
+/// or with the process that holds it. The id is told by a shell of its own, which alone ends if nobody
+/// listens any more. From then on only the program holds the pipe that the id went through, so the pipe ends
+/// with the program. A hang-up is what the system sends to a group with a stopped process when the parent
+/// ends.
 const WATCH: &str = r#"
     trap '' HUP
     "$0" "$@" </dev/null 3>&1 >&2 &
@@ -31,8 +32,8 @@ const WATCH: &str = r#"
     wait
 "#;
 
-/// Ends the process `$id` and its children, and waits until all are gone. It is held first, so that it makes no more of
-/// them; a zombie is gone, for its parent may be one that never asks for it.
+/// Ends the process `$id` and its children, and waits until all are gone. It is held first, so that it makes
+/// no more of them; a zombie is gone, for its parent may be one that never asks for it.
 const KILL: &str = r#"
     kill -STOP $id
     children=$(pgrep -d, -P $id)
@@ -44,8 +45,8 @@ const KILL: &str = r#"
 /// Holds the process `$id`, then its children: so it makes no more of them.
 const STOP: &str = "kill -STOP $id && { pkill -STOP -P $id || true; }";
 
-/// Removes the folder `$0`: at once if its handle says so, whose processes have ended before, or else when those that
-/// write there have ended too, which nobody waits for.
+/// Removes the folder `$0`: at once if its handle says so, whose processes have ended before, or else when
+/// those that write there have ended too, which nobody waits for.
 const SWEEP: &str = r#"
     read -r now
     [ "$now" ] || sleep 1
@@ -72,7 +73,8 @@ pub(crate) struct Program {
 impl Program {
     /// `name` of the Debian package `package`, in the first of the folders that has it, or on the `PATH`.
     ///
-    /// It is looked for and not run: `mariadb-install-db` knows no `--version`, and would install the system's own data.
+    /// It is looked for and not run: `mariadb-install-db` knows no `--version`, and would install the
+    /// system's own data.
     pub(crate) fn new(name: &'static str, package: &'static str, folders: Vec<PathBuf>) -> Self {
         let search = std::env::var_os("PATH").unwrap_or_default();
         let folders = folders.into_iter().chain(std::env::split_paths(&search));
@@ -171,7 +173,8 @@ impl Folder {
         Self::swept_by(":")
     }
 
-    /// A folder that `script` sees as `$0` before it is removed, after the processes that write there have ended.
+    /// A folder that `script` sees as `$0` before it is removed, after the processes that write there have
+    /// ended.
     pub(crate) fn swept_by(script: &str) -> Self {
         let path =
             tempfile::Builder::new().prefix("authcore-test-").tempdir().expect("a folder can be made").keep();
@@ -226,8 +229,8 @@ pub enum Signal {
 }
 
 impl Process {
-    /// Starts `program`, with its output in `log`, and waits until it is ready, which `ready` says by its id and by what it
-    /// has written.
+    /// Starts `program`, with its output in `log`, and waits until it is ready, which `ready` says by its id
+    /// and by what it has written.
     ///
     /// It tells of its own port only: no other server is asked whether it is the one.
     pub(crate) fn start(

@@ -43,8 +43,8 @@ struct Tls {
 }
 
 impl Server {
-    /// Starts a server that writes everything down before it acknowledges it, so that it keeps its data when it is
-    /// killed. `options` are those of its command line: `--maxmemory`, `10mb`.
+    /// Starts a server that writes everything down before it acknowledges it, so that it keeps its data when
+    /// it is killed. `options` are those of its command line: `--maxmemory`, `10mb`.
     pub fn start(options: &[&str]) -> Self {
         Self::start_on(options, None)
     }
@@ -102,8 +102,8 @@ impl Server {
         Some(connection)
     }
 
-    /// Starts a server that speaks TLS too, with a certificate for loopback of an authority of its own; gives its address
-    /// there and the authority, as PEM.
+    /// Starts a server that speaks TLS too, with a certificate for loopback of an authority of its own; gives
+    /// its address there and the authority, as PEM.
     pub fn start_with_tls() -> (Self, String, String) {
         let certificate = Certificate::new(&program());
         let pem = certificate.pem().to_owned();
@@ -197,8 +197,8 @@ impl Cluster {
     /// Starts a Cluster of three masters with so many replicas each.
     pub fn start(replicas: usize) -> Self {
         let count = 3 * (1 + replicas);
-        // How long a node may be silent before the others hold it for failed, in milliseconds. A busy machine must not make
-        // one fail that is well; where a replica is to take over, the test waits as long.
+        // How long a node may be silent before the others hold it for failed, in milliseconds. A busy machine
+        // must not make one fail that is well; where a replica is to take over, the test waits as long.
         let node_timeout = if replicas == 0 { "60000" } else { "5000" };
         let options = [
             "--cluster-enabled",

@@ -32,7 +32,8 @@ where
 {
     let runtime =
         || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("it can be made");
-    // On a thread of its own, for the test that asks may be a task of a runtime, which must not wait for another.
+    // On a thread of its own, for the test that asks may be a task of a runtime, which must not wait for
+    // another.
     std::thread::scope(|scope| {
         let answer = scope.spawn(|| runtime().block_on(ask_async::<DB>(url, sql)));
         answer.join().expect("asking does not panic")

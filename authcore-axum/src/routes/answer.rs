@@ -13,8 +13,8 @@ use crate::guard::Settings;
 use crate::refusal::Reason;
 
 impl Settings {
-    /// Gives the client its credentials: as cookies or in the body, never both (rule C8). `page` is where a browser goes
-    /// that sent a form.
+    /// Gives the client its credentials: as cookies or in the body, never both (rule C8). `page` is where a
+    /// browser goes that sent a form.
     pub(super) fn hand_over(
         &self,
         issued: &Issued,
@@ -36,7 +36,8 @@ impl Settings {
     }
 
     fn cookies_of(&self, issued: &Issued, place: Place<'_>) -> Result<Vec<HeaderValue>, Reason> {
-        // The access cookie stays as long as the session may: beside it, a refresh token counts (rules C1, C2).
+        // The access cookie stays as long as the session may: beside it, a refresh token counts (rules C1,
+        // C2).
         let end = issued.refresh_expires_at().unwrap_or(issued.expires_at());
         let max_age = issued.is_persistent().then(|| end.since(self.clock.now()));
         let access = self.cookies.set(Kind::Access, place, issued.credential(), max_age);

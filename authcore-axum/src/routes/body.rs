@@ -36,7 +36,8 @@ pub(super) async fn read<T: DeserializeOwned>(mut request: Request) -> Result<T,
     }
 }
 
-/// Reads the body of a request that need not have one; what is neither a form nor JSON, or is empty, says nothing.
+/// Reads the body of a request that need not have one; what is neither a form nor JSON, or is empty, says
+/// nothing.
 pub(super) async fn read_if_any<T: DeserializeOwned + Default>(request: Request) -> Result<T, Reason> {
     if MediaType::of(request.headers()).is_none() {
         return Ok(T::default());
@@ -103,8 +104,8 @@ impl MediaType {
         }
     }
 
-    /// The one content type of a request, in any case and with any parameters (RFC 9110, section 8.3.1) but those of
-    /// another encoding than UTF-8.
+    /// The one content type of a request, in any case and with any parameters (RFC 9110, section 8.3.1) but
+    /// those of another encoding than UTF-8.
     fn of(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(CONTENT_TYPE).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return None };

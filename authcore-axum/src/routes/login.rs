@@ -93,7 +93,8 @@ impl Settings {
         if let Some(address) = address {
             device = device.with_ip(address);
         }
-        // What the client held before ends with this login (rule A10), and either credential may prove it (rule T17).
+        // What the client held before ends with this login (rule A10), and either credential may prove it
+        // (rule T17).
         let held = self.held(self.cookies.site(&parts.uri, &parts.headers), &parts.headers);
         let sent = Some(&*form.refresh_token).filter(|_| self.transport == Transport::Bodies);
         let former =
@@ -134,8 +135,8 @@ impl Settings {
 
     /// Tells the throttle what came of an attempt that it admitted.
     ///
-    /// If the client hangs up first, this is never called, and the attempt counts as failed. That is meant: who could
-    /// take attempts back by hanging up would have as many passwords hashed as they like.
+    /// If the client hangs up first, this is never called, and the attempt counts as failed. That is meant:
+    /// who could take attempts back by hanging up would have as many passwords hashed as they like.
     pub(super) async fn settle(&self, attempt: Attempt<'_>, error: Option<&PasswordError>) {
         let Some(throttle) = &self.throttle else { return };
         let now = self.clock.now();

@@ -24,8 +24,8 @@ struct LogoutForm {
     refresh_token: String,
 }
 
-/// Takes whichever credential the client still has: also an access token that has expired or is of a key that was
-/// retired (rule T17), or only a refresh token, which may be in the body.
+/// Takes whichever credential the client still has: also an access token that has expired or is of a key that
+/// was retired (rule T17), or only a refresh token, which may be in the body.
 pub(super) async fn logout(
     State(AuthState(settings)): State<AuthState>,
     asked: Asked,
@@ -37,7 +37,8 @@ pub(super) async fn logout(
     let held = settings.held(site, &parts.headers);
     let token = sent.as_ref().ok().and_then(Option::as_deref);
     let ended = end_session(&asked.auth(), proofs(held, token)).await;
-    // A browser is rid of its cookies whatever becomes of the session, and is told the truth about that (rule C7).
+    // A browser is rid of its cookies whatever becomes of the session, and is told the truth about that (rule
+    // C7).
     let told = match (settings.transport, ended) {
         (_, Ok(told)) => Some(told),
         (Transport::Bodies, Err(reason)) => {
@@ -103,7 +104,8 @@ fn answer(done: &Revoked, page: Option<&str>) -> Response {
 }
 
 impl LogoutForm {
-    /// The refresh token of a request's body, if it has one. An API key counts as a bearer token only (rule A13).
+    /// The refresh token of a request's body, if it has one. An API key counts as a bearer token only (rule
+    /// A13).
     async fn read(request: Request) -> Result<Option<String>, Reason> {
         let Self { refresh_token } = body::read_if_any(request).await?;
         if refresh_token.starts_with(API_KEY_PREFIX) {
@@ -130,7 +132,8 @@ impl Proof<'_> {
     }
 }
 
-/// What may prove a client's session: its tokens together, then each alone. `sent` is the refresh token of the body.
+/// What may prove a client's session: its tokens together, then each alone. `sent` is the refresh token of
+/// the body.
 fn proofs<'h>(held: Held<'h>, sent: Option<&'h str>) -> Vec<Proof<'h>> {
     let refresh: Vec<_> = sent.into_iter().chain(held.refresh).collect();
     let mut proofs = Vec::new();
@@ -171,7 +174,8 @@ async fn end_session(auth: &Auth, proofs: Vec<Proof<'_>>) -> Result<Value, Reaso
 }
 
 impl Settings {
-    /// Whether there is a credential that did not count (rule C5), beside another or twice: its session may live on.
+    /// Whether there is a credential that did not count (rule C5), beside another or twice: its session may
+    /// live on.
     fn has_unread_credential(&self, headers: &HeaderMap, site: Site) -> bool {
         let cookies = [Kind::Access, Kind::Refresh].map(|kind| self.cookies.read(kind, site, headers));
         match bearer(headers) {

@@ -52,9 +52,9 @@ pub(super) async fn refresh(
 }
 
 impl Settings {
-    /// The refresh cookie counts only beside an access cookie of the same session (rule C1). Where there is one cookie only,
-    /// the strategy says whether that can be refreshed. Beside a bearer token no cookie counts (rule C5), so that it excuses
-    /// no page of another site either (rule C4).
+    /// The refresh cookie counts only beside an access cookie of the same session (rule C1). Where there is
+    /// one cookie only, the strategy says whether that can be refreshed. Beside a bearer token no cookie
+    /// counts (rule C5), so that it excuses no page of another site either (rule C4).
     async fn refresh_by_cookies(&self, asked: &Asked, parts: &Parts, site: Site) -> Result<Issued, Reason> {
         let read = |kind| self.cookies.read(kind, site, &parts.headers);
         let unusable = |_: Unusable| Reason::Unauthenticated { presented: true };

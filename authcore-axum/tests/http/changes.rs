@@ -1,5 +1,5 @@
-//! What a deployment changes, and who stays logged in: keys and settings (rule T17), claims that grow (rule R12), and the
-//! type of the claims (rule A16).
+//! What a deployment changes, and who stays logged in: keys and settings (rule T17), claims that grow (rule
+//! R12), and the type of the claims (rule A16).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,8 +19,8 @@ use serde_json::json;
 use crate::log::Log;
 use crate::world::{ALL, Browser, Strategy, World, bearer, credentials, jwt, post, request};
 
-/// What an operator may have changed since the access tokens were issued: the key, the issuer and the audience, or the
-/// longest lifetime that is accepted.
+/// What an operator may have changed since the access tokens were issued: the key, the issuer and the
+/// audience, or the longest lifetime that is accepted.
 fn changed() -> Vec<Jwt> {
     let key = || KeyRing::new(Key::hmac("k1", Algorithm::HS256, &[7; 32]).unwrap());
     let builder = |issuer: &str| Jwt::builder(key()).issuer(issuer).audience("api");

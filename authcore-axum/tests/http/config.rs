@@ -45,7 +45,8 @@ fn what_cannot_be_used_is_refused_when_the_guard_is_built() {
     assert_eq!(refused(&good), "");
 }
 
-/// Else no browser could refresh once the access token has expired: the cookie that says for whom would be gone.
+/// Else no browser could refresh once the access token has expired: the cookie that says for whom would be
+/// gone.
 #[tokio::test]
 async fn c1_the_access_cookie_of_the_hybrid_stays_as_long_as_the_refresh_cookie() {
     let world = World::with_kinds(Strategy::Hybrid, |guard| guard).await;

@@ -130,7 +130,8 @@ async fn c5_one_credential_a_request() {
     }
 }
 
-/// Another cookie of this host, in any encoding, neither hides ours nor makes a logout believe that there is none.
+/// Another cookie of this host, in any encoding, neither hides ours nor makes a logout believe that there is
+/// none.
 #[tokio::test]
 async fn c5_c7_a_cookie_counts_beside_others_of_any_encoding() {
     let world = World::new(Strategy::Sessions).await;

@@ -19,7 +19,8 @@ use crate::world::{ALL, Browser, PASSWORD, Strategy, UNREADABLE_HASH, World, bea
 /// Everything that this thread logs while it lives, of whatever level.
 pub(crate) struct Log {
     lines: Arc<Mutex<Vec<u8>>>,
-    /// With one dispatcher alone, `tracing` lets the thread of whichever test comes first decide what is logged.
+    /// With one dispatcher alone, `tracing` lets the thread of whichever test comes first decide what is
+    /// logged.
     _another: Dispatch,
     _until: DefaultGuard,
 }

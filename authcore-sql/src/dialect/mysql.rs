@@ -12,7 +12,8 @@ pub(crate) const DIALECT: Dialect = Dialect {
         "SELECT id FROM {table} WHERE subject = ? AND realm = ? AND id <> ? FOR UPDATE",
         "DELETE FROM {table} WHERE id IN ({ids})",
     ),
-    // Joined with what was found first, since MySQL takes no limit in `IN`, and both would rather begin with all rows.
+    // Joined with what was found first, since MySQL takes no limit in `IN`, and both would rather begin with
+    // all rows.
     purge: "DELETE expired FROM (
                 SELECT id, {least}(idle_expires_at, expires_at) AS ends_at FROM {table} FORCE INDEX (by_purge_at)
                 WHERE purge_at <= ? ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED) AS due

@@ -8,9 +8,10 @@ pub(crate) const DIALECT: Dialect = Dialect {
     placeholders: Placeholders::Numbered,
     least: "LEAST",
     remove_all: REMOVE_ALL,
-    // An array, so that the rows are looked for once only: with `IN` the planner may look again for every row. By their places,
-    // which is twice as fast as by their ids. A table in parts has each place several times, and is refused; should it be
-    // taken apart later, the end that is looked at once more keeps whoever is logged in.
+    // An array, so that the rows are looked for once only: with `IN` the planner may look again for every
+    // row. By their places, which is twice as fast as by their ids. A table in parts has each place several
+    // times, and is refused; should it be taken apart later, the end that is looked at once more keeps
+    // whoever is logged in.
     purge: "DELETE FROM {table} WHERE ctid = ANY (ARRAY(
                 SELECT place FROM (
                     SELECT ctid AS place, {least}(idle_expires_at, expires_at) AS ends_at FROM {table}
@@ -43,7 +44,8 @@ pub(crate) const DIALECT: Dialect = Dialect {
             "the table of sessions is partitioned, or inherited from",
         ),
     ],
-    // By a statement that locks a relation: `to_regclass` alone would not notice what others committed during this transaction.
+    // By a statement that locks a relation: `to_regclass` alone would not notice what others committed during
+    // this transaction.
     is_there: [
         "SELECT count(*) FROM pg_class WHERE oid = to_regclass('{table}')",
         "SELECT count(*) FROM pg_class WHERE oid = to_regclass('{history}')",

@@ -124,7 +124,8 @@ pub async fn s7_every_kind_of_credential_round_trips(fixture: Fixture) {
     }
 }
 
-/// S7: numbers keep every bit, up to the largest that a signed 64-bit column holds, and times every millisecond.
+/// S7: numbers keep every bit, up to the largest that a signed 64-bit column holds, and times every
+/// millisecond.
 pub async fn s7_the_largest_numbers_round_trip(fixture: Fixture) {
     let store = Probe::new(&fixture, "S7");
     let largest = i64::MAX as u64;

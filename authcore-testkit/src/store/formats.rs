@@ -53,7 +53,8 @@ pub(super) fn full_details() -> SessionDetails {
     }
 }
 
-/// S7: what a login stated comes back: the kind of session, whether it is a login, client, actor, class and methods.
+/// S7: what a login stated comes back: the kind of session, whether it is a login, client, actor, class and
+/// methods.
 pub async fn s7_details_round_trip(fixture: Fixture) {
     let store = Probe::new(&fixture, "S7");
     let all = [

@@ -60,7 +60,8 @@ pub async fn a12_realms_are_kept_apart(fixture: Fixture) {
     }
 }
 
-/// A12: `remove_all` of one realm leaves the sessions of the same subject in the others as they were, and keeps none of theirs.
+/// A12: `remove_all` of one realm leaves the sessions of the same subject in the others as they were, and
+/// keeps none of theirs.
 pub async fn a12_remove_all_stays_in_its_realm(fixture: Fixture) {
     let store = Probe::new(&fixture, "A12");
     let owners = [subject("ada"), in_realm("ada", "t1"), in_realm("ada", "t2")];

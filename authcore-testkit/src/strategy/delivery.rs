@@ -37,8 +37,8 @@ impl RefreshHook for Growing {
     }
 }
 
-/// R12: a refresh whose claims, or whose token, fit nowhere changes nothing and is no theft, also long after the grace
-/// window; the same token works once they fit.
+/// R12: a refresh whose claims, or whose token, fit nowhere changes nothing and is no theft, also long after
+/// the grace window; the same token works once they fit.
 pub async fn r12_what_cannot_be_handed_out_changes_nothing(fixture: Fixture) {
     let hook = Growing::default();
     let mut world = World::hybrid_with(&fixture, |builder| builder.on_refresh(hook.clone()));
@@ -78,8 +78,8 @@ pub async fn r12_what_cannot_be_handed_out_changes_nothing(fixture: Fixture) {
     same("R12: sessions after a login that fits no token", listed, 1);
 }
 
-/// T17: after the signing key, the issuer and the audience have changed, a pair still refreshes, logs out and is replaced.
-/// The access token alone, or a forged one, achieves nothing.
+/// T17: after the signing key, the issuer and the audience have changed, a pair still refreshes, logs out and
+/// is replaced. The access token alone, or a forged one, achieves nothing.
 pub async fn t17_a_retired_key_logs_nobody_out(fixture: Fixture) {
     let old = World::hybrid(&fixture);
     let key = Key::hmac("testkit-2", Algorithm::HS256, &[8; 32]).must("T17: a key");

@@ -55,7 +55,8 @@ pub async fn a13_each_kind_has_its_own_timeouts(fixture: Fixture) {
     }
 }
 
-/// A13: logins of one kind make room among themselves; an API key above its limit is refused and evicts nothing.
+/// A13: logins of one kind make room among themselves; an API key above its limit is refused and evicts
+/// nothing.
 pub async fn a13_each_kind_has_its_own_limits(fixture: Fixture) {
     for world in World::with_kinds(&fixture, &kinds()) {
         let plain = world.login("ada", "A13").await;
@@ -169,8 +170,8 @@ pub async fn a13_spared_kinds_survive_logout_others_alone(fixture: Fixture) {
     }
 }
 
-/// A13: the store fails at every call of a 'log out the others' that spares kinds: it is unavailable, never done, and the
-/// same call ends the rest.
+/// A13: the store fails at every call of a 'log out the others' that spares kinds: it is unavailable, never
+/// done, and the same call ends the rest.
 pub async fn a13_a_logout_of_others_that_failed_can_be_repeated(fixture: Fixture) {
     for fault in [Fault::BeforeCommit, Fault::AfterCommit] {
         for world in World::with_kinds(&fixture, &kinds()) {
@@ -205,7 +206,8 @@ pub async fn a13_a_logout_of_others_that_failed_can_be_repeated(fixture: Fixture
     }
 }
 
-/// A13: an API key admits its holder and ends when it is revoked, at once, in both strategies, and manages nothing.
+/// A13: an API key admits its holder and ends when it is revoked, at once, in both strategies, and manages
+/// nothing.
 pub async fn a13_an_api_key_is_checked_in_the_store(fixture: Fixture) {
     for world in World::with_kinds(&fixture, &kinds()) {
         let (own, key) = (world.login("ada", "A13").await, world.api_key("ada", "A13").await);

@@ -15,7 +15,8 @@ async fn bytes(world: &World, issued: &Issued) -> Vec<u8> {
     world.stored(id(issued)).await.must("A12: the session of another realm").as_bytes().to_vec()
 }
 
-/// A12: a credential of one realm opens, changes and ends nothing in another, nor by a login that replaces it.
+/// A12: a credential of one realm opens, changes and ends nothing in another, nor by a login that replaces
+/// it.
 pub async fn a12_no_credential_counts_in_another_realm(fixture: Fixture) {
     for world in worlds(&fixture) {
         for (name, others) in [("t1", ["", "t2"]), ("", ["t1", "t2"])] {

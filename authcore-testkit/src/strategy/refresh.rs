@@ -33,7 +33,8 @@ pub async fn r1_every_generation_gives_the_next_once(fixture: Fixture) {
     }
 }
 
-/// R2: a token that was replaced gives the same successor, and a fresh access token, to the end of its window.
+/// R2: a token that was replaced gives the same successor, and a fresh access token, to the end of its
+/// window.
 pub async fn r2_a_replay_within_the_window_gives_the_same_successor(fixture: Fixture) {
     let world = World::hybrid(&fixture);
     let first = world.login("ada", "R2").await;
@@ -148,7 +149,8 @@ impl Clock for CountingClock {
     }
 }
 
-/// R9: a call reads the clock once; the access token's times come from that, and it never outlives its session.
+/// R9: a call reads the clock once; the access token's times come from that, and it never outlives its
+/// session.
 pub async fn r9_one_moment_decides_a_call(fixture: Fixture) {
     let mut world = World::hybrid(&fixture);
     let asked = Arc::new(Mutex::new(0));

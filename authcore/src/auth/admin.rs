@@ -35,7 +35,8 @@ impl Admin<'_> {
         Ok(self.0.revoked(removed.then_some(id).into_iter().collect()))
     }
 
-    /// Ends all sessions of the subject in this realm, API keys included: the account is closed, or was broken into.
+    /// Ends all sessions of the subject in this realm, API keys included: the account is closed, or was
+    /// broken into.
     ///
     /// # Errors
     ///
@@ -45,8 +46,8 @@ impl Admin<'_> {
         Ok(self.0.revoked(store.remove_all(&subject.in_realm(&self.0.realm), None).await?))
     }
 
-    /// Removes expired sessions of all realms from the store, at most `limit` of them: to be called now and then for
-    /// stores that do not drop them by themselves.
+    /// Removes expired sessions of all realms from the store, at most `limit` of them: to be called now and
+    /// then for stores that do not drop them by themselves.
     ///
     /// # Errors
     ///

@@ -10,8 +10,8 @@ use crate::{Device, SessionDetails, SessionId, SessionRecord, Timestamp};
 pub enum Effective {
     /// With the call's return.
     Now,
-    /// At this moment at the latest, leeway included: until then, an access token that was issued before may still
-    /// verify.
+    /// At this moment at the latest, leeway included: until then, an access token that was issued before may
+    /// still verify.
     At(Timestamp),
 }
 
@@ -36,8 +36,8 @@ pub struct SessionInfo {
     pub current: bool,
     /// When the subject logged in.
     pub created_at: Timestamp,
-    /// When it was last used: at most the [precision](crate::SessionPolicy::last_use_precision) of its kind earlier than it
-    /// really was (rule A15). In the hybrid strategy a use is a refresh.
+    /// When it was last used: at most the [precision](crate::SessionPolicy::last_use_precision) of its kind
+    /// earlier than it really was (rule A15). In the hybrid strategy a use is a refresh.
     pub last_seen_at: Timestamp,
     /// When it ends if it is not used again.
     pub ends_at: Timestamp,

@@ -1,4 +1,5 @@
-//! Logout, and the credential that a login replaces: both begin with whichever credential the client still has.
+//! Logout, and the credential that a login replaces: both begin with whichever credential the client still
+//! has.
 
 use super::{Auth, Effective, Revoked, Strategy};
 use crate::refresh::RefreshSessions;
@@ -12,21 +13,22 @@ use crate::{
 };
 
 impl Auth {
-    /// Ends the session of this credential: the session token, the API key, the access token (also one that has expired),
-    /// or any generation of the refresh token.
+    /// Ends the session of this credential: the session token, the API key, the access token (also one that
+    /// has expired), or any generation of the refresh token.
     ///
     /// A session that has ended already is no error; there is just nothing to end.
     ///
-    /// In the hybrid strategy, [`Revoked::effective`] is the end of the last access token that may have been issued
-    /// until the session was gone, leeway included.
+    /// In the hybrid strategy, [`Revoked::effective`] is the end of the last access token that may have been
+    /// issued until the session was gone, leeway included.
     ///
     /// # Errors
     ///
     /// [`Error::Unauthenticated`] for input that is not a credential of this strategy or proves nothing: any
-    /// other text, a token with a wrong signature, or the id of an existing session with a wrong secret. An access
-    /// token of a key or policy that was retired proves nothing either; see [`Auth::logout_paired`]. A session or
-    /// refresh token of the right form whose id is not in the store is no error, although it may be made up: it cannot
-    /// be told from one whose session has ended. Nothing is ended then, and [`Revoked::sessions`] is empty.
+    /// other text, a token with a wrong signature, or the id of an existing session with a wrong secret. An
+    /// access token of a key or policy that was retired proves nothing either; see [`Auth::logout_paired`]. A
+    /// session or refresh token of the right form whose id is not in the store is no error, although it may
+    /// be made up: it cannot be told from one whose session has ended. Nothing is ended then, and
+    /// [`Revoked::sessions`] is empty.
     ///
     /// [`Error::Store`] if the session may still be there: drop the client's credentials anyway, and say that
     /// the revocation is unconfirmed.
@@ -68,10 +70,11 @@ impl Auth {
 
     /// Ends the session of a client that presents both its tokens.
     ///
-    /// The refresh token proves the session and the access token only has to name it, so that a key, an issuer or a
-    /// lifetime which has changed since keeps nobody from logging out (rule T17). If the two are not of one session, or the
-    /// refresh token is not good, the access token counts alone, as for [`Auth::logout`]: a page of a sibling domain can
-    /// plant a refresh cookie (rule C1). Where there is only one kind of credential, that one counts.
+    /// The refresh token proves the session and the access token only has to name it, so that a key, an
+    /// issuer or a lifetime which has changed since keeps nobody from logging out (rule T17). If the two are
+    /// not of one session, or the refresh token is not good, the access token counts alone, as for
+    /// [`Auth::logout`]: a page of a sibling domain can plant a refresh cookie (rule C1). Where there is only
+    /// one kind of credential, that one counts.
     ///
     /// # Errors
     ///
@@ -89,8 +92,8 @@ impl Auth {
         self.logout(access_token).await
     }
 
-    /// The sessions of the credentials that a login replaces. One that is not good has none, which is no error (rule
-    /// A10), and no login ends an API key.
+    /// The sessions of the credentials that a login replaces. One that is not good has none, which is no
+    /// error (rule A10), and no login ends an API key.
     pub(super) async fn former_sessions(
         &self,
         credentials: &[SecretString],

@@ -7,15 +7,15 @@ use crate::session::engine::Sessions;
 use crate::{Error, Issued, Login, Principal, SessionId, SessionRecord};
 
 impl Auth {
-    /// Changes the claims of the principal's session; `change` may run several times, each on fresh claims, so
-    /// that concurrent changes lose nothing (rule A8).
+    /// Changes the claims of the principal's session; `change` may run several times, each on fresh claims,
+    /// so that concurrent changes lose nothing (rule A8).
     ///
     /// In the hybrid strategy, access tokens show the change from the next refresh on.
     ///
     /// # Errors
     ///
-    /// As [`Auth::renew`], and [`Error::Login`] if `change` fails or the claims cannot be kept or handed out; then nothing
-    /// has changed (rule R12).
+    /// As [`Auth::renew`], and [`Error::Login`] if `change` fails or the claims cannot be kept or handed out;
+    /// then nothing has changed (rule R12).
     pub async fn update_claims(
         &self,
         principal: &Principal,
@@ -69,8 +69,8 @@ impl Auth {
     /// Ends all of the principal's sessions but its own and those of kinds that
     /// [survive that](crate::SessionPolicy::survives_logout_others), such as API keys.
     ///
-    /// Where some kind survives, the sessions end one by one: after an error some may have ended, and the same call ends
-    /// the rest.
+    /// Where some kind survives, the sessions end one by one: after an error some may have ended, and the
+    /// same call ends the rest.
     ///
     /// # Errors
     ///
@@ -96,20 +96,20 @@ impl Auth {
 
     /// Makes an API key (personal access token) for a script that acts as the login's subject (rule A13).
     ///
-    /// The strategy's builder needs the kind: `.kind(SessionKind::API_KEY, SessionPolicy::api_key())`; a host can register
-    /// further kinds with such policies and name one by [`Login::kind`]. The key is shown here once, as
-    /// [`Issued::credential`]; the store keeps a digest. Its name is the label of the login's
-    /// [device](Login::device). A script sends it as `Authorization: Bearer`, and
-    /// [`Auth::authenticate`] reads the store for it, in the hybrid strategy too, so that
-    /// [`Auth::revoke`] ends it at once.
+    /// The strategy's builder needs the kind: `.kind(SessionKind::API_KEY, SessionPolicy::api_key())`; a host
+    /// can register further kinds with such policies and name one by [`Login::kind`]. The key is shown here
+    /// once, as [`Issued::credential`]; the store keeps a digest. Its name is the label of the login's
+    /// [device](Login::device). A script sends it as `Authorization: Bearer`, and [`Auth::authenticate`]
+    /// reads the store for it, in the hybrid strategy too, so that [`Auth::revoke`] ends it at once.
     ///
-    /// A key cannot manage its owner's sessions: what takes a principal and lists, renews or ends sessions refuses it.
+    /// A key cannot manage its owner's sessions: what takes a principal and lists, renews or ends sessions
+    /// refuses it.
     ///
     /// # Errors
     ///
-    /// [`Error::SessionLimit`] if the subject has as many keys as its kind allows; then nothing is evicted and nothing
-    /// made. [`Error::Login`] if the key has no name, or its kind no policy for API keys. [`Error::Store`],
-    /// [`Error::NoEntropy`]; [`Error::Unsupported`] for tokens alone.
+    /// [`Error::SessionLimit`] if the subject has as many keys as its kind allows; then nothing is evicted
+    /// and nothing made. [`Error::Login`] if the key has no name, or its kind no policy for API keys.
+    /// [`Error::Store`], [`Error::NoEntropy`]; [`Error::Unsupported`] for tokens alone.
     pub async fn create_api_key(&self, login: Login) -> Result<Issued, Error> {
         let context = self.context();
         let sessions = self.stateful("API keys")?;

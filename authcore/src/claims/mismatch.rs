@@ -7,8 +7,8 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-/// Claims that cannot be read as the type that was asked for: which member is at fault, what it is, and what it should
-/// be (rule A16).
+/// Claims that cannot be read as the type that was asked for: which member is at fault, what it is, and what
+/// it should be (rule A16).
 ///
 /// Shows names and types, and never a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +52,8 @@ impl ClaimsMismatch {
             let found = known.map_or("a member", |(_, value, _)| json_type(value));
             return Self::new::<T>(Some(name), found, "no member of this name".into());
         }
-        // The column is the number of bytes before the place where serde_json stopped: the end of the value, or its first
-        // byte for an array or an object where another type is expected.
+        // The column is the number of bytes before the place where serde_json stopped: the end of the value,
+        // or its first byte for an array or an object where another type is expected.
         let at = (error.line() == 1).then(|| error.column());
         let member = at.and_then(|at| members.iter().rev().find(|(_, _, start)| *start <= at));
         match member {

@@ -1,8 +1,8 @@
 //! The claim names that tokens use.
 
-/// Names that an application's claims cannot take, in any strategy, because tokens use them (rule T13): those of
-/// RFC 7519, RFC 9068, RFC 8176 and OpenID Connect that say who a token is for, how long, bound to what, and how its
-/// subject was authenticated, and the two of this crate, `auth_realm` and `session_kind`.
+/// Names that an application's claims cannot take, in any strategy, because tokens use them (rule T13): those
+/// of RFC 7519, RFC 9068, RFC 8176 and OpenID Connect that say who a token is for, how long, bound to what,
+/// and how its subject was authenticated, and the two of this crate, `auth_realm` and `session_kind`.
 ///
 /// `scope`, `roles`, `groups`, `entitlements`, `name`, `email` and the like are free.
 pub const RESERVED_CLAIMS: &[&str] = &[
@@ -28,8 +28,8 @@ pub const RESERVED_CLAIMS: &[&str] = &[
     "session_kind",
 ];
 
-/// How many of them were reserved from the start: none of these stands in any record. The others may, since a release
-/// before took them as the application's.
+/// How many of them were reserved from the start: none of these stands in any record. The others may, since a
+/// release before took them as the application's.
 const ALWAYS_RESERVED: usize = 16;
 
 /// One of [`RESERVED_CLAIMS`], by its place there.

@@ -13,8 +13,8 @@ pub type AccountsError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The application's accounts: its user table.
 ///
-/// Every method reads what was last written, so never from a replica or a cache: the second look at the hash is how
-/// a login notices that the password was changed meanwhile (rule P5).
+/// Every method reads what was last written, so never from a replica or a cache: the second look at the hash
+/// is how a login notices that the password was changed meanwhile (rule P5).
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -58,8 +58,8 @@ pub type AccountsError = Box<dyn std::error::Error + Send + Sync>;
 /// ```
 #[async_trait]
 pub trait Accounts: fmt::Debug + Send + Sync + 'static {
-    /// Finds the account for a login identifier, such as a user name or email address, in this realm; `None` if there is
-    /// none, or it may not log in.
+    /// Finds the account for a login identifier, such as a user name or email address, in this realm; `None`
+    /// if there is none, or it may not log in.
     ///
     /// # Errors
     ///
@@ -70,10 +70,10 @@ pub trait Accounts: fmt::Debug + Send + Sync + 'static {
     /// `identifier` is whatever the client sent, of any length. Take about as long for the unknown as for the
     /// known: one look at an index for both (rule P2).
     ///
-    /// Of the spellings that are found as one account, [`MemoryThrottle`](super::MemoryThrottle) counts those together
-    /// that differ in upper and lower case or in white space around them. Each other one (accents that are ignored, dots
-    /// in an address of mail) would be guessed at anew: find an account by one of them only, or limit the attempts
-    /// [by the name that is looked up](super::Target::Identifier).
+    /// Of the spellings that are found as one account, [`MemoryThrottle`](super::MemoryThrottle) counts those
+    /// together that differ in upper and lower case or in white space around them. Each other one (accents
+    /// that are ignored, dots in an address of mail) would be guessed at anew: find an account by one of them
+    /// only, or limit the attempts [by the name that is looked up](super::Target::Identifier).
     async fn find(&self, identifier: &str, realm: &Realm) -> Result<Option<Account>, AccountsError>;
 
     /// Returns the stored hash of the subject's password, unchanged, in the subject's
@@ -85,7 +85,8 @@ pub trait Accounts: fmt::Debug + Send + Sync + 'static {
     /// If that cannot be said.
     async fn password_hash(&self, subject: &Subject) -> Result<Option<PasswordHash>, AccountsError>;
 
-    /// Stores `new` for the subject, in the subject's realm, if what is stored is `expected`, byte for byte, in one atomic step; never creates an account.
+    /// Stores `new` for the subject, in the subject's realm, if what is stored is `expected`, byte for byte,
+    /// in one atomic step; never creates an account.
     ///
     /// [`Replaced::Stale`] if another hash is stored, [`Replaced::Gone`] if there is no such account.
     ///
@@ -128,7 +129,8 @@ pub struct Account {
 }
 
 impl Account {
-    /// An account without a password; `login` has its subject and claims, and is used only if the password is right.
+    /// An account without a password; `login` has its subject and claims, and is used only if the password is
+    /// right.
     pub const fn new(login: Login) -> Self {
         Self { login, hash: None }
     }

@@ -62,7 +62,8 @@ impl Engine {
         &self.dummy.params
     }
 
-    /// Hashes with today's parameters; with more memory or passes if the hash that is `replaced` has more (rule P6).
+    /// Hashes with today's parameters; with more memory or passes if the hash that is `replaced` has more
+    /// (rule P6).
     pub(super) fn hash(
         &self,
         password: &Password,
@@ -81,16 +82,16 @@ impl Engine {
         Ok(fresh.to_text())
     }
 
-    /// Returns parameters with no less memory and no fewer passes than both today's and the replaced hash's. If
-    /// together they would exceed the limits, the replaced hash's parameters remain.
+    /// Returns parameters with no less memory and no fewer passes than both today's and the replaced hash's.
+    /// If together they would exceed the limits, the replaced hash's parameters remain.
     fn params_to_replace(&self, replaced: &Parsed) -> Params {
         let (today, former) = (self.params(), &replaced.params);
         let (memory, passes) = (today.m_cost().max(former.m_cost()), today.t_cost().max(former.t_cost()));
         checked_params(memory, passes, today.p_cost()).unwrap_or_else(|| former.clone())
     }
 
-    /// Verifies a password. An unknown account and a hash that cannot be read cost as much as a wrong password (rule
-    /// P2).
+    /// Verifies a password. An unknown account and a hash that cannot be read cost as much as a wrong
+    /// password (rule P2).
     pub(super) fn verify(&self, password: &Password, expected: &Expected) -> Result<Verdict, PasswordError> {
         match expected {
             Expected::Hash(stored) => {
@@ -118,8 +119,8 @@ impl Engine {
         self.waste(password, self.failure_cost())
     }
 
-    /// Raises the cost of failures to that of `stored`, within bounds: one account with an extreme hash must not let
-    /// guesses at any name take the machine.
+    /// Raises the cost of failures to that of `stored`, within bounds: one account with an extreme hash must
+    /// not let guesses at any name take the machine.
     fn note_cost(&self, stored: &Parsed) {
         let bound = work(self.params()).saturating_mul(MAX_FAILURE_FACTOR);
         let noted = Cost::of(&stored.params).at_most(bound);
@@ -132,8 +133,8 @@ impl Engine {
         Cost::from_bits(self.failure_cost.load(Ordering::Relaxed))
     }
 
-    /// Computes what `stored` cost less than a failure has to, so that an account with a cheaper hash does not answer
-    /// faster than others. After a match nothing is left to hide.
+    /// Computes what `stored` cost less than a failure has to, so that an account with a cheaper hash does
+    /// not answer faster than others. After a match nothing is left to hide.
     fn make_up_for(&self, password: &Password, stored: &Parsed) -> Result<(), PasswordError> {
         let failure = self.failure_cost();
         let missing = failure.work().saturating_sub(work(&stored.params));
@@ -209,7 +210,8 @@ impl Cost {
     }
 }
 
-/// The memory of one hash. It is wiped: with its first blocks passwords can be tried at the price of a fast hash.
+/// The memory of one hash. It is wiped: with its first blocks passwords can be tried at the price of a fast
+/// hash.
 struct Memory(Vec<Block>);
 
 impl Memory {
@@ -224,7 +226,8 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        // Block by block, since `Vec`'s own `zeroize` goes over the whole capacity a second time, byte by byte.
+        // Block by block, since `Vec`'s own `zeroize` goes over the whole capacity a second time, byte by
+        // byte.
         for block in &mut self.0 {
             block.zeroize();
         }

@@ -5,8 +5,8 @@ use crate::{Error, ErrorKind, LoginError, Rejection};
 
 /// What hashing, login and change of password answer instead of a result.
 ///
-/// As with [`Error`], `Display` is fit for clients and shows no secret; what the application's accounts said is in
-/// the source.
+/// As with [`Error`], `Display` is fit for clients and shows no secret; what the application's accounts said
+/// is in the source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PasswordError {
@@ -14,19 +14,19 @@ pub enum PasswordError {
     #[error("too many passwords are being checked")]
     Busy,
     /// The stored hash is not one of argon2, or its parameters are beyond the limits of
-    /// [`PasswordHasher::verify`](super::PasswordHasher::verify): HTTP 500. The password was not verified, so it is
-    /// neither right nor wrong. A login is refused with [`Rejection::UnreadableHash`] instead.
+    /// [`PasswordHasher::verify`](super::PasswordHasher::verify): HTTP 500. The password was not verified, so
+    /// it is neither right nor wrong. A login is refused with [`Rejection::UnreadableHash`] instead.
     #[error("the stored password hash cannot be read")]
     CorruptHash,
     /// The hashing itself failed: HTTP 500.
     #[error("hashing the password failed")]
     Failed,
-    /// The application's [`Accounts`](super::Accounts) failed: HTTP 503, or 500 if they failed with a [`LoginError`], such
-    /// as for claims that no token has room for, since that does not pass by itself.
+    /// The application's [`Accounts`](super::Accounts) failed: HTTP 503, or 500 if they failed with a
+    /// [`LoginError`], such as for claims that no token has room for, since that does not pass by itself.
     #[error("the accounts cannot be asked")]
     Accounts(#[source] AccountsError),
-    /// What [`Auth`](crate::Auth) answered; [`Error::Unauthenticated`] with [`Rejection::WrongPassword`] also if
-    /// there is no such account, which clients cannot tell apart (rule P2).
+    /// What [`Auth`](crate::Auth) answered; [`Error::Unauthenticated`] with [`Rejection::WrongPassword`] also
+    /// if there is no such account, which clients cannot tell apart (rule P2).
     #[error(transparent)]
     Auth(#[from] Error),
 }

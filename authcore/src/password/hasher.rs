@@ -28,9 +28,9 @@ const MAX_WAITING: usize = 65_536;
 ///
 /// # Security
 ///
-/// Every hash that runs takes its memory and one processor, so verifications together take up to `threads` times
-/// `memory_kib`, or `threads` times 512 MiB if stored hashes ask for it. The hasher does not count attempts: ask a
-/// [`LoginThrottle`](super::LoginThrottle) before each verification, as `authcore-axum` does.
+/// Every hash that runs takes its memory and one processor, so verifications together take up to `threads`
+/// times `memory_kib`, or `threads` times 512 MiB if stored hashes ask for it. The hasher does not count
+/// attempts: ask a [`LoginThrottle`](super::LoginThrottle) before each verification, as `authcore-axum` does.
 #[derive(Clone)]
 pub struct PasswordHasher(Arc<Inner>);
 
@@ -46,15 +46,17 @@ struct Inner {
 pub enum Verdict {
     /// It is the account's password.
     Match,
-    /// It is the account's password, and its hash is outdated: today's parameters improve on it and lower neither its
-    /// memory nor its passes. Hash it again and store that (rule P1); [`PasswordLogin`](super::PasswordLogin) does.
+    /// It is the account's password, and its hash is outdated: today's parameters improve on it and lower
+    /// neither its memory nor its passes. Hash it again and store that (rule P1);
+    /// [`PasswordLogin`](super::PasswordLogin) does.
     MatchOutdated,
     /// It is not, or there is no such account (rule P2).
     Mismatch,
 }
 
 impl PasswordHasher {
-    /// Starts building: 19 MiB, two passes and one lane; a thread for each processor, at most four; 64 may wait.
+    /// Starts building: 19 MiB, two passes and one lane; a thread for each processor, at most four; 64 may
+    /// wait.
     pub fn builder() -> PasswordHasherBuilder {
         PasswordHasherBuilder {
             memory: MIN_MEMORY,
@@ -69,8 +71,8 @@ impl PasswordHasher {
     ///
     /// # Errors
     ///
-    /// [`PasswordError::Busy`] if too many are waiting; [`PasswordError::Failed`]; [`PasswordError::Auth`] if there
-    /// are no random bytes.
+    /// [`PasswordError::Busy`] if too many are waiting; [`PasswordError::Failed`]; [`PasswordError::Auth`] if
+    /// there are no random bytes.
     pub async fn hash(&self, password: NewPassword) -> Result<PasswordHash, PasswordError> {
         self.rehash(password.into_password()).await
     }
@@ -83,8 +85,8 @@ impl PasswordHasher {
         self.run(move || engine.hash(&password, salt, None)).await
     }
 
-    /// Hashes the new password of an account under a salt that carries `mark`. The result costs at least as much as
-    /// the hash that is `replaced`, which must be readable (rule P6).
+    /// Hashes the new password of an account under a salt that carries `mark`. The result costs at least as
+    /// much as the hash that is `replaced`, which must be readable (rule P6).
     pub(super) async fn hash_marked(
         &self,
         password: NewPassword,
@@ -96,23 +98,24 @@ impl PasswordHasher {
         self.run(move || engine.hash(password.password(), salt, Some(&replaced))).await
     }
 
-    /// Verifies a password against what is stored for the account, with the parameters of the stored hash. With
-    /// `None` (no such account, or one without a password), verifies against a dummy hash, which takes as long and
-    /// returns [`Verdict::Mismatch`] (rule P2).
+    /// Verifies a password against what is stored for the account, with the parameters of the stored hash.
+    /// With `None` (no such account, or one without a password), verifies against a dummy hash, which takes
+    /// as long and returns [`Verdict::Mismatch`] (rule P2).
     ///
     /// # Errors
     ///
-    /// As [`PasswordHasher::hash`], and [`PasswordError::CorruptHash`] if what is stored is not a hash of argon2, or
-    /// needs more than 512 MiB, 64 lanes or 4 GiB of work (memory times passes). Such a hash is never computed, and
-    /// the error takes as long as a wrong password.
+    /// As [`PasswordHasher::hash`], and [`PasswordError::CorruptHash`] if what is stored is not a hash of
+    /// argon2, or needs more than 512 MiB, 64 lanes or 4 GiB of work (memory times passes). Such a hash is
+    /// never computed, and the error takes as long as a wrong password.
     ///
     /// # Security
     ///
-    /// A failed verification takes about as long for every account. It costs at least as much as today's parameters,
-    /// and as the most expensive stored hash that this hasher has verified, up to eight times today's work. Two
-    /// differences remain that tell an account from an unknown one: a hash beyond that bound, and, after each start,
-    /// the first verification against a hash that is more expensive than all before. To have neither, set the
-    /// parameters at least as high as those of any stored hash, and never lower them.
+    /// A failed verification takes about as long for every account. It costs at least as much as today's
+    /// parameters, and as the most expensive stored hash that this hasher has verified, up to eight times
+    /// today's work. Two differences remain that tell an account from an unknown one: a hash beyond that
+    /// bound, and, after each start, the first verification against a hash that is more expensive than all
+    /// before. To have neither, set the parameters at least as high as those of any stored hash, and never
+    /// lower them.
     pub async fn verify(
         &self,
         password: Password,
@@ -166,8 +169,8 @@ impl PasswordHasherBuilder {
         self
     }
 
-    /// Sets how many passes a hash makes over its memory: at least 2, the default. Memory times passes may be at most
-    /// 4 GiB.
+    /// Sets how many passes a hash makes over its memory: at least 2, the default. Memory times passes may be
+    /// at most 4 GiB.
     pub const fn iterations(mut self, iterations: u32) -> Self {
         self.passes = iterations;
         self
@@ -179,8 +182,8 @@ impl PasswordHasherBuilder {
         self
     }
 
-    /// How many passwords are hashed at once, each on a thread of its own: 1 to 256 (rule P4). The default is the
-    /// number of processors, at most 4.
+    /// How many passwords are hashed at once, each on a thread of its own: 1 to 256 (rule P4). The default is
+    /// the number of processors, at most 4.
     pub const fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
@@ -197,8 +200,8 @@ impl PasswordHasherBuilder {
     ///
     /// # Errors
     ///
-    /// If a parameter is below rule P1 or above the limits of a stored hash, or the operating system provides no
-    /// threads or no random bytes.
+    /// If a parameter is below rule P1 or above the limits of a stored hash, or the operating system provides
+    /// no threads or no random bytes.
     pub fn build(self) -> Result<PasswordHasher, ConfigError> {
         if self.memory < MIN_MEMORY || self.passes < MIN_PASSES || self.lanes < MIN_LANES {
             return Err(ConfigError::new("password hashes need 19456 KiB, 2 iterations and 1 lane at least"));

@@ -9,7 +9,8 @@ use crate::{Auth, Error, ErrorKind, Issued, Login, Principal, Realm, Rejection, 
 /// How often a change of password begins again because the stored hash changed under it.
 const ATTEMPTS: usize = 4;
 
-/// Login by password, and change of it: [`Auth`], a [`PasswordHasher`] and the application's [`Accounts`] together.
+/// Login by password, and change of it: [`Auth`], a [`PasswordHasher`] and the application's [`Accounts`]
+/// together.
 ///
 /// Cheap to clone and without type parameters, as [`Auth`] is.
 ///
@@ -63,11 +64,12 @@ pub enum PasswordChanged {
     Renewed {
         /// The new credential of the caller's session, for the client.
         issued: Box<Issued>,
-        /// The sessions that this call ended, and until when their access tokens still verify (hybrid strategy).
+        /// The sessions that this call ended, and until when their access tokens still verify (hybrid
+        /// strategy).
         revoked: Revoked,
     },
-    /// The strategy keeps no sessions: every token that was issued before, the caller's included, verifies until it
-    /// expires.
+    /// The strategy keeps no sessions: every token that was issued before, the caller's included, verifies
+    /// until it expires.
     TokensRemain,
 }
 
@@ -90,20 +92,21 @@ impl PasswordLogin {
         self
     }
 
-    /// Logs in by identifier and password; `configure` may add the device and the credential that is replaced to the
-    /// [`Login`] before it is used.
+    /// Logs in by identifier and password; `configure` may add the device and the credential that is replaced
+    /// to the [`Login`] before it is used.
     ///
-    /// An outdated hash is replaced on the way (rule P1); if that fails, the next login tries again. After the session
-    /// is written, the stored hash is read again. If it has changed by then, or the account is gone, the session is
-    /// ended and the login refused (rule P5).
+    /// An outdated hash is replaced on the way (rule P1); if that fails, the next login tries again. After
+    /// the session is written, the stored hash is read again. If it has changed by then, or the account is
+    /// gone, the session is ended and the login refused (rule P5).
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`] (HTTP 401) with [`Rejection::WrongPassword`] if there is no such account, it has no
-    /// password or another one, or it was changed meanwhile; and with [`Rejection::UnreadableHash`] if the stored hash
-    /// cannot be read or is beyond the limits of [`PasswordHasher::verify`]. Both take the same time, and both count as
-    /// failed attempts (rule P8). [`PasswordError::Busy`] and [`PasswordError::Accounts`] (HTTP 503).
-    /// [`PasswordError::Auth`] as [`Auth::login`]. After an error nobody is logged in.
+    /// [`Error::Unauthenticated`] (HTTP 401) with [`Rejection::WrongPassword`] if there is no such account,
+    /// it has no password or another one, or it was changed meanwhile; and with [`Rejection::UnreadableHash`]
+    /// if the stored hash cannot be read or is beyond the limits of [`PasswordHasher::verify`]. Both take the
+    /// same time, and both count as failed attempts (rule P8). [`PasswordError::Busy`] and
+    /// [`PasswordError::Accounts`] (HTTP 503). [`PasswordError::Auth`] as [`Auth::login`]. After an error
+    /// nobody is logged in.
     pub async fn login(
         &self,
         identifier: &str,
@@ -136,38 +139,40 @@ impl PasswordLogin {
         }
     }
 
-    /// Changes the password of the principal's account: stores the new hash, ends all other sessions, and renews the
-    /// caller's own session (rule P5).
+    /// Changes the password of the principal's account: stores the new hash, ends all other sessions, and
+    /// renews the caller's own session (rule P5).
     ///
-    /// Success means that every session opened with the old password has ended, except the caller's, whose credentials
-    /// have been replaced. The new hash never has less memory or fewer passes than the hash that it replaces.
+    /// Success means that every session opened with the old password has ended, except the caller's, whose
+    /// credentials have been replaced. The new hash never has less memory or fewer passes than the hash that
+    /// it replaces.
     ///
     /// For a reset of a forgotten password, store the new hash, then call
     /// [`Admin::revoke_all`](crate::Admin::revoke_all).
     ///
     /// # Repeating
     ///
-    /// If the call fails half-way, the same call with the same principal and arguments completes it. The salt of the new
-    /// hash is marked with the principal's session and its epoch. A repeated call recognizes the mark, checks that `new`
-    /// is still the account's password, and does the rest. A successful call renews the session, so the mark is never
-    /// recognized again. A call cannot be repeated once the session was renewed or another program has rewritten the
-    /// hash. If only the response of a successful call was lost, the principal's credential has been replaced: log in
-    /// with the new password. Without sessions, the subject and [`Principal::authenticated_at`] take the place of the
-    /// session, and a repeated call has nothing left to do.
+    /// If the call fails half-way, the same call with the same principal and arguments completes it. The salt
+    /// of the new hash is marked with the principal's session and its epoch. A repeated call recognizes the
+    /// mark, checks that `new` is still the account's password, and does the rest. A successful call renews
+    /// the session, so the mark is never recognized again. A call cannot be repeated once the session was
+    /// renewed or another program has rewritten the hash. If only the response of a successful call was lost,
+    /// the principal's credential has been replaced: log in with the new password. Without sessions, the
+    /// subject and [`Principal::authenticated_at`] take the place of the session, and a repeated call has
+    /// nothing left to do.
     ///
     /// # Errors
     ///
-    /// [`Rejection::WrongPassword`] if `current` is not the account's password, also if `new` is. The other rejections
-    /// of [`Auth::renew`] if the principal's session has ended; if the new hash was stored before, all sessions are
-    /// ended. [`PasswordError::Busy`], [`PasswordError::Accounts`] and [`Error::Store`]: repeat the call.
-    /// [`PasswordError::CorruptHash`] if the stored hash cannot be read.
+    /// [`Rejection::WrongPassword`] if `current` is not the account's password, also if `new` is. The other
+    /// rejections of [`Auth::renew`] if the principal's session has ended; if the new hash was stored before,
+    /// all sessions are ended. [`PasswordError::Busy`], [`PasswordError::Accounts`] and [`Error::Store`]:
+    /// repeat the call. [`PasswordError::CorruptHash`] if the stored hash cannot be read.
     ///
     /// # Security
     ///
-    /// A call is an attempt to guess the password: limit the attempts as for a login. A call verifies `current` and
-    /// nothing else, so it is one guess. Only while the stored hash carries the mark of the principal's session is `new`
-    /// verified too, which makes a call two guesses: after a change that failed half-way in this session, and without
-    /// sessions until the tokens of that login expire.
+    /// A call is an attempt to guess the password: limit the attempts as for a login. A call verifies
+    /// `current` and nothing else, so it is one guess. Only while the stored hash carries the mark of the
+    /// principal's session is `new` verified too, which makes a call two guesses: after a change that failed
+    /// half-way in this session, and without sessions until the tokens of that login expire.
     pub async fn change_password(
         &self,
         principal: &Principal,
@@ -209,10 +214,11 @@ impl PasswordLogin {
         })
     }
 
-    /// Makes `new` the account's password if `current` is, or recognizes that an earlier call of this session did.
+    /// Makes `new` the account's password if `current` is, or recognizes that an earlier call of this session
+    /// did.
     ///
-    /// A hash with the mark of the principal's session was written by this function, after it had verified the current
-    /// password. Only then is `new` verified: the password may have changed again since.
+    /// A hash with the mark of the principal's session was written by this function, after it had verified
+    /// the current password. Only then is `new` verified: the password may have changed again since.
     async fn store_new(
         &self,
         principal: &Principal,
@@ -243,8 +249,8 @@ impl PasswordLogin {
         Err(Error::Contended.into())
     }
 
-    /// As [`PasswordHasher::verify`], but a hash that cannot be read is a rejection, which clients cannot tell from that
-    /// of an unknown account (rule P8).
+    /// As [`PasswordHasher::verify`], but a hash that cannot be read is a rejection, which clients cannot
+    /// tell from that of an unknown account (rule P8).
     async fn verify_for_login(
         &self,
         subject: &Subject,
@@ -259,8 +265,8 @@ impl PasswordLogin {
         }
     }
 
-    /// Replaces an outdated hash of the verified password, and answers which stored hashes are this password's. Only
-    /// if somebody else has changed it is there something to refuse.
+    /// Replaces an outdated hash of the verified password, and answers which stored hashes are this
+    /// password's. Only if somebody else has changed it is there something to refuse.
     async fn renew_hash(
         &self,
         subject: &Subject,
@@ -284,8 +290,8 @@ impl PasswordLogin {
         }
     }
 
-    /// Ends a session that the client will never hear of; if the store cannot be reached, it stays behind and admits
-    /// nobody.
+    /// Ends a session that the client will never hear of; if the store cannot be reached, it stays behind and
+    /// admits nobody.
     async fn withdraw(&self, issued: Issued) {
         let _ = self.auth.logout(issued.credential()).await;
     }
@@ -308,7 +314,8 @@ impl Wrote {
     fn cannot_be_repeated(&self, error: &Error) -> bool {
         match self {
             Self::Now => error.kind() == ErrorKind::Unauthenticated,
-            // A session that was renewed may have been so by a concurrent call, which has completed the change.
+            // A session that was renewed may have been so by a concurrent call, which has completed the
+            // change.
             Self::Before => error.rejection() == Some(&Rejection::SessionEnded),
         }
     }

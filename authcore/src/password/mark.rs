@@ -12,16 +12,16 @@ pub(super) const SALT_LEN: usize = 16;
 const RANDOM_LEN: usize = 8;
 const DOMAIN: &[u8] = b"authcore change of password";
 
-/// Marks the hash that a change of password stores with the principal's session and epoch, so that a repeated call
-/// recognizes it without verifying a password (rule P5).
+/// Marks the hash that a change of password stores with the principal's session and epoch, so that a repeated
+/// call recognizes it without verifying a password (rule P5).
 ///
-/// A marked salt is eight random bytes followed by the first eight of SHA-256 of [`DOMAIN`], the random bytes and the
-/// principal's session and epoch.
+/// A marked salt is eight random bytes followed by the first eight of SHA-256 of [`DOMAIN`], the random bytes
+/// and the principal's session and epoch.
 ///
-/// A salt must be unique, not secret, and it remains so. Two salts of different sessions or epochs agree only if both
-/// halves collide, with a probability of 2^-128 as for 16 random bytes. Two salts of one session and epoch agree with
-/// a probability of 2^-64, and there are few of them: a change that succeeds begins a new epoch. A salt that was
-/// written for another reason carries a given mark with a probability of 2^-64.
+/// A salt must be unique, not secret, and it remains so. Two salts of different sessions or epochs agree only
+/// if both halves collide, with a probability of 2^-128 as for 16 random bytes. Two salts of one session and
+/// epoch agree with a probability of 2^-64, and there are few of them: a change that succeeds begins a new
+/// epoch. A salt that was written for another reason carries a given mark with a probability of 2^-64.
 #[derive(Debug)]
 pub(super) struct SaltMark {
     /// What identifies the principal's session and epoch.
@@ -29,8 +29,8 @@ pub(super) struct SaltMark {
 }
 
 impl SaltMark {
-    /// The mark of the principal's session in its current epoch. Where there are no sessions, the subject and the time
-    /// when it last proved who it is take their place.
+    /// The mark of the principal's session in its current epoch. Where there are no sessions, the subject and
+    /// the time when it last proved who it is take their place.
     pub(super) fn of(principal: &Principal) -> Self {
         let mut origin = Vec::new();
         match principal.session() {

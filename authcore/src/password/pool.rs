@@ -47,8 +47,8 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Queues `work`. It is not run if the receiver is dropped before its turn; the receiver answers `Canceled` if
-    /// it panics.
+    /// Queues `work`. It is not run if the receiver is dropped before its turn; the receiver answers
+    /// `Canceled` if it panics.
     pub(super) fn run<T, F>(&self, work: F) -> Result<oneshot::Receiver<T>, PasswordError>
     where
         T: Send + 'static,

@@ -22,16 +22,17 @@ const MAX_TEXT: usize = 2048;
 /// Room for any text that is written, so that no copy of it is left behind by growing.
 const WRITTEN_TEXT: usize = 256;
 
-/// A password hash as the application stores it: a PHC string such as `$argon2id$v=19$m=19456,t=2,p=1$..$..`, of
-/// about a hundred bytes.
+/// A password hash as the application stores it: a PHC string such as `$argon2id$v=19$m=19456,t=2,p=1$..$..`,
+/// of about a hundred bytes.
 ///
-/// Redacted in `Debug` and wiped when dropped. It is read when a password is verified against it; a text that cannot be
-/// read results in [`PasswordError::CorruptHash`] then.
+/// Redacted in `Debug` and wiped when dropped. It is read when a password is verified against it; a text that
+/// cannot be read results in [`PasswordError::CorruptHash`] then.
 ///
-/// Hashes that other programs made are read if they have the form that Argon2's reference implementation writes:
-/// `$argon2id$`, `$argon2i$` or `$argon2d$`, an optional `v=`, then `m=`, `t=` and `p=` in this order, and salt and output
-/// in Base64 without padding. The text has at most 2,048 bytes, the salt at least 8 and the output at least 4. The hash
-/// needs at most 512 MiB of memory, 64 lanes and 4 GiB of work (memory times passes).
+/// Hashes that other programs made are read if they have the form that Argon2's reference implementation
+/// writes: `$argon2id$`, `$argon2i$` or `$argon2d$`, an optional `v=`, then `m=`, `t=` and `p=` in this
+/// order, and salt and output in Base64 without padding. The text has at most 2,048 bytes, the salt at least
+/// 8 and the output at least 4. The hash needs at most 512 MiB of memory, 64 lanes and 4 GiB of work (memory
+/// times passes).
 ///
 /// # Security
 ///
@@ -71,8 +72,8 @@ impl Parsed {
         Self::read(stored.expose()).ok_or(PasswordError::CorruptHash)
     }
 
-    /// Reads `$argon2id$v=19$m=19456,t=2,p=1$salt$output`, the only form that Argon2's reference implementation
-    /// writes. Salt and output may have any lengths that RFC 9106 allows.
+    /// Reads `$argon2id$v=19$m=19456,t=2,p=1$salt$output`, the only form that Argon2's reference
+    /// implementation writes. Salt and output may have any lengths that RFC 9106 allows.
     fn read(text: &str) -> Option<Self> {
         if text.len() > MAX_TEXT {
             return None;
@@ -116,8 +117,9 @@ impl Parsed {
 
     /// Whether a hash with today's parameters would be better in something and worse in nothing (rule P1).
     ///
-    /// A hash with more memory or more passes than today's is never outdated: replacing it would weaken it, and while
-    /// a deployment runs with old and new parameters, the old ones must undo nothing. Lanes alone do not matter.
+    /// A hash with more memory or more passes than today's is never outdated: replacing it would weaken it,
+    /// and while a deployment runs with old and new parameters, the old ones must undo nothing. Lanes alone
+    /// do not matter.
     pub(super) fn is_outdated(&self, today: &Self) -> bool {
         let (memory, passes) = (self.params.m_cost(), self.params.t_cost());
         if memory > today.params.m_cost() || passes > today.params.t_cost() {
@@ -240,7 +242,8 @@ mod tests {
             bad("p=1", "p=65"),
             bad("p=1", "p=16777215"),
         ];
-        // Cut off so that less than 4 bytes of the output remain. Base64 ends nowhere after one character of four.
+        // Cut off so that less than 4 bytes of the output remain. Base64 ends nowhere after one character of
+        // four.
         texts.extend((0..GOOD.len() - 37).map(|end| GOOD[..end].into()));
         texts.extend((1..9).map(|group| GOOD[..GOOD.len() - 2 - 4 * group].into()));
         for text in texts {

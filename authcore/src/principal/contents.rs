@@ -8,8 +8,8 @@ use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
 /// The verified contents of a token, read on demand: who issued it, for whom, by which key (rule T16).
 ///
-/// What was checked, was: the signature, the types of the registered claims that are checked, issuer and audience
-/// unless they were waived. A member that is missing, or has another type than asked for, is `None`.
+/// What was checked, was: the signature, the types of the registered claims that are checked, issuer and
+/// audience unless they were waived. A member that is missing, or has another type than asked for, is `None`.
 #[derive(Clone, Copy)]
 pub struct TokenContents<'t> {
     key_id: &'t str,
@@ -44,8 +44,8 @@ impl<'t> TokenContents<'t> {
         self.text("jti")
     }
 
-    /// `client_id`: the OAuth client that the token was issued to (RFC 9068), or `azp` where an issuer writes that instead
-    /// (OpenID Connect).
+    /// `client_id`: the OAuth client that the token was issued to (RFC 9068), or `azp` where an issuer writes
+    /// that instead (OpenID Connect).
     pub fn client_id(&self) -> Option<Cow<'t, str>> {
         self.text("client_id").or_else(|| self.text("azp"))
     }
@@ -109,7 +109,8 @@ impl fmt::Debug for TokenContents<'_> {
     }
 }
 
-/// The kind of session that a token states: a name, or an object with it if the session does not represent a login.
+/// The kind of session that a token states: a name, or an object with it if the session does not represent a
+/// login.
 pub(crate) struct StatedKind<'t> {
     pub(crate) name: Cow<'t, str>,
     pub(crate) is_login: bool,

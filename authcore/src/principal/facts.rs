@@ -19,8 +19,8 @@ pub(crate) struct TokenFacts {
     origin: Option<Box<Origin>>,
 }
 
-/// Where a token comes from and what it is for, unless it is our own without a session, in the unnamed realm, and
-/// represents a login.
+/// Where a token comes from and what it is for, unless it is our own without a session, in the unnamed realm,
+/// and represents a login.
 #[derive(Clone)]
 pub(crate) struct Origin {
     pub(crate) session: Option<SessionClaims>,
@@ -57,8 +57,8 @@ impl Origin {
     }
 }
 
-/// How a token was verified: members of its payload that were recognised as bytes (one JSON object, or nothing), and
-/// behind them the id of the key.
+/// How a token was verified: members of its payload that were recognised as bytes (one JSON object, or
+/// nothing), and behind them the id of the key.
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'s> {
     pub(crate) text: &'s str,
@@ -73,8 +73,8 @@ impl<'s> Source<'s> {
 }
 
 impl TokenFacts {
-    /// `claims` is the application's claims, one JSON object; the other texts are written behind it, so it should have
-    /// room. `payload` is the other members of the token, one JSON object.
+    /// `claims` is the application's claims, one JSON object; the other texts are written behind it, so it
+    /// should have room. `payload` is the other members of the token, one JSON object.
     pub(crate) fn new(
         claims: String,
         subject: &str,

@@ -1,5 +1,5 @@
-//! API keys: sessions of scripts, whose credential is sent as a bearer token and checked in the store by every strategy
-//! that has one.
+//! API keys: sessions of scripts, whose credential is sent as a bearer token and checked in the store by
+//! every strategy that has one.
 
 use super::OpenedSession;
 use super::context::CallContext;

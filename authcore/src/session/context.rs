@@ -14,7 +14,8 @@ pub struct CallContext<'c> {
     pub usage: Usage,
 }
 
-/// Whether a verification counts as a use of the session: moves its idle expiry and its time of last use (rule A14).
+/// Whether a verification counts as a use of the session: moves its idle expiry and its time of last use
+/// (rule A14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "strategies handle both")]
 pub enum Usage {

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::kind::SessionKind;
 use crate::{StoreError, Subject};
 
-/// What a login stated about itself beside its subject and claims: kept in the session's record, so that it survives
-/// refreshes.
+/// What a login stated about itself beside its subject and claims: kept in the session's record, so that it
+/// survives refreshes.
 ///
 /// Most logins state nothing: [`SessionDetails::default`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,8 @@ pub struct SessionDetails {
     pub is_login: bool,
     /// The OAuth client that the session is for: `client_id` (RFC 9068).
     pub client_id: Option<Box<str>>,
-    /// The subject who acts as the session's subject, such as support staff: `act.sub` (RFC 8693, section 4.1).
+    /// The subject who acts as the session's subject, such as support staff: `act.sub` (RFC 8693, section
+    /// 4.1).
     pub actor: Option<Box<str>>,
     /// How strongly the subject was authenticated: `acr` (OpenID Connect Core, section 2).
     pub acr: Option<Box<str>>,
@@ -51,7 +52,8 @@ pub(crate) fn is_detail(text: &str, max: usize) -> bool {
     !text.is_empty() && text.len() <= max && !text.chars().any(char::is_control)
 }
 
-/// As the binary form of a record and the JSON for column stores have them: borrowed, and what is missing left out.
+/// As the binary form of a record and the JSON for column stores have them: borrowed, and what is missing
+/// left out.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Json {

@@ -17,8 +17,8 @@
 //!      their length before them as u8
 //! ```
 //!
-//! A record that needs nothing of format 2 is written in format 1, so that processes of the release before can read
-//! it while both run.
+//! A record that needs nothing of format 2 is written in format 1, so that processes of the release before
+//! can read it while both run.
 
 use std::net::IpAddr;
 
@@ -77,7 +77,8 @@ impl SessionRecord {
         if parts.claims.len() > Self::MAX_CLAIMS_LEN {
             return Err(StoreError::new(StoreErrorKind::TooLarge, "claims of a session"));
         }
-        // Not looked for in `decode`, which every verification waits for and which reads what was written here.
+        // Not looked for in `decode`, which every verification waits for and which reads what was written
+        // here.
         if parts.subject.partition() != parts.id.partition() {
             return Err(StoreError::corrupt("the session id is not one of its subject"));
         }
@@ -95,8 +96,8 @@ impl SessionRecord {
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::Corrupt`] for anything else: truncated, too long, or of a format that this release does
-    /// not know (rule S9).
+    /// [`StoreErrorKind::Corrupt`] for anything else: truncated, too long, or of a format that this release
+    /// does not know (rule S9).
     pub fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
         let record = Self(bytes.into());
         record.check()?;
@@ -183,8 +184,8 @@ impl SessionRecord {
         self.0[0] == DETAILED
     }
 
-    /// Whether the session is of the unnamed realm and the default kind, represents a login, and is not an API key's: what
-    /// format 1 can hold.
+    /// Whether the session is of the unnamed realm and the default kind, represents a login, and is not an
+    /// API key's: what format 1 can hold.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         !self.is_detailed()

@@ -14,8 +14,8 @@ use crate::{
     SessionStore, StoreError, StoreErrorKind, Subject, Timestamp,
 };
 
-/// How often a change is tried again because others changed the session meanwhile. Each failure means that one
-/// of them got through.
+/// How often a change is tried again because others changed the session meanwhile. Each failure means that
+/// one of them got through.
 pub(crate) const ATTEMPTS: usize = 256;
 
 /// The sessions of a store under policies: what every [`SessionStrategy`](crate::SessionStrategy) is made on.
@@ -73,8 +73,9 @@ impl Sessions {
         &self.policies
     }
 
-    /// Writes a new session (rule A1), then ends the replaced ones (rule A10) and those above the limit of its kind (rule
-    /// A7). If any of that fails, the new session is ended again, as far as the store can be reached.
+    /// Writes a new session (rule A1), then ends the replaced ones (rule A10) and those above the limit of
+    /// its kind (rule A7). If any of that fails, the new session is ended again, as far as the store can be
+    /// reached.
     ///
     /// `prepare` makes what is handed out, before anything is written (rule R12).
     pub(crate) async fn open<T>(
@@ -205,8 +206,8 @@ impl Sessions {
         Box::pin(self.slide(record, context.now)).await
     }
 
-    /// Writes down a use, if it counts and is due. Losing that race, or the store, is no error; a session that is gone
-    /// refuses, and what no retry can repair is returned (rules A5, A14).
+    /// Writes down a use, if it counts and is due. Losing that race, or the store, is no error; a session
+    /// that is gone refuses, and what no retry can repair is returned (rules A5, A14).
     pub(crate) async fn touch(
         &self,
         record: SessionRecord,
@@ -232,7 +233,8 @@ impl Sessions {
         }
     }
 
-    /// The principal's own session, if the principal has outlived neither it nor its own credential (rule A11).
+    /// The principal's own session, if the principal has outlived neither it nor its own credential (rule
+    /// A11).
     ///
     /// An API key cannot manage its owner's sessions.
     pub(crate) async fn own(
@@ -263,8 +265,8 @@ impl Sessions {
         Ok(Some(record))
     }
 
-    /// Changes the principal's own session under compare-and-swap; `change` sees a fresh record each time (rules
-    /// A8, A11). Every write also counts as a use (rule A5).
+    /// Changes the principal's own session under compare-and-swap; `change` sees a fresh record each time
+    /// (rules A8, A11). Every write also counts as a use (rule A5).
     ///
     /// `prepare` makes what is handed out, before anything is written (rule R12).
     pub(crate) async fn change_own<T>(
@@ -326,8 +328,8 @@ impl Sessions {
         if !self.policies.spare_any() {
             return Ok(self.store().remove_all(subject, Some(own)).await?);
         }
-        // One by one, since a store knows no kinds: until a list shows none that should end. Whoever logs in meanwhile may
-        // be listed or not, as with the single call.
+        // One by one, since a store knows no kinds: until a list shows none that should end. Whoever logs in
+        // meanwhile may be listed or not, as with the single call.
         let mut removed = Vec::new();
         for _ in 0..ATTEMPTS {
             let mut all = self.store().list(subject).await?;

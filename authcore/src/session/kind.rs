@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-/// The name of a kind of session, which says which [`SessionPolicy`](crate::SessionPolicy) it lives under (rule A13).
+/// The name of a kind of session, which says which [`SessionPolicy`](crate::SessionPolicy) it lives under
+/// (rule A13).
 ///
-/// A login states the kind by [`Login::kind`](crate::Login::kind); its record, the list of devices and its access tokens
-/// carry it. Every kind but the default is registered with the strategy's builder:
+/// A login states the kind by [`Login::kind`](crate::Login::kind); its record, the list of devices and its
+/// access tokens carry it. Every kind but the default is registered with the strategy's builder:
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -36,7 +37,8 @@ impl SessionKind {
     /// A login on a device that many people use; see [`SessionPolicy::kiosk`](crate::SessionPolicy::kiosk).
     pub const KIOSK: Self = Self(Cow::Borrowed("kiosk"));
 
-    /// A key for a script (personal access token); see [`SessionPolicy::api_key`](crate::SessionPolicy::api_key).
+    /// A key for a script (personal access token); see
+    /// [`SessionPolicy::api_key`](crate::SessionPolicy::api_key).
     pub const API_KEY: Self = Self(Cow::Borrowed("api-key"));
 
     /// The kind with this name: 1 to [`SessionKind::MAX_LEN`] characters of `a-z 0-9 - _ .`

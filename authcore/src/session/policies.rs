@@ -118,7 +118,8 @@ impl Policies {
         }
     }
 
-    /// Whether sessions of this kind may represent a login: those of a kind that is not known say so themselves.
+    /// Whether sessions of this kind may represent a login: those of a kind that is not known say so
+    /// themselves.
     pub(crate) fn allows_login(&self, kind: &str) -> bool {
         self.find(kind).is_none_or(|policy| policy.represents_login())
     }

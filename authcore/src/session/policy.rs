@@ -8,13 +8,14 @@ use crate::{ConfigError, SessionRecord, Timestamp};
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long the sessions of one [kind](crate::SessionKind) live, and how many of them one subject may have (rule A13).
+/// How long the sessions of one [kind](crate::SessionKind) live, and how many of them one subject may have
+/// (rule A13).
 ///
-/// The defaults: 7 days without use, 30 days in any case (the longest that NIST SP 800-63B allows at its first
-/// assurance level), 100 sessions per subject, a cookie that ends with the browser session.
+/// The defaults: 7 days without use, 30 days in any case (the longest that NIST SP 800-63B allows at its
+/// first assurance level), 100 sessions per subject, a cookie that ends with the browser session.
 ///
-/// A stricter policy reaches sessions that exist: of the value in a session's record and the value of today's policy
-/// for its kind, the shorter applies. A more generous policy applies to new logins only.
+/// A stricter policy reaches sessions that exist: of the value in a session's record and the value of today's
+/// policy for its kind, the shorter applies. A more generous policy applies to new logins only.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SessionPolicy {
     idle_timeout: Option<Duration>,
@@ -50,8 +51,8 @@ impl SessionPolicy {
         Self::default()
     }
 
-    /// A policy for 'keep me logged in': 30 days without use, 90 days in any case, and a cookie that outlives the
-    /// browser session.
+    /// A policy for 'keep me logged in': 30 days without use, 90 days in any case, and a cookie that outlives
+    /// the browser session.
     pub fn remembered() -> Self {
         Self::new().idle_timeout(30 * DAY).absolute_timeout(90 * DAY).persistent_cookie()
     }
@@ -61,8 +62,8 @@ impl SessionPolicy {
         Self::new().idle_timeout(Duration::from_secs(5 * 60)).absolute_timeout(HOUR)
     }
 
-    /// A policy for [API keys](crate::Auth::create_api_key): no idle timeout, one year in any case, 20 keys per subject;
-    /// they survive 'log out the others' and a change of the password.
+    /// A policy for [API keys](crate::Auth::create_api_key): no idle timeout, one year in any case, 20 keys
+    /// per subject; they survive 'log out the others' and a change of the password.
     pub fn api_key() -> Self {
         Self {
             is_api_key: true,
@@ -99,27 +100,27 @@ impl SessionPolicy {
         self
     }
 
-    /// Sets which share of the idle timeout must have passed before a use is written down: above 0, at most 0.5,
-    /// default 0.25. A session may end that much earlier than its idle timeout says (rules A4, A5).
+    /// Sets which share of the idle timeout must have passed before a use is written down: above 0, at most
+    /// 0.5, default 0.25. A session may end that much earlier than its idle timeout says (rules A4, A5).
     #[must_use]
     pub const fn slide_share(mut self, share: f64) -> Self {
         self.slide_share = share;
         self
     }
 
-    /// Sets how far the [displayed time of last use](crate::SessionInfo::last_seen_at) may lag behind the actual last use:
-    /// at least a second, default one hour (rule A15).
+    /// Sets how far the [displayed time of last use](crate::SessionInfo::last_seen_at) may lag behind the
+    /// actual last use: at least a second, default one hour (rule A15).
     ///
-    /// A session in use is written at most once in this time, or in the configured share of the idle timeout if that
-    /// is shorter, however many requests it has. In the hybrid strategy a use is a refresh.
+    /// A session in use is written at most once in this time, or in the configured share of the idle timeout
+    /// if that is shorter, however many requests it has. In the hybrid strategy a use is a refresh.
     #[must_use]
     pub const fn last_use_precision(mut self, precision: Duration) -> Self {
         self.last_use_precision = precision;
         self
     }
 
-    /// Sets how many sessions of this kind a subject may have; a login beyond that ends the oldest (rule A7), an API key
-    /// beyond that is refused. Default 100.
+    /// Sets how many sessions of this kind a subject may have; a login beyond that ends the oldest (rule A7),
+    /// an API key beyond that is refused. Default 100.
     #[must_use]
     pub const fn max_sessions_per_subject(mut self, max: usize) -> Self {
         self.max_sessions = Some(max);
@@ -137,8 +138,9 @@ impl SessionPolicy {
         self
     }
 
-    /// Keeps sessions of this kind when the subject [logs out the others](crate::Auth::logout_others) or changes the
-    /// password. [`Auth::logout_everywhere`](crate::Auth::logout_everywhere) ends them all the same.
+    /// Keeps sessions of this kind when the subject [logs out the others](crate::Auth::logout_others) or
+    /// changes the password. [`Auth::logout_everywhere`](crate::Auth::logout_everywhere) ends them all the
+    /// same.
     ///
     /// # Security
     ///
@@ -160,8 +162,8 @@ impl SessionPolicy {
         self
     }
 
-    /// Says that a session of this kind does not represent a login: a guest with a shopping cart, or a user between
-    /// password and second factor.
+    /// Says that a session of this kind does not represent a login: a guest with a shopping cart, or a user
+    /// between password and second factor.
     ///
     /// [`Auth::authenticate`](crate::Auth::authenticate) refuses such a session;
     /// [`Auth::authenticate_any`](crate::Auth::authenticate_any) accepts it.
@@ -232,7 +234,8 @@ impl SessionPolicy {
         self.is_api_key
     }
 
-    /// The policy that is at least as strict as both in every timeout: for sessions of a kind that is not known.
+    /// The policy that is at least as strict as both in every timeout: for sessions of a kind that is not
+    /// known.
     pub(crate) fn stricter(&self, other: &Self) -> Self {
         let idle = match (self.idle_timeout, other.idle_timeout) {
             (Some(one), Some(two)) => Some(one.min(two)),
@@ -281,7 +284,8 @@ impl Timeouts {
         Timestamp::from_millis(record.expires_at().as_millis().min(by_policy))
     }
 
-    /// When a session ends if it is not used again: by its record or by this policy, whichever is earlier (rule A13).
+    /// When a session ends if it is not used again: by its record or by this policy, whichever is earlier
+    /// (rule A13).
     #[inline]
     pub(crate) fn end(&self, record: &SessionRecord) -> Timestamp {
         let by_policy = record.last_seen_at().as_millis().saturating_add(self.idle);
@@ -297,17 +301,17 @@ impl Timeouts {
         if unwritten >= self.precision {
             return true;
         }
-        // The idle timeout under which the session was opened. Once its end has met the absolute expiry, nothing is left to
-        // be moved.
+        // The idle timeout under which the session was opened. Once its end has met the absolute expiry,
+        // nothing is left to be moved.
         let (idle_end, end) = (record.idle_expires_at(), record.expires_at());
         let idle = idle_end.as_millis().saturating_sub(last).min(self.idle);
         idle_end < end && unwritten as f64 >= idle as f64 * self.share
     }
 }
 
-/// Writes down a use at `now`: the idle expiry moves by the idle timeout of the record, never past the absolute one and
-/// never back. A stricter policy of today is checked and never written: a process with an older or newer configuration
-/// must not shorten a session for the others.
+/// Writes down a use at `now`: the idle expiry moves by the idle timeout of the record, never past the
+/// absolute one and never back. A stricter policy of today is checked and never written: a process with an
+/// older or newer configuration must not shorten a session for the others.
 pub(crate) fn slide(parts: &mut RecordParts, now: Timestamp) {
     let idle = parts.idle_expires_at.since(parts.last_seen_at);
     let now = now.max(parts.last_seen_at);

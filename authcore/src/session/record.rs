@@ -128,11 +128,11 @@ impl fmt::Debug for RecordParts {
 
 /// One login of one subject on one device, as a store keeps it.
 ///
-/// Cloning is cheap. A record is never changed in place: the core makes the next version and asks the store to
-/// [`replace`](crate::SessionStore::replace) the one it knows.
+/// Cloning is cheap. A record is never changed in place: the core makes the next version and asks the store
+/// to [`replace`](crate::SessionStore::replace) the one it knows.
 ///
-/// A record *is* its binary form, checked when it is made: one block of memory, which a store that keeps blobs
-/// writes down as it is.
+/// A record *is* its binary form, checked when it is made: one block of memory, which a store that keeps
+/// blobs writes down as it is.
 #[derive(Clone)]
 pub struct SessionRecord(pub(super) Arc<[u8]>);
 
@@ -155,8 +155,8 @@ impl SessionRecord {
         self.idle_expires_at().min(self.expires_at())
     }
 
-    /// How long after its last write a store may drop it, however far the clocks of writer and store are apart
-    /// (rule S6). Zero if it was already over when it was written.
+    /// How long after its last write a store may drop it, however far the clocks of writer and store are
+    /// apart (rule S6). Zero if it was already over when it was written.
     pub fn time_to_live(&self) -> Duration {
         self.ends_at().since(self.last_seen_at())
     }

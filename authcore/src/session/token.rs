@@ -7,8 +7,8 @@ use crate::{Rejection, SessionId, base64url};
 
 /// What a client of the stateful strategy holds: a session id and a secret of 256 bits.
 ///
-/// As text: `acs_` and 64 characters of unpadded base64url. The prefix tells the kinds of credential apart before
-/// anything is decoded (rule A3) and lets secret scanners find leaked ones.
+/// As text: `acs_` and 64 characters of unpadded base64url. The prefix tells the kinds of credential apart
+/// before anything is decoded (rule A3) and lets secret scanners find leaked ones.
 #[derive(Debug)]
 pub(crate) struct SessionToken {
     pub(crate) id: SessionId,
@@ -51,8 +51,8 @@ impl<'b> PresentedToken<'b> {
         if !text.starts_with(prefix) {
             return Err(Rejection::WrongKind);
         }
-        // The prefix is base64url itself, and together they are whole blocks of the fast decoder. Not wiped: the same
-        // bytes stand in the request that they came in.
+        // The prefix is base64url itself, and together they are whole blocks of the fast decoder. Not wiped:
+        // the same bytes stand in the request that they came in.
         if text.len() != SessionToken::LEN {
             return Err(Rejection::Malformed("a session token or API key has 68 characters"));
         }

@@ -1,7 +1,8 @@
-//! The payload, in one pass: registered claims are taken out, the application's are handed on to its own type.
+//! The payload, in one pass: registered claims are taken out, the application's are handed on to its own
+//! type.
 //!
-//! The application never sees a registered claim, so that a type with `deny_unknown_fields` or a map reads the
-//! same from a token as from a session.
+//! The application never sees a registered claim, so that a type with `deny_unknown_fields` or a map reads
+//! the same from a token as from a session.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -36,8 +37,8 @@ pub(super) struct Registered<'de, 'p> {
 }
 
 impl<'de, 'p> Registered<'de, 'p> {
-    /// Nothing read yet. With `recognised`, issuer, audience and client stand before what will be read, as far as they
-    /// are not waived, and were checked as bytes.
+    /// Nothing read yet. With `recognised`, issuer, audience and client stand before what will be read, as
+    /// far as they are not waived, and were checked as bytes.
     pub(super) const fn new(policy: &'p Policy, recognised: bool) -> Self {
         Self {
             policy,
@@ -71,8 +72,8 @@ impl<'de, 'p> Registered<'de, 'p> {
         Ok(claims)
     }
 
-    /// Whether the token is of the unnamed realm and the default kind, as nearly all are. What another issuer says of
-    /// realms and kinds means nothing here.
+    /// Whether the token is of the unnamed realm and the default kind, as nearly all are. What another issuer
+    /// says of realms and kinds means nothing here.
     pub(super) const fn is_plain(&self) -> bool {
         self.seen & (Reserved::AuthRealm.bit() | Reserved::SessionKind.bit()) == 0 || !self.policy.is_own()
     }
@@ -161,7 +162,8 @@ const fn in_start(policy: &Policy) -> u32 {
     issuer | audience | Reserved::ClientId.bit()
 }
 
-/// Seconds since the Unix epoch, perhaps with a fraction (RFC 7519, section 2); before the epoch counts as it.
+/// Seconds since the Unix epoch, perhaps with a fraction (RFC 7519, section 2); before the epoch counts as
+/// it.
 struct NumericDate(Timestamp);
 
 impl<'de> Deserialize<'de> for NumericDate {
@@ -305,7 +307,8 @@ impl<'de, A: MapAccess<'de>> Deserializer<'de> for Members<'_, 'de, '_, A> {
     }
 }
 
-/// Makes the application's claims a text: one JSON object of its members as the payload has them, in their order.
+/// Makes the application's claims a text: one JSON object of its members as the payload has them, in their
+/// order.
 pub(super) struct ClaimsText {
     /// As much as the payload has: no member makes the text grow again.
     pub(super) capacity: usize,

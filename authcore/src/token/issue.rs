@@ -56,8 +56,8 @@ impl Issuance {
         members
     }
 
-    /// How every token of this key for this issuer, audience and client begins: the header, a dot, and the payload up to
-    /// the subject, filled with spaces to a whole number of base64 groups.
+    /// How every token of this key for this issuer, audience and client begins: the header, a dot, and the
+    /// payload up to the subject, filled with spaces to a whole number of base64 groups.
     pub(super) fn start(&self, key: &Key, policy: &Policy, client_id: Option<&str>) -> String {
         let header =
             format!(r#"{{"alg":"{}","typ":"at+jwt","kid":{}}}"#, key.algorithm().name(), json(key.kid()));
@@ -157,8 +157,8 @@ impl Issuance {
     }
 }
 
-/// The claims without those whose names were the application's in a release before and are reserved now: such a claim in a
-/// record that exists must not be taken for what the core says.
+/// The claims without those whose names were the application's in a release before and are reserved now: such
+/// a claim in a record that exists must not be taken for what the core says.
 fn free_claims(claims: &str) -> Result<Cow<'_, str>, Error> {
     let text = claims.as_bytes();
     // Names may be written with escapes too.

@@ -32,8 +32,8 @@ use crate::{Error, Principal, Rejection, SessionId, Timestamp};
 /// # }
 /// ```
 ///
-/// Verification allocates nothing on [`Jwt::verify_claims`], and for a [`Principal`] one block for its texts, another
-/// if it names a session or another issuer, and room to decode a payload of more than a kilobyte.
+/// Verification allocates nothing on [`Jwt::verify_claims`], and for a [`Principal`] one block for its texts,
+/// another if it names a session or another issuer, and room to decode a payload of more than a kilobyte.
 #[derive(Clone)]
 pub struct Jwt(Arc<Inner>);
 
@@ -50,13 +50,14 @@ struct Inner {
 pub(super) struct TrustedKey {
     pub(super) key: Key,
     pub(super) policy: usize,
-    /// The header segment of the first good token of this key that was not recognised: it need not be read again.
-    /// Only who holds the key can set it, and what a header means for a key never changes.
+    /// The header segment of the first good token of this key that was not recognised: it need not be read
+    /// again. Only who holds the key can set it, and what a header means for a key never changes.
     known_header: OnceLock<Box<str>>,
 }
 
-/// How a token begins that one of our keys signed for our issuer, audience and client: header, dot, and the start of
-/// the payload. Whatever follows under the signature, these bytes need not be decoded or hashed again.
+/// How a token begins that one of our keys signed for our issuer, audience and client: header, dot, and the
+/// start of the payload. Whatever follows under the signature, these bytes need not be decoded or hashed
+/// again.
 pub(super) struct Recognised {
     start: String,
     mac: MacState,
@@ -81,11 +82,12 @@ impl Jwt {
         Self(Arc::new(Inner { keys, policies, recognised, issuance, leeway }))
     }
 
-    /// Verifies `token` and reads its application claims as a `T` in one pass, allocating nothing (unless texts in
-    /// it have escapes, or `T` allocates).
+    /// Verifies `token` and reads its application claims as a `T` in one pass, allocating nothing (unless
+    /// texts in it have escapes, or `T` allocates).
     ///
-    /// The same checks as [`TokenStrategy::verify`]. A token of a named realm, or one that does not represent a login, is
-    /// refused: [`Auth`](crate::Auth) verifies those (rules A12, A13). Members that `T` ignores are not looked at.
+    /// The same checks as [`TokenStrategy::verify`]. A token of a named realm, or one that does not represent
+    /// a login, is refused: [`Auth`](crate::Auth) verifies those (rules A12, A13). Members that `T` ignores
+    /// are not looked at.
     ///
     /// # Errors
     ///

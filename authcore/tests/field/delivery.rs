@@ -144,7 +144,8 @@ async fn t19_a_signer_that_is_away_changes_nothing() {
     assert!(auth.refresh(refresh_token(&issued)).await.is_ok());
 }
 
-/// A window of no length is none, within the same millisecond too and with a clock that was set back (rules R2, R3).
+/// A window of no length is none, within the same millisecond too and with a clock that was set back (rules
+/// R2, R3).
 #[tokio::test]
 async fn r2_no_grace_window_means_none() {
     for back in [Duration::ZERO, HOUR] {

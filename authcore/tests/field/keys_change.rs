@@ -120,7 +120,8 @@ async fn t17_where_there_is_one_credential_it_counts() {
     assert_eq!((revoked.sessions, revoked.effective), (vec![id(&issued)], Effective::Now));
 }
 
-/// One call is decided at one moment: expiry at the very end of a session and the lifetime of what is issued (rule R9).
+/// One call is decided at one moment: expiry at the very end of a session and the lifetime of what is issued
+/// (rule R9).
 #[tokio::test]
 async fn r9_a_paired_refresh_reads_the_clock_once() {
     #[derive(Debug, Clone)]

@@ -261,7 +261,8 @@ async fn a13_a_session_that_is_no_login_is_refused_as_one() {
     }
 }
 
-/// Access tokens carry every kind but the default, and a service that knows no kinds tells a guest from a login.
+/// Access tokens carry every kind but the default, and a service that knows no kinds tells a guest from a
+/// login.
 #[tokio::test]
 async fn a13_access_tokens_carry_their_kind() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));

@@ -1,5 +1,5 @@
-//! What operators and their users do: keys that change, tenants that share a store, sessions of several kinds, claims whose
-//! type changed. The checks that every store must pass are in `authcore-testkit`.
+//! What operators and their users do: keys that change, tenants that share a store, sessions of several
+//! kinds, claims whose type changed. The checks that every store must pass are in `authcore-testkit`.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 

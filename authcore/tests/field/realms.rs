@@ -18,7 +18,8 @@ fn stateful(store: &MemoryStore, clock: &ManualClock) -> [Auth; 2] {
     ]
 }
 
-/// Case 2: two tenants with keys, issuers and audiences of their own over one table, and the same subject name.
+/// Case 2: two tenants with keys, issuers and audiences of their own over one table, and the same subject
+/// name.
 #[tokio::test]
 async fn a12_tenants_with_keys_of_their_own_share_a_store() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
@@ -96,7 +97,8 @@ async fn a12_limits_count_each_realm_by_itself() {
     }
 }
 
-/// Subjects of the unnamed realm may have any character but NUL, also such as a realm's encoding might be made of.
+/// Subjects of the unnamed realm may have any character but NUL, also such as a realm's encoding might be
+/// made of.
 #[tokio::test]
 async fn a12_no_name_of_the_unnamed_realm_reads_as_one_of_another() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));

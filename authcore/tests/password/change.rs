@@ -133,8 +133,8 @@ async fn p5_after_a_change_the_new_password_alone_proves_nothing() {
     assert!(is_wrong_password(&world.passwords.change_password(&principal, current, new).await));
 }
 
-/// A world in which a change from the old to the new password has stored the hash and nothing else, with the sessions
-/// that are left: the one that called, and another.
+/// A world in which a change from the old to the new password has stored the hash and nothing else, with the
+/// sessions that are left: the one that called, and another.
 async fn half_changed(kind: Kind) -> (World, Issued, Issued) {
     let world = World::new(kind).await;
     let (own, other) = (world.login(OLD).await.unwrap(), world.login(OLD).await.unwrap());

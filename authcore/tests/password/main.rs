@@ -1,4 +1,5 @@
-//! Login by password and change of password, on a store and accounts that fail and change when they are told to.
+//! Login by password and change of password, on a store and accounts that fail and change when they are told
+//! to.
 
 #![cfg(feature = "password")]
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]

@@ -1,5 +1,5 @@
-//! Strategies of one's own behind the one API: a decorator of the stateful one, and token strategies written from
-//! scratch. Every operation of the table in the docs of [`Auth`], and what is unsupported.
+//! Strategies of one's own behind the one API: a decorator of the stateful one, and token strategies written
+//! from scratch. Every operation of the table in the docs of [`Auth`], and what is unsupported.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 

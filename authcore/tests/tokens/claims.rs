@@ -78,7 +78,8 @@ fn t6_t14_nobody_proves_themselves_in_the_future() {
     assert_eq!(proved_at(now + 10_000_000, now), Err(Rejection::NotYetValid));
 }
 
-/// A session's `authenticated_at` lies in the future of a clock that went back: its tokens are good all the same.
+/// A session's `authenticated_at` lies in the future of a clock that went back: its tokens are good all the
+/// same.
 #[test]
 fn t14_auth_time_is_never_after_iat() {
     let later = NOW.plus(Duration::from_secs(3600));
@@ -351,7 +352,8 @@ fn t8_tokens_are_bounded() {
     assert!(verify(&sign_text(&header().to_string(), &deep, &SECRET)).is_ok(), "depth costs no stack");
 }
 
-/// What only a signer can send, and no type could read, refuses the token: it is no error of the application (rule A16).
+/// What only a signer can send, and no type could read, refuses the token: it is no error of the application
+/// (rule A16).
 #[tokio::test]
 async fn a16_claims_that_no_type_could_read_are_a_refused_token() {
     let auth = auth_at(jwt(), NOW);

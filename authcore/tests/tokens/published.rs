@@ -27,8 +27,8 @@ fn rfc_7515_a_1() {
     let trusted = TrustedIssuer::new("joe", "us", key("joe", &secret)).any_token_type();
     let jwt = builder().trusting(trusted).build().unwrap();
     let then = Timestamp::from_secs(1_300_819_000);
-    // Two keys are configured and the token names none (rule T2); with the key alone the signature is good, and
-    // the token is refused for what it does not say.
+    // Two keys are configured and the token names none (rule T2); with the key alone the signature is good,
+    // and the token is refused for what it does not say.
     assert_eq!(jwt.verify(token, then).unwrap_err(), Rejection::MissingParameter("kid"));
     let alone = |secret: &[u8]| {
         Jwt::builder(KeyRing::new(key("joe", secret)))

@@ -1,6 +1,7 @@
 //! authcore with actix-web, by hand: what any framework needs, and nothing but the core crate. Try it by
-//! `curl -c jar --json '{"username":"ada","password":"demo-only-not-secret"}' http://127.0.0.1:8080/login`, and then
-//! `curl -b jar http://127.0.0.1:8080/me`. Another line for `Auth` is another strategy, and nothing else changes.
+//! `curl -c jar --json '{"username":"ada","password":"demo-only-not-secret"}' http://127.0.0.1:8080/login`,
+//! and then `curl -b jar http://127.0.0.1:8080/me`. Another line for `Auth` is another strategy, and nothing
+//! else changes.
 
 use actix_web::cookie::{Cookie, CookieBuilder, SameSite, time::Duration};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -30,14 +31,16 @@ fn refuse(kind: ErrorKind, reason: impl std::fmt::Debug) -> Error {
     InternalError::from_response("refused", response.insert_header(header).finish()).into()
 }
 
-/// The credentials of a request, by the name as sent. Two are none: a neighbour may have planted one (rule C5).
+/// The credentials of a request, by the name as sent. Two are none: a neighbour may have planted one (rule
+/// C5).
 fn cookies(request: &HttpRequest) -> Vec<String> {
     let pairs = request.headers().get_all("cookie").flat_map(|line| line.as_bytes().split(|c| *c == b';'));
     let ours = pairs.filter_map(|pair| pair.trim_ascii().strip_prefix(b"__Host-session="));
     ours.map(|value| String::from_utf8_lossy(value).into_owned()).collect()
 }
 
-/// No script reads it, no other host sees it, no foreign page sends it, and it ends with the browser (C1, A13).
+/// No script reads it, no other host sees it, no foreign page sends it, and it ends with the browser (C1,
+/// A13).
 fn cookie(value: &str) -> CookieBuilder<'_> {
     Cookie::build("__Host-session", value).http_only(true).secure(true).same_site(SameSite::Lax).path("/")
 }
@@ -93,7 +96,8 @@ async fn logout(state: Data<State>, request: HttpRequest) -> HttpResponse {
     response.cookie(gone).insert_header(("Clear-Site-Data", "\"cache\"")).finish()
 }
 
-/// No page of another site makes a browser change something here (rule C4). Neither header means: not a browser.
+/// No page of another site makes a browser change something here (rule C4). Neither header means: not a
+/// browser.
 async fn same_origin(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, Error> {
     let header = |name: &str| request.headers().get(name).map(|value| value.as_bytes());
     let own = header("host").map(|host| [b"//", host].concat());

@@ -1,8 +1,9 @@
 //! A process of an application, for tests that end it in the middle of what it does.
 //!
-//! `client load URL` logs in and revokes until it is killed, and writes to standard output what it was promised:
-//! `in SUBJECT TOKEN` after a login, `ask SUBJECT` before all of a subject's sessions are revoked and `out SUBJECT` after.
-//! `client hold FILE` keeps a SQLite database locked until its standard input ends, and writes `held` when it does.
+//! `client load URL` logs in and revokes until it is killed, and writes to standard output what it was
+//! promised: `in SUBJECT TOKEN` after a login, `ask SUBJECT` before all of a subject's sessions are revoked
+//! and `out SUBJECT` after. `client hold FILE` keeps a SQLite database locked until its standard input ends,
+//! and writes `held` when it does.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what goes wrong ends the process")]
 

@@ -56,8 +56,8 @@ async fn the_layout_is_the_documented_one() {
         id.to_string()
     );
 
-    // The record ends with the session, a week later, by the server's own clock; the index not before it, and in whole
-    // seconds.
+    // The record ends with the session, a week later, by the server's own clock; the index not before it, and
+    // in whole seconds.
     let week = 7 * 24 * 3600 * 1000;
     for (key, end) in [(&record, week), (&index, week + 1000)] {
         let lives = number(server.ask(&["PTTL", key]));
@@ -68,8 +68,8 @@ async fn the_layout_is_the_documented_one() {
     assert!(all_keys(&server).is_empty(), "an index ends with its last session");
 }
 
-/// The index of a subject of a realm has a NUL in its name, which no other has; whatever the credential and the details of a
-/// session are, its removal leaves nothing.
+/// The index of a subject of a realm has a NUL in its name, which no other has; whatever the credential and
+/// the details of a session are, its removal leaves nothing.
 #[tokio::test]
 async fn a12_the_layout_of_realms_is_the_documented_one() {
     let server = Server::start(&[]);
@@ -151,7 +151,8 @@ async fn s6_the_server_drops_what_has_expired() {
         let policy = SessionPolicy::new().idle_timeout(end).absolute_timeout(end);
         Auth::sessions(ServerSessions::builder(store.clone()).policy(policy).build().unwrap())
     };
-    // What is early can be said only while all began less than a life ago, whose length the machine must leave room for.
+    // What is early can be said only while all began less than a life ago, whose length the machine must
+    // leave room for.
     const LIFE: u64 = 3000;
     let (short, long) = (policy(LIFE), policy(600_000));
     let begun = std::time::Instant::now();
@@ -331,7 +332,8 @@ async fn round_trips_are_few() {
     assert!(store.list(&subject).await.unwrap().is_empty());
 }
 
-/// The reference store says what the answers must be; here only that a hybrid login leaves what a session does.
+/// The reference store says what the answers must be; here only that a hybrid login leaves what a session
+/// does.
 #[tokio::test]
 async fn a_refresh_session_is_kept_as_a_session_is() {
     let server = Server::start(&[]);

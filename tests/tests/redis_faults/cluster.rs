@@ -53,8 +53,8 @@ fn migrate(cluster: &Cluster, slot: u16, from: &Server, to: &Server, pause: Dura
     moved
 }
 
-/// While a slot moves, some keys of a subject are here and some there: a list must be whole, a revocation must reach
-/// all, and no write may be done twice.
+/// While a slot moves, some keys of a subject are here and some there: a list must be whole, a revocation
+/// must reach all, and no write may be done twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s4_s5_s16_slots_are_migrated() {
     let _alone = alone().await;

@@ -151,7 +151,8 @@ async fn s7_modes_of_mysql_change_nothing() {
     }
 }
 
-/// An empty text would be null there, and what is compared with null is never so: a logout everywhere would end nothing.
+/// An empty text would be null there, and what is compared with null is never so: a logout everywhere would
+/// end nothing.
 #[tokio::test]
 async fn s4_a_mode_of_mysql_that_knows_no_empty_text_is_misconfigured() {
     let server = mysql::Server::start(&["--sql-mode=EMPTY_STRING_IS_NULL"]);
@@ -276,7 +277,8 @@ async fn gets_through(store: &impl SessionStore, now: Timestamp, crowd: usize) {
 /// How long something may take that ends by itself: only what hangs takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A store on a pool of the host's with one connection only, a session in it, and tasks that load it all the time.
+/// A store on a pool of the host's with one connection only, a session in it, and tasks that load it all the
+/// time.
 struct Busy {
     pool: sqlx::PgPool,
     store: PostgresStore,

@@ -176,7 +176,8 @@ async fn a_newer_release_and_the_tables_of_others_are_refused() {
     refuses(store.migrate().await, StoreErrorKind::Misconfigured, "newer release");
 
     let (_folder, url) = sqlite_file();
-    // By a connection of its own each time: one that knows the tables from before may not see that they are others.
+    // By a connection of its own each time: one that knows the tables from before may not see that they are
+    // others.
     let run = async |sql: &'static str| {
         let mut host = sqlx::SqliteConnection::connect(&format!("{url}?mode=rwc")).await.unwrap();
         sqlx::query(sql).execute(&mut host).await.unwrap();
@@ -226,7 +227,8 @@ async fn the_files_can_be_run_by_hand() {
     works(SqliteStore::connect(&url).await.unwrap()).await;
 }
 
-/// MySQL commits after each statement of a migration: wherever the process that runs it ends, the next one goes on.
+/// MySQL commits after each statement of a migration: wherever the process that runs it ends, the next one
+/// goes on.
 #[tokio::test]
 async fn a_migration_that_was_cut_short_is_ended_by_the_next() {
     let all = files!("mysql").concat();
@@ -241,7 +243,8 @@ async fn a_migration_that_was_cut_short_is_ended_by_the_next() {
     }
 }
 
-/// The statements of the release that knew no realms, on SQLite and MySQL; PostgreSQL's have numbers for the marks.
+/// The statements of the release that knew no realms, on SQLite and MySQL; PostgreSQL's have numbers for the
+/// marks.
 const OLD_INSERT: &str = "INSERT INTO authcore_sessions (id, version, epoch, subject, kind, secret_digest, mac_key, \
     generation, rotated_at, created_at, authenticated_at, last_seen_at, idle_expires_at, expires_at, device_label, \
     device_user_agent, device_ip, claims, purge_at) \
@@ -283,8 +286,8 @@ fn record(subject: &Subject, kind: SessionKind) -> SessionRecord {
     SessionRecord::from_parts(&parts).unwrap()
 }
 
-/// Runs the first migration, then both releases over one table: the old one by its statements, on a connection that knew
-/// the table from before; so does a process that was not restarted yet.
+/// Runs the first migration, then both releases over one table: the old one by its statements, on a
+/// connection that knew the table from before; so does a process that was not restarted yet.
 macro_rules! beside_the_old_release {
     ($test:ident, $host:expr, $sql:expr, $files:expr, $store:expr, $bytes:ty) => {
         #[tokio::test]
@@ -334,8 +337,8 @@ macro_rules! beside_the_old_release {
             assert_eq!(store.insert(&plain).await.unwrap(), Inserted::Done);
             assert_eq!(old_load(&mut host, plain.id()).await.len(), as_written.len());
             assert_eq!(old_list(&mut host, "ada").await, 3);
-            // A realm's rows are out of its reach, whatever it asks for: but the text in the column itself, which it
-            // could not read as a session of that subject.
+            // A realm's rows are out of its reach, whatever it asks for: but the text in the column itself,
+            // which it could not read as a session of that subject.
             let named = ada.in_realm(&Realm::new("t1").unwrap());
             let hidden = record(&named, SessionKind::DEFAULT);
             assert_eq!(store.insert(&hidden).await.unwrap(), Inserted::Done);

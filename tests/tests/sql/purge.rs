@@ -27,7 +27,8 @@ async fn log_in(auth: &Auth, count: usize) -> Vec<String> {
     credentials
 }
 
-/// Who is idle too long goes long before the absolute end; who was active stays, however often it is looked at.
+/// Who is idle too long goes long before the absolute end; who was active stays, however often it is looked
+/// at.
 async fn idle_sessions_go_and_used_ones_stay(store: impl SessionStore + Clone) {
     let clock = ManualClock::new(std::time::SystemTime::now().into());
     let auth = auth(store.clone(), &clock);

@@ -12,11 +12,12 @@ use futures_util::future::join_all;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the way to the server takes.
 const DELAY: Duration = Duration::from_millis(100);
-/// How often a call is repeated that took longer than it should. It may have waited for the machine, which makes a time only
-/// longer: a call with too many round trips never has few enough.
+/// How often a call is repeated that took longer than it should. It may have waited for the machine, which
+/// makes a time only longer: a call with too many round trips never has few enough.
 const TRIES: u32 = 30;
 
-/// How many ways to the server and back a call waits for: the fewest of some calls, or of fewer if that is as it should be.
+/// How many ways to the server and back a call waits for: the fewest of some calls, or of fewer if that is as
+/// it should be.
 async fn trips<T, F: Future<Output = Result<T, authcore::Error>>>(
     expected: u128,
     call: impl Fn() -> F,

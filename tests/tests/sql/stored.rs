@@ -162,8 +162,8 @@ async fn s9_a_corrupt_session_lets_nobody_in() {
     assert!(matches!(&error, Error::Store(error) if error.kind() == StoreErrorKind::Corrupt), "{error:?}");
 }
 
-/// Sliding the idle timeout touches no index: PostgreSQL writes the row's new version beside the old one, and that is
-/// all (a HOT update).
+/// Sliding the idle timeout touches no index: PostgreSQL writes the row's new version beside the old one, and
+/// that is all (a HOT update).
 #[tokio::test]
 async fn sliding_touches_no_index() {
     let server = postgres::Server::start(&["-c", "autovacuum=off"]);

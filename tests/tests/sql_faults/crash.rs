@@ -1,4 +1,5 @@
-//! A process of the application is killed in the middle of what it does: between two statements, on whichever database.
+//! A process of the application is killed in the middle of what it does: between two statements, on whichever
+//! database.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -1,4 +1,5 @@
-//! `authcore-sql` while databases fail: what was promised holds, no call hangs, and the store works again by itself.
+//! `authcore-sql` while databases fail: what was promised holds, no call hangs, and the store works again by
+//! itself.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
@@ -15,7 +16,8 @@ use tokio::sync::{Mutex, MutexGuard};
 
 /// How long a call may take.
 const TIMEOUT: Duration = Duration::from_millis(800);
-/// How much longer, on a machine that does other things too: a call without an end of its own takes longer still.
+/// How much longer, on a machine that does other things too: a call without an end of its own takes longer
+/// still.
 const SLACK: Duration = Duration::from_secs(10);
 /// How long a call may take where it must succeed, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(20);

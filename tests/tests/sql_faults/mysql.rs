@@ -123,8 +123,8 @@ async fn s13_the_pool_is_exhausted() {
     auth.login(login("bob")).await.unwrap();
 }
 
-/// Two who lock the same rows the other way round: InnoDB ends the one that has changed less, which is ours, and it is
-/// done again.
+/// Two who lock the same rows the other way round: InnoDB ends the one that has changed less, which is ours,
+/// and it is done again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s16_a_deadlock_is_tried_again() {
     let _alone = alone().await;

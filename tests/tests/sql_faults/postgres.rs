@@ -155,7 +155,8 @@ async fn s14_idle_connections_are_forgotten_by_the_network() {
     }
 }
 
-/// Again and again, in the middle of a load and on a pool of the host's: none of them keeps its place in the pool.
+/// Again and again, in the middle of a load and on a pool of the host's: none of them keeps its place in the
+/// pool.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s14_connections_in_use_are_forgotten_by_the_network() {
     let _alone = alone().await;
@@ -173,7 +174,8 @@ async fn s14_connections_in_use_are_forgotten_by_the_network() {
             .map(|_| {
                 let (auth, token) = (auth.clone(), issued.credential().to_owned());
                 let (calls, lost) = (Arc::clone(&calls), Arc::clone(&lost));
-                // Still at it when the connections are lost, and until a call that began after that is answered.
+                // Still at it when the connections are lost, and until a call that began after that is
+                // answered.
                 tokio::spawn(async move {
                     loop {
                         let after = lost.load(Ordering::SeqCst);
@@ -196,7 +198,8 @@ async fn s14_connections_in_use_are_forgotten_by_the_network() {
     assert!(all.iter().all(Result::is_ok), "places in the pool were lost");
 }
 
-/// While calls hand the connections on that are left, those that were lost are made anew, and each of them once.
+/// While calls hand the connections on that are left, those that were lost are made anew, and each of them
+/// once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s14_a_pool_that_lost_connections_is_full_again() {
     let _alone = alone().await;
@@ -277,7 +280,8 @@ async fn s13_the_pool_is_exhausted() {
     auth.login(login("bob")).await.unwrap();
 }
 
-/// Two who lock the same rows the other way round: PostgreSQL ends one of them, which is ours, and it is done again.
+/// Two who lock the same rows the other way round: PostgreSQL ends one of them, which is ours, and it is done
+/// again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s16_a_deadlock_is_tried_again() {
     let _alone = alone().await;
@@ -292,8 +296,9 @@ async fn s16_a_deadlock_is_tried_again() {
         auth.login(login(&subject)).await.unwrap();
         auth.login(login(&subject)).await.unwrap();
         let mut rival = other.begin().await.unwrap();
-        // Never the one that is ended: it looks for deadlocks only after a long while, and ours a second after it waits.
-        // If that second is over before both wait, there is none in this round, and the rival gives way.
+        // Never the one that is ended: it looks for deadlocks only after a long while, and ours a second
+        // after it waits. If that second is over before both wait, there is none in this round, and the rival
+        // gives way.
         let settings = "SET LOCAL deadlock_timeout = '60s'; SET LOCAL lock_timeout = '10s'";
         sqlx::raw_sql(settings).execute(&mut *rival).await.unwrap();
         let lock = |which: &str| {

@@ -143,7 +143,8 @@ async fn p5_the_same_change_at_once_is_recognized() {
             passwords.hasher.hash_marked(NewPassword::new(NEW).unwrap(), &mark, &stored).await.unwrap();
         *ada.before_replace.lock().unwrap() = Some(marked.expose().to_owned());
         passwords.hasher.worked();
-        // The current password and the new hash, as ever; then the new password against what the other call stored.
+        // The current password and the new hash, as ever; then the new password against what the other call
+        // stored.
         assert_eq!(passwords.try_change(own.principal(), OLD, NEW).await, (true, 3));
         assert_eq!(*ada.stored.lock().unwrap(), marked.expose());
     }

@@ -17,27 +17,29 @@ const AT_ONCE: u32 = 4;
 
 /// A throttle in the memory of this process, of a fixed size.
 ///
-/// After five failures in a row an account has to wait, a second at first, and twice as long after each further one, up to
-/// a minute. Attempts while it waits are refused, and do not make it longer. An address may fail twenty times before it
-/// waits likewise, since many people may share one; of IPv6, the first 64 bits are an address. A quiet hour forgets. If
-/// the clock is set back, a delay begins anew, and is no longer than that.
+/// After five failures in a row an account has to wait, a second at first, and twice as long after each
+/// further one, up to a minute. Attempts while it waits are refused, and do not make it longer. An address
+/// may fail twenty times before it waits likewise, since many people may share one; of IPv6, the first 64
+/// bits are an address. A quiet hour forgets. If the clock is set back, a delay begins anew, and is no longer
+/// than that.
 ///
-/// As long as an attempt is undecided, its account waits as if it had failed, so that guesses at once are no more than
-/// guesses one by one: of more than five logins to one account in the same moment, the others are refused for a second at
-/// most unless one fails. An address that has not failed twenty times may have eighty undecided, so that a crowd
-/// behind one address can log in at once; so many guesses can be made at once there, and then one a minute.
+/// As long as an attempt is undecided, its account waits as if it had failed, so that guesses at once are no
+/// more than guesses one by one: of more than five logins to one account in the same moment, the others are
+/// refused for a second at most unless one fails. An address that has not failed twenty times may have eighty
+/// undecided, so that a crowd behind one address can log in at once; so many guesses can be made at once
+/// there, and then one a minute.
 ///
-/// From an address where an account was logged in to before, only failures from there count against that account, so
-/// that a stranger elsewhere who fails all the time keeps its owner out of no such place. That is remembered for longer
-/// than an hour, as long as there is room, and failures take none of it.
+/// From an address where an account was logged in to before, only failures from there count against that
+/// account, so that a stranger elsewhere who fails all the time keeps its owner out of no such place. That is
+/// remembered for longer than an hour, as long as there is room, and failures take none of it.
 ///
 /// # Security
 ///
-/// At a new place an owner waits as long as the account does. No delay is longer than a minute, but it begins anew with
-/// each failure: whoever guesses at the end of each, from as many networks as that takes or from one that the owner
-/// shares, is often first, and can refuse the owner there for as long as the attack lasts. Where the host says no
-/// addresses ([`Attempt::address`] is `None`), every place is a new one. If that matters, have a second way in, such as
-/// a link by mail.
+/// At a new place an owner waits as long as the account does. No delay is longer than a minute, but it begins
+/// anew with each failure: whoever guesses at the end of each, from as many networks as that takes or from
+/// one that the owner shares, is often first, and can refuse the owner there for as long as the attack lasts.
+/// Where the host says no addresses ([`Attempt::address`] is `None`), every place is a new one. If that
+/// matters, have a second way in, such as a link by mail.
 ///
 /// # Memory
 ///
@@ -65,8 +67,8 @@ const AT_ONCE: u32 = 4;
 pub struct MemoryThrottle {
     /// Of accounts and of addresses.
     counts: Table,
-    /// Of accounts at the addresses where they were logged in to. Only a success puts one here, so that failures, of
-    /// however many names, push none of them out.
+    /// Of accounts at the addresses where they were logged in to. Only a success puts one here, so that
+    /// failures, of however many names, push none of them out.
     places: Table,
     hasher: RandomState,
     policy: Policy,
@@ -186,7 +188,8 @@ impl Policy {
 /// One text for the spellings that an application may take for one name.
 fn folded(name: &str) -> String {
     let lower = name.trim().chars().flat_map(char::to_lowercase);
-    // There and back once more, since some letters are alike in upper case only: the two small sigmas, `ß` and `ss`.
+    // There and back once more, since some letters are alike in upper case only: the two small sigmas, `ß`
+    // and `ss`.
     lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
@@ -226,7 +229,8 @@ impl LoginThrottle for MemoryThrottle {
         if let Some(pair) = keys.pair {
             self.places.change(pair, now, |entry| entry.see(now));
         }
-        // This one was no failure; those before it are not forgiven, or an attacker's own account would do that.
+        // This one was no failure; those before it are not forgiven, or an attacker's own account would do
+        // that.
         if let Some(address) = keys.address {
             self.counts.change_known(address, now, Entry::take_back);
         }
@@ -272,8 +276,8 @@ impl MemoryThrottleBuilder {
         self
     }
 
-    /// Sets how many accounts and addresses are remembered, and as many addresses where accounts were logged in to, of
-    /// less than 40 bytes each: at most 16 million.
+    /// Sets how many accounts and addresses are remembered, and as many addresses where accounts were logged
+    /// in to, of less than 40 bytes each: at most 16 million.
     pub const fn capacity(mut self, entries: usize) -> Self {
         self.capacity = entries;
         self
@@ -283,7 +287,8 @@ impl MemoryThrottleBuilder {
     ///
     /// # Errors
     ///
-    /// If no attempt would be free, a delay is below a second or above an hour, or the capacity is zero or above 16 million.
+    /// If no attempt would be free, a delay is below a second or above an hour, or the capacity is zero or
+    /// above 16 million.
     pub fn build(self) -> Result<MemoryThrottle, ConfigError> {
         let Policy { free_for_account, free_for_address, first_delay, longest_delay, .. } = self.policy;
         if free_for_account == 0 || free_for_address == 0 {

@@ -113,9 +113,9 @@ impl RedisStoreBuilder {
     ///
     /// # Errors
     ///
-    /// `Misconfigured` for what is no URL, for a refused user or password, for a server that is no Redis, is
-    /// older than 6.2, is a replica or may evict keys, and for a prefix that is none. `Unavailable` if the
-    /// server cannot be reached.
+    /// `Misconfigured` if the URL or prefix is invalid, the server refuses the user or password, or the server
+    /// is not Redis, is older than 6.2, is a replica or may evict keys. `Unavailable` if the server cannot be
+    /// reached.
     pub async fn connect(self) -> Result<RedisStore, StoreError> {
         let prefix = Prefix::new(&self.prefix)?;
         let timeouts = [self.timeout, self.connect_timeout, self.longest_reconnect_pause];

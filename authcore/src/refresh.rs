@@ -138,7 +138,7 @@ pub(crate) struct Refreshed<T> {
     pub(crate) incident: Option<Box<Incident>>,
 }
 
-/// Whether stored state may change for a record: makes what is handed out beside the refresh token, or says
+/// Whether stored state may change for a record: makes what is handed out with the refresh token, or says
 /// why that cannot be (rule R12).
 pub(crate) trait Prepare<T>: Fn(&SessionRecord) -> Result<T, Error> + Send + Sync {}
 

@@ -1,11 +1,11 @@
-//! What a login stated beside its subject and claims.
+//! What a login stated in addition to its subject and claims.
 
 use serde::{Deserialize, Serialize};
 
 use super::kind::SessionKind;
 use crate::{StoreError, Subject};
 
-/// What a login stated about itself beside its subject and claims: kept in the session's record, so that it
+/// What a login stated about itself in addition to its subject and claims: kept in the session's record, so that it
 /// survives refreshes.
 ///
 /// Most logins state nothing: [`SessionDetails::default`].

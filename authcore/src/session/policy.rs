@@ -139,8 +139,7 @@ impl SessionPolicy {
     }
 
     /// Keeps sessions of this kind when the subject [logs out the others](crate::Auth::logout_others) or
-    /// changes the password. [`Auth::logout_everywhere`](crate::Auth::logout_everywhere) ends them all the
-    /// same.
+    /// changes the password. [`Auth::logout_everywhere`](crate::Auth::logout_everywhere) ends them too.
     ///
     /// # Security
     ///

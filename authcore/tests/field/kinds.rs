@@ -1,5 +1,7 @@
 //! Sessions of several kinds under one `Auth` (rule A13).
 
+use std::sync::{Arc, Mutex};
+
 use authcore::{
     Device, LoginError, Principal, RecordParts, SessionDetails, SessionKind, SessionPolicy, SessionRecord,
     SessionStore as _, StoreErrorKind,
@@ -314,6 +316,55 @@ async fn a13_a_kind_that_is_not_known_is_held_to_the_strictest_timeouts() {
     for session in [kept, used] {
         assert!(newer.authenticate(session.credential()).await.is_ok(), "nothing of that was written");
     }
+}
+
+/// What the log is told while a test runs on its thread.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Lines {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.target().starts_with("authcore")
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Text(String);
+        impl tracing::field::Visit for Text {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0.push_str(&format!(" {field}={value:?}"));
+            }
+        }
+        let mut text = Text(event.metadata().level().to_string());
+        event.record(&mut text);
+        self.0.lock().unwrap().push(text.0);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test]
+async fn a13_a_kind_that_is_not_known_is_logged_once() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
+    let issued = with_kinds(&store, &clock).login(login().kind(SessionKind::REMEMBERED)).await.unwrap();
+    let lines = Lines::default();
+    let _log = tracing::subscriber::set_default(lines.clone());
+    let older = sessions(&store, &clock, |builder| builder);
+    for _ in 0..3 {
+        older.authenticate(issued.credential()).await.unwrap();
+    }
+    let lines = lines.0.lock().unwrap().clone();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("WARN") && lines[0].contains(r#"kind="remembered""#), "{lines:?}");
 }
 
 #[tokio::test]

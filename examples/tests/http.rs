@@ -171,7 +171,7 @@ async fn c6_c7_a_logout_that_ended_nothing_tells_only_the_log_why() {
     for (cookie, reason) in [
         (cookie, "DEBUG a logout of a session that had ended"),
         ("__Host-session=x", "DEBUG unauthenticated, rejection: a credential of another kind"),
-        ("__Host-session=acs_x", "DEBUG unauthenticated, rejection: malformed: "),
+        ("__Host-session=acs_x", "DEBUG unauthenticated, rejection: malformed credential: "),
         ("other=x", "DEBUG a logout without a usable credential"),
     ] {
         let response = logout(cookie).send().await.unwrap();

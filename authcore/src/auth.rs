@@ -13,14 +13,15 @@ use std::time::Duration;
 use self::issue::{AccessTokens, LoneTokens, by_session};
 use self::logout::check_realm;
 use crate::claims::SecretNames;
+use crate::principal::CredentialKind;
 use crate::refresh::token::RefreshToken;
 use crate::refresh::{RefreshSessions, Refreshed};
 use crate::session::api_key::{self, API_KEY_PREFIX};
 use crate::session::engine::Sessions;
 use crate::{
-    CallContext, Clock, ConfigError, Error, Issued, Login, Principal, Realm, Refresh, Rejection, Renewal,
-    ServerSessions, SessionId, SessionKind, SessionRecord, SessionStrategy, SystemClock, Timestamp,
-    TokenStrategy, Usage,
+    CallContext, Clock, ConfigError, Error, Issued, Login, LoginError, Principal, Realm, Refresh, Rejection,
+    Renewal, ServerSessions, SessionId, SessionKind, SessionRecord, SessionStrategy, Subject, SystemClock,
+    Timestamp, TokenStrategy, Usage,
 };
 
 pub use admin::Admin;
@@ -121,14 +122,16 @@ impl Auth {
     /// count as uses, so that such a session would end under its user's hands.
     pub fn hybrid(tokens: impl TokenStrategy, refresh: Refresh) -> Result<Self, ConfigError> {
         let Refresh(mut refresh) = refresh;
-        let least = tokens.lifetime().saturating_mul(2);
-        let mut policies = refresh.sessions().policies().all();
-        if policies.any(|policy| !policy.is_for_api_keys() && policy.idle() < least) {
-            return Err(ConfigError::new(
-                "the idle timeout of a kind of session is below twice the access token's lifetime",
-            ));
+        let lifetime = tokens.lifetime();
+        for (kind, policy) in refresh.sessions().policies().all() {
+            if !policy.is_for_api_keys() && policy.idle() < lifetime.saturating_mul(2) {
+                return Err(ConfigError::with_value(format!(
+                    "the idle timeout of session kind `{kind}`, {:?}, is below twice the lifetime of access tokens, \
+                     {lifetime:?}: only refreshes count as uses",
+                    policy.idle(),
+                )));
+            }
         }
-        drop(policies);
         refresh.set_leeway(tokens.leeway());
         Ok(Self::new(Strategy::Hybrid { tokens: Arc::new(tokens), refresh: Arc::new(refresh) }))
     }
@@ -217,6 +220,7 @@ impl Auth {
     pub async fn login(&self, login: Login) -> Result<Issued, Error> {
         let context = self.context();
         self.secret_names.check(&login.claims)?;
+        self.own_subject(&login.subject)?;
         let replaces = self.former_sessions(&login.replacing, &context).await?;
         match &self.strategy {
             Strategy::Sessions(strategy) => {
@@ -306,6 +310,9 @@ impl Auth {
             }
             Strategy::Sessions(strategy) => {
                 let record = strategy.as_ref().verify(credential, &context).await?;
+                if !record.is_of_realm(context.realm) {
+                    return Err(Rejection::OtherRealm.into());
+                }
                 session_principal(strategy.sessions(), record)
             }
             Strategy::Hybrid { tokens, .. } => {
@@ -321,7 +328,7 @@ impl Auth {
     }
 
     async fn verify_api_key(&self, key: &str, context: &CallContext<'_>) -> Result<Principal, Error> {
-        let sessions = self.stateful("API keys")?;
+        let sessions = self.stateful("an API key")?;
         let record = api_key::verify(sessions, key, context).await?;
         Ok(session_principal(sessions, record))
     }
@@ -482,9 +489,18 @@ impl Auth {
             Ok(sessions) => sessions.own(principal, &self.context()).await.map(Some),
             Err(_) => {
                 check_realm(principal, &self.context())?;
-                Ok(None)
+                if self.is_login(principal) { Ok(None) } else { Err(Rejection::NotALogin.into()) }
             }
         }
+    }
+
+    /// The subject in the realm of this `Auth`: one that states another realm is somebody else (rule A12).
+    fn own_subject(&self, subject: &Subject) -> Result<Subject, LoginError> {
+        let (stated, realm) = (subject.realm_name(), self.realm.name());
+        if !stated.is_empty() && stated != realm {
+            return Err(LoginError::OtherRealm { subject: stated.into(), realm: realm.into() });
+        }
+        Ok(subject.in_realm(&self.realm))
     }
 
     /// The strategy's sessions, if it has any.
@@ -509,6 +525,13 @@ impl Auth {
             Strategy::Hybrid { .. } => ("the hybrid strategy", "the sessions strategy"),
         };
         Error::Unsupported { operation, strategy, instead }
+    }
+
+    /// The answer to the revocation of one session. An API key is looked up at each request, so it is refused at once.
+    fn revoked_one(&self, removed: Option<&SessionRecord>) -> Revoked {
+        let revoked = self.revoked(removed.map(SessionRecord::id).into_iter().collect());
+        let is_key = removed.is_some_and(|record| record.kind() == CredentialKind::ApiKey);
+        if is_key { Revoked { effective: Effective::Now, ..revoked } } else { revoked }
     }
 
     /// The answer to a revocation of sessions of which nothing more is known. That none was there to be ended

@@ -141,7 +141,12 @@ impl Claims {
 
 impl<'de> Deserialize<'de> for Claims {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        Self::from_members(BTreeMap::deserialize(input)?).map_err(D::Error::custom)
+        // A name that was reserved later may stand in claims that exist; setting it is refused.
+        let members = BTreeMap::<String, Box<RawValue>>::deserialize(input)?;
+        match members.keys().find_map(|name| Reserved::of(name).filter(|reserved| reserved.is_always())) {
+            Some(reserved) => Err(D::Error::custom(LoginError::ReservedClaim(reserved.name()))),
+            None => Ok(Self(members)),
+        }
     }
 }
 

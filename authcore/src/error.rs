@@ -264,8 +264,22 @@ pub enum LoginError {
     #[error("no policy was registered for sessions of kind `{0}`; add `.kind(..)` to the strategy's builder")]
     UnknownKind(SessionKind),
     /// This kind of session is for API keys and cannot be opened by a login, or the reverse (rule A13).
-    #[error("sessions of kind `{0}` are opened by the other of `login` and `create_api_key`")]
+    #[error(
+        "`login` opens sessions of a kind whose policy is not for API keys, and `create_api_key` those of a kind whose \
+         policy is made by `SessionPolicy::api_key`; `{0}` is of the other sort"
+    )]
     UnsuitableKind(SessionKind),
+    /// The subject states another realm than that of the `Auth` that is asked (rule A12).
+    #[error("the subject is of realm {subject:?}, and this `Auth` is for realm {realm:?}")]
+    OtherRealm {
+        /// The name of the subject's realm.
+        subject: Box<str>,
+        /// The name of the realm of `Auth`; empty for the unnamed one.
+        realm: Box<str>,
+    },
+    /// The tokens strategy keeps no sessions, so a login cannot state a kind (rule A13).
+    #[error("the tokens strategy keeps no sessions, so a login cannot state the kind `{0}`")]
+    NoSessions(SessionKind),
     /// An API key has no name; set one by [`Device::with_label`](crate::Device::with_label).
     #[error("an API key needs a name by which its owner recognises it")]
     UnnamedKey,
@@ -282,6 +296,11 @@ pub struct ConfigError(Cow<'static, str>);
 impl ConfigError {
     pub(crate) const fn new(what: &'static str) -> Self {
         Self(Cow::Borrowed(what))
+    }
+
+    /// The same error, with what it is about before its text.
+    pub(crate) fn of(self, what: &str) -> Self {
+        Self(Cow::Owned(format!("{what}: {}", self.0)))
     }
 
     /// An error whose text names the value that was refused.

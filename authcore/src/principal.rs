@@ -57,7 +57,8 @@ pub struct VerifiedToken {
     pub expires_at: Timestamp,
     /// The application's claims: the text of one JSON object, without the registered ones.
     pub claims: String,
-    /// The id of the key that verified the token.
+    /// The id of the key that verified the token; empty if it was not verified, so that [`Principal::token`] is
+    /// `None`.
     pub key_id: String,
     /// All that the token says, for [`Principal::token`]: the text of one JSON object.
     pub contents: String,
@@ -276,7 +277,7 @@ impl Principal {
 
     /// The verified contents of the token (rule T16); `None` for a session token or an API key.
     pub fn token(&self) -> Option<TokenContents<'_>> {
-        self.facts().map(TokenFacts::contents)
+        self.facts().map(TokenFacts::contents).filter(|contents| !contents.key_id().is_empty())
     }
 
     /// The session, where there is one.

@@ -12,7 +12,7 @@ use self::token::RefreshToken;
 use crate::claims::{Claims, SecretNames};
 use crate::principal::CredentialKind;
 use crate::secret::SecretBytes;
-use crate::session::engine::{ATTEMPTS, Store};
+use crate::session::engine::{ATTEMPTS, Own, Store};
 use crate::session::policies::Policies;
 use crate::session::policy;
 use crate::session::record::{RecordParts, StoredCredential};
@@ -224,7 +224,8 @@ impl RefreshSessions {
             parts.renew(stored(&secret, &mac_key, context.now), renewal, context.now);
             Ok(())
         };
-        let (record, prepared) = self.sessions.change_own(principal, context, change, prepare).await?;
+        let (record, prepared) =
+            self.sessions.change_own(principal, Own::Login, context, change, prepare).await?;
         let credential = RefreshToken::new(record.id(), 0, secret, &mac_key).to_text();
         Ok((OpenedSession { record, credential }, prepared))
     }

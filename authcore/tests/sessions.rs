@@ -33,6 +33,8 @@ struct Lies {
     loads: Option<SessionRecord>,
     /// What `list` answers too, whatever it is asked.
     lists: Vec<SessionRecord>,
+    /// Whether `list` finds a record that it cannot read.
+    list_is_corrupt: bool,
     /// How `replace` fails.
     replace_fails: Option<StoreErrorKind>,
 }
@@ -67,6 +69,9 @@ impl SessionStore for Odd {
     }
 
     async fn list(&self, subject: &Subject) -> Result<Vec<SessionRecord>, StoreError> {
+        if self.lies.lock().unwrap().list_is_corrupt {
+            return Err(StoreError::corrupt("a lie"));
+        }
         let mut all = self.inner.list(subject).await?;
         all.extend(self.lies.lock().unwrap().lists.iter().cloned());
         // Any order will do (rule S5).
@@ -315,4 +320,21 @@ async fn a7_a_login_that_was_overtaken_fails() {
     });
     let overtaken = auth.login(Login::of(subject)).await;
     assert!(matches!(overtaken, Err(Error::SessionLimit)), "{overtaken:?}");
+}
+
+/// A record that nobody can read says nothing of its kind: it keeps no thief logged in, though keys end with it.
+#[tokio::test]
+async fn a13_an_unreadable_session_keeps_no_other_alive() {
+    let (store, clock) = (Odd::default(), ManualClock::new(NOW));
+    let strategy = ServerSessions::builder(store.clone())
+        .kind(authcore::SessionKind::API_KEY, authcore::SessionPolicy::api_key())
+        .build()
+        .unwrap();
+    let world = World { auth: Auth::sessions(strategy).with_clock(clock.clone()), clock, store };
+    let (thief, own) = (world.login("ada").await, world.login("ada").await);
+    world.store.tell(|lies| lies.list_is_corrupt = true);
+    let ended = world.auth.logout_others(own.principal()).await.unwrap();
+    assert_eq!(ended.sessions, [id(&thief)]);
+    assert_eq!(refused(world.auth.authenticate(thief.credential()).await), Rejection::SessionEnded);
+    assert!(world.auth.authenticate(own.credential()).await.is_ok());
 }

@@ -17,10 +17,11 @@ impl Admin<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`]; [`Error::Unsupported`] for tokens alone.
+    /// [`Error::Store`]; [`Error::Login`] for a subject that states another realm; [`Error::Unsupported`] for tokens
+    /// alone.
     pub async fn sessions_of(&self, subject: &Subject) -> Result<Vec<SessionInfo>, Error> {
         let sessions = self.0.stateful("listing sessions")?;
-        let all = sessions.list_live(&subject.in_realm(&self.0.realm), self.0.clock.now()).await?;
+        let all = sessions.list_live(&self.0.own_subject(subject)?, self.0.clock.now()).await?;
         Ok(listed(sessions, all, None))
     }
 
@@ -31,8 +32,8 @@ impl Admin<'_> {
     /// As [`Admin::sessions_of`].
     pub async fn revoke(&self, subject: &Subject, id: SessionId) -> Result<Revoked, Error> {
         let sessions = self.0.stateful("revoking a session")?;
-        let removed = sessions.remove_of(&subject.in_realm(&self.0.realm), id).await?;
-        Ok(self.0.revoked(removed.then_some(id).into_iter().collect()))
+        let removed = sessions.remove_of(&self.0.own_subject(subject)?, id).await?;
+        Ok(self.0.revoked_one(removed.as_ref()))
     }
 
     /// Ends all sessions of the subject in this realm, API keys included: the account is closed, or was
@@ -43,7 +44,7 @@ impl Admin<'_> {
     /// As [`Admin::sessions_of`].
     pub async fn revoke_all(&self, subject: &Subject) -> Result<Revoked, Error> {
         let store = self.0.stateful("revoking all sessions")?.store();
-        Ok(self.0.revoked(store.remove_all(&subject.in_realm(&self.0.realm), None).await?))
+        Ok(self.0.revoked(store.remove_all(&self.0.own_subject(subject)?, None).await?))
     }
 
     /// Removes expired sessions of all realms from the store, at most `limit` of them: to be called now and

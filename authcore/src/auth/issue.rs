@@ -94,7 +94,7 @@ impl LoneTokens<'_> {
     /// A token for a login.
     pub(super) fn login(self, login: &Login) -> Result<Issued, Error> {
         if !login.details.kind.is_default() {
-            return Err(LoginError::UnknownKind(login.details.kind.clone()).into());
+            return Err(LoginError::NoSessions(login.details.kind.clone()).into());
         }
         let authenticated_at = login.authenticated_at.map_or(self.now, |at| at.min(self.now));
         self.issue(login, authenticated_at, None)

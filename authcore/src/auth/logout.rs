@@ -9,7 +9,7 @@ use crate::session::api_key::{self, API_KEY_PREFIX};
 use crate::session::engine::Sessions;
 use crate::{
     CallContext, Error, ErrorKind, Principal, Rejection, SessionId, SessionRecord, SessionStrategy,
-    Timestamp, TokenStrategy,
+    StoreErrorKind, Timestamp, TokenStrategy,
 };
 
 impl Auth {
@@ -89,6 +89,9 @@ impl Auth {
                 outcome => return outcome,
             }
         }
+        if access_token.starts_with(API_KEY_PREFIX) {
+            return Err(Rejection::WrongKind.into());
+        }
         self.logout(access_token).await
     }
 
@@ -111,6 +114,8 @@ impl Auth {
                 Ok(Some(record)) if !found.contains(&record.id()) => found.push(record.id()),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Unauthenticated => {}
+                // Nor is one good whose session nobody can read.
+                Err(Error::Store(error)) if error.kind() == StoreErrorKind::Corrupt => {}
                 Err(error) => return Err(error),
             }
         }
@@ -127,7 +132,10 @@ impl Auth {
             return api_key::find(self.stateful("API keys")?, credential, context).await;
         }
         match &self.strategy {
-            Strategy::Sessions(sessions) => sessions.find(credential, context).await,
+            Strategy::Sessions(sessions) => match sessions.find(credential, context).await? {
+                Some(record) if !record.is_of_realm(context.realm) => Err(Rejection::OtherRealm.into()),
+                found => Ok(found),
+            },
             Strategy::ServerSessions(sessions) => sessions.find(credential, context).await,
             Strategy::Hybrid { tokens, refresh } => {
                 find_hybrid(&**tokens, refresh, credential, context).await

@@ -3,7 +3,7 @@
 use super::{Auth, Revoked, SessionInfo, Strategy};
 use crate::claims::Claims;
 use crate::session::api_key;
-use crate::session::engine::Sessions;
+use crate::session::engine::{Own, Sessions};
 use crate::{Error, Issued, Login, Principal, SessionId, SessionRecord};
 
 impl Auth {
@@ -37,7 +37,7 @@ impl Auth {
             }
             _ => Ok(()),
         };
-        let (record, ()) = sessions.change_own(principal, &context, update, fits).await?;
+        let (record, ()) = sessions.change_own(principal, Own::AnyKind, &context, update, fits).await?;
         Ok(principal.clone().refreshed_by(record))
     }
 
@@ -63,7 +63,7 @@ impl Auth {
         let sessions = self.stateful("revoking a session")?;
         let own = sessions.own(principal, &self.context()).await?;
         let removed = sessions.remove_of(&own.to_subject(), id).await?;
-        Ok(self.revoked(removed.then_some(id).into_iter().collect()))
+        Ok(self.revoked_one(removed.as_ref()))
     }
 
     /// Ends all of the principal's sessions but its own and those of kinds that
@@ -112,8 +112,9 @@ impl Auth {
     /// [`Error::Store`], [`Error::NoEntropy`]; [`Error::Unsupported`] for tokens alone.
     pub async fn create_api_key(&self, login: Login) -> Result<Issued, Error> {
         let context = self.context();
-        let sessions = self.stateful("API keys")?;
+        let sessions = self.stateful("creating an API key")?;
         self.secret_names.check(&login.claims)?;
+        self.own_subject(&login.subject)?;
         let login =
             if login.details.kind.is_default() { login.kind(crate::SessionKind::API_KEY) } else { login };
         let opened = api_key::create(sessions, &login, &context).await?;

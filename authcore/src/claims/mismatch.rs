@@ -42,25 +42,28 @@ impl ClaimsMismatch {
 
     /// Why `json`, one JSON object, could not be read as a `T`.
     pub(crate) fn of_object<T>(json: &str, error: &serde_json::Error) -> Self {
+        let (message, at) = (error.to_string(), place(json, error));
         let members: Vec<(String, &str, usize)> = members(json);
-        let message = error.to_string();
-        if let Some(name) = between(&message, "missing field `", '`') {
-            return Self::new::<T>(Some(name), "missing", "a member of this name".into());
-        }
-        if let Some(name) = between(&message, "unknown field `", '`') {
-            let known = members.iter().find(|(member, _, _)| member == name);
-            let found = known.map_or("a member", |(_, value, _)| json_type(value));
-            return Self::new::<T>(Some(name), found, "no member of this name".into());
-        }
-        // The column is the number of bytes before the place where serde_json stopped: the end of the value,
-        // or its first byte for an array or an object where another type is expected.
-        let at = (error.line() == 1).then(|| error.column());
-        let member = at.and_then(|at| members.iter().rev().find(|(_, _, start)| *start <= at));
-        match member {
-            Some((name, value, _)) => {
+        // Where a type looks at members again after it has read them all, serde_json stops behind the last one.
+        let inside = members.iter().find(|(_, value, start)| (*start..=*start + value.len()).contains(&at));
+        let missing = between(&message, "missing field `", '`');
+        match (inside, missing, between(&message, "unknown field `", '`')) {
+            (Some((name, value, _)), Some(inner), _) => {
+                Self::new::<T>(Some(name), json_type(value), format!("a member `{inner}` in it").into())
+            }
+            (Some((name, value, _)), _, Some(_)) => {
+                Self::new::<T>(Some(name), json_type(value), "no other members in it".into())
+            }
+            (Some((name, value, _)), _, _) => {
                 Self::new::<T>(Some(name), json_type(value), expectation::<T>(&message))
             }
-            None => Self::new::<T>(None, "an object", expectation::<T>(&message)),
+            (None, Some(name), _) => Self::new::<T>(Some(name), "missing", "a member of this name".into()),
+            (None, _, Some(name)) => {
+                let known = members.iter().find(|(member, _, _)| member == name);
+                let found = known.map_or("a member", |(_, value, _)| json_type(value));
+                Self::new::<T>(Some(name), found, "no member of this name".into())
+            }
+            (None, None, None) => Self::new::<T>(None, "an object", expectation::<T>(&message)),
         }
     }
 
@@ -85,6 +88,13 @@ impl fmt::Display for ClaimsMismatch {
 }
 
 impl std::error::Error for ClaimsMismatch {}
+
+/// How many bytes stand before the place where serde_json stopped: the end of a value, or its first byte for an array
+/// or an object where another type is expected.
+fn place(json: &str, error: &serde_json::Error) -> usize {
+    let lines_before = error.line().saturating_sub(1);
+    json.split_inclusive('\n').take(lines_before).map(str::len).sum::<usize>() + error.column()
+}
 
 /// The members of an object with the places where their values begin.
 fn members(json: &str) -> Vec<(String, &str, usize)> {
@@ -168,7 +178,46 @@ mod tests {
             assert!(!format!("{shown} {shown:?}").contains("hunter2"), "{shown}");
             assert!(shown.target().ends_with("Role"));
         }
+        let multi_line = mismatch::<Role>("{\n \"name\": \"hunter2\",\n \"roles\": 7\n}");
+        assert_eq!((multi_line.member(), multi_line.found()), (Some("roles"), "a number"));
         let whole = mismatch::<u8>(r#"{"name":1}"#);
         assert_eq!((whole.member(), whole.found(), whole.expected()), (None, "an object", "u8"));
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only read")]
+    struct Flat {
+        #[serde(flatten)]
+        role: Role,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read")]
+    struct Address {
+        city: String,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only read")]
+    struct Nested {
+        address: Address,
+    }
+
+    /// Better no member than a wrong one, and never what stands inside of a member.
+    #[test]
+    fn a16_the_outermost_member_is_named_or_none() {
+        let flat = mismatch::<Flat>(r#"{"roles":"admin","name":"ok","zzz":1}"#);
+        assert_eq!(flat.member(), None, "{flat}");
+        let missing = mismatch::<Nested>(r#"{"address":{}}"#);
+        assert_eq!(
+            (missing.member(), missing.found(), missing.expected()),
+            (Some("address"), "an object", "a member `city` in it")
+        );
+        let unknown = mismatch::<Nested>(r#"{"address":{"city":"x","hunter2@example.com":1}}"#);
+        assert_eq!((unknown.member(), unknown.expected()), (Some("address"), "no other members in it"));
+        assert!(!format!("{unknown:?}").contains("hunter2"));
+        let top = mismatch::<Nested>(r#"{"role":1}"#);
+        assert_eq!((top.member(), top.found()), (Some("address"), "missing"));
     }
 }

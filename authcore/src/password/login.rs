@@ -143,7 +143,8 @@ impl PasswordLogin {
     /// renews the caller's own session (rule P5).
     ///
     /// Success means that every session opened with the old password has ended, except the caller's, whose
-    /// credentials have been replaced. The new hash never has less memory or fewer passes than the hash that
+    /// credentials have been replaced, and those of kinds that
+    /// [survive it](crate::SessionPolicy::survives_logout_others), such as API keys. The new hash never has less memory or fewer passes than the hash that
     /// it replaces.
     ///
     /// For a reset of a forgotten password, store the new hash, then call

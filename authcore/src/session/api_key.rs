@@ -19,7 +19,9 @@ pub(crate) async fn create(
     login: &Login,
     context: &CallContext<'_>,
 ) -> Result<OpenedSession, Error> {
-    if login.device.label().is_none() {
+    let is_visible =
+        |c: char| !c.is_whitespace() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+    if !login.device.label().is_some_and(|name| name.chars().any(is_visible)) {
         return Err(LoginError::UnnamedKey.into());
     }
     let secret = SecretBytes::generate()?;

@@ -28,6 +28,15 @@ pub struct Sessions {
     leeway: Duration,
 }
 
+/// Which sessions of its own a principal may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Own {
+    /// One that represents a login.
+    Login,
+    /// Any, a guest's too.
+    AnyKind,
+}
+
 /// The store, known by its type if it is the embedded one: a verification then needs no boxed future.
 #[derive(Debug, Clone)]
 pub(crate) enum Store {
@@ -157,12 +166,12 @@ impl Sessions {
         if all.len() <= limit {
             return Ok(());
         }
-        all.sort_unstable_by_key(|session| (session.created_at(), session.id()));
         if policy.is_for_api_keys() {
-            // A key that somebody's script holds never makes room for another.
-            let fits = all.iter().take(limit).any(|session| session.id() == record.id());
-            return if fits { Ok(()) } else { Err(Error::SessionLimit) };
+            // A key that a script holds never makes room for another. Of keys that are made at the same moment, all may be
+            // refused.
+            return Err(Error::SessionLimit);
         }
+        all.sort_unstable_by_key(|session| (session.created_at(), session.id()));
         all.truncate(all.len() - limit);
         for oldest in &all {
             self.store().remove(oldest.id()).await?;
@@ -197,13 +206,8 @@ impl Sessions {
         record: SessionRecord,
         context: &CallContext<'_>,
     ) -> Result<SessionRecord, Error> {
-        let policy = self.policies.of(&record);
-        policy.check_live(&record, context.now)?;
-        if context.usage == Usage::DoesNotCount || !policy.timeouts().is_due(&record, context.now) {
-            return Ok(record);
-        }
-        // Boxed, since it is rare: the future of every other verification stays small.
-        Box::pin(self.slide(record, context.now)).await
+        self.policies.of(&record).check_live(&record, context.now)?;
+        self.touch(record, context).await
     }
 
     /// Writes down a use, if it counts and is due. Losing that race, or the store, is no error; a session
@@ -236,17 +240,31 @@ impl Sessions {
     /// The principal's own session, if the principal has outlived neither it nor its own credential (rule
     /// A11).
     ///
-    /// An API key cannot manage its owner's sessions.
+    /// An API key cannot manage its owner's sessions, and neither can a session that does not represent a login:
+    /// its user may have shown a password and no second factor yet (rule A13).
     pub(crate) async fn own(
         &self,
         principal: &Principal,
+        context: &CallContext<'_>,
+    ) -> Result<SessionRecord, Error> {
+        self.own_session(principal, Own::Login, context).await
+    }
+
+    async fn own_session(
+        &self,
+        principal: &Principal,
+        own: Own,
         context: &CallContext<'_>,
     ) -> Result<SessionRecord, Error> {
         if context.now >= principal.expires_at().plus(self.leeway) {
             return Err(Rejection::Expired.into());
         }
         let record = self.referred(principal, context).await?.ok_or(Rejection::SessionEnded)?;
-        self.policies.of(&record).check_live(&record, context.now)?;
+        let policy = self.policies.of(&record);
+        policy.check_live(&record, context.now)?;
+        if own == Own::Login && !(record.is_login() && policy.represents_login()) {
+            return Err(Rejection::NotALogin.into());
+        }
         Ok(record)
     }
 
@@ -272,6 +290,7 @@ impl Sessions {
     pub(crate) async fn change_own<T>(
         &self,
         principal: &Principal,
+        own: Own,
         context: &CallContext<'_>,
         mut change: impl FnMut(&mut RecordParts) -> Result<(), Error> + Send,
         prepare: impl Fn(&SessionRecord) -> Result<T, Error> + Send,
@@ -280,7 +299,7 @@ impl Sessions {
         T: Send,
     {
         for _ in 0..ATTEMPTS {
-            let record = self.own(principal, context).await?;
+            let record = self.own_session(principal, own, context).await?;
             let mut outcome = Ok(());
             let next = record.next(|parts| {
                 outcome = change(parts);
@@ -311,11 +330,18 @@ impl Sessions {
         Ok(all)
     }
 
-    /// Removes one session of the subject; `false` if there is none of this id, or it is somebody else's.
-    pub(crate) async fn remove_of(&self, subject: &Subject, id: SessionId) -> Result<bool, Error> {
+    /// Removes one session of the subject, and gives it; `None` if there is none of this id, or it is somebody
+    /// else's.
+    pub(crate) async fn remove_of(
+        &self,
+        subject: &Subject,
+        id: SessionId,
+    ) -> Result<Option<SessionRecord>, Error> {
         match self.store().load(id).await? {
-            Some(record) if record.belongs_to(subject) => Ok(self.store().remove(id).await?),
-            _ => Ok(false),
+            Some(record) if record.belongs_to(subject) => {
+                Ok(self.store().remove(id).await?.then_some(record))
+            }
+            _ => Ok(None),
         }
     }
 
@@ -332,7 +358,16 @@ impl Sessions {
         // meanwhile may be listed or not, as with the single call.
         let mut removed = Vec::new();
         for _ in 0..ATTEMPTS {
-            let mut all = self.store().list(subject).await?;
+            let mut all = match self.store().list(subject).await {
+                Ok(all) => all,
+                Err(error) if error.kind() == StoreErrorKind::Corrupt => {
+                    // Nobody can say which kind an unreadable session is of, and a thief's must not live on for that.
+                    tracing::warn!("a session cannot be read, so sessions of all kinds are ended");
+                    removed.extend(self.store().remove_all(subject, Some(own)).await?);
+                    return Ok(removed);
+                }
+                Err(error) => return Err(error.into()),
+            };
             all.retain(|record| {
                 record.belongs_to(subject)
                     && record.id() != own

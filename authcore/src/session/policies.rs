@@ -68,9 +68,14 @@ impl Policies {
         }
         let mut strictest = default.clone();
         for (place, (kind, policy)) in named.iter().enumerate() {
-            policy.check()?;
-            if kind.is_default() || named[..place].iter().any(|(earlier, _)| earlier == kind) {
-                return Err(ConfigError::new("a kind of session has two policies"));
+            policy.check().map_err(|error| error.of(&format!("session kind `{kind}`")))?;
+            if kind.is_default() {
+                return Err(ConfigError::new(
+                    "the policy of the default kind of session is set by `.policy(..)`",
+                ));
+            }
+            if named[..place].iter().any(|(earlier, _)| earlier == kind) {
+                return Err(ConfigError::with_value(format!("the session kind `{kind}` has two policies")));
             }
             if (*kind == SessionKind::API_KEY) != policy.is_for_api_keys()
                 && [SessionKind::API_KEY, SessionKind::REMEMBERED, SessionKind::KIOSK].contains(kind)
@@ -79,7 +84,9 @@ impl Policies {
                     "the kind `api-key` has a policy made by `SessionPolicy::api_key`, `remembered` and `kiosk` have not",
                 ));
             }
-            strictest = strictest.stricter(policy);
+            if !policy.is_for_api_keys() {
+                strictest = strictest.stricter(policy);
+            }
         }
         let named = named.into_iter().map(|(kind, policy)| (kind, KindPolicy::new(policy))).collect();
         Ok(Self {
@@ -95,9 +102,11 @@ impl Policies {
         &self.default.policy
     }
 
-    /// All policies, that of the default kind first.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &SessionPolicy> {
-        std::iter::once(&self.default).chain(self.named.iter().map(|(_, policy)| policy)).map(|kind| &**kind)
+    /// All kinds and their policies, the default first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&SessionKind, &SessionPolicy)> {
+        const DEFAULT: &SessionKind = &SessionKind::DEFAULT;
+        let named = self.named.iter().map(|(kind, policy)| (kind, &**policy));
+        std::iter::once((DEFAULT, &*self.default)).chain(named)
     }
 
     fn find(&self, kind: &str) -> Option<&KindPolicy> {
@@ -152,6 +161,6 @@ impl Policies {
 
     /// Whether 'log out the others' must spare sessions of some kind.
     pub(crate) fn spare_any(&self) -> bool {
-        self.all().any(SessionPolicy::is_spared_by_logout_others)
+        self.all().any(|(_, policy)| policy.is_spared_by_logout_others())
     }
 }

@@ -58,6 +58,9 @@ impl SessionPolicy {
     }
 
     /// A policy for devices that many people use: 5 minutes without use, one hour in any case.
+    ///
+    /// The hybrid strategy needs access tokens of at most half that idle timeout for it: a
+    /// [lifetime](crate::JwtBuilder::lifetime) of 2.5 minutes or less, where the default is 15.
     pub fn kiosk() -> Self {
         Self::new().idle_timeout(Duration::from_secs(5 * 60)).absolute_timeout(HOUR)
     }
@@ -300,11 +303,12 @@ impl Timeouts {
         if unwritten >= self.precision {
             return true;
         }
-        // The idle timeout under which the session was opened. Once its end has met the absolute expiry,
-        // nothing is left to be moved.
+        // The idle timeout under which the session was opened. Once its end has met the absolute expiry, only
+        // today's is left to be moved.
         let (idle_end, end) = (record.idle_expires_at(), record.expires_at());
-        let idle = idle_end.as_millis().saturating_sub(last).min(self.idle);
-        idle_end < end && unwritten as f64 >= idle as f64 * self.share
+        let recorded = if idle_end < end { idle_end.as_millis().saturating_sub(last) } else { u64::MAX };
+        let idle = recorded.min(self.idle);
+        idle != u64::MAX && unwritten as f64 >= idle as f64 * self.share
     }
 }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::context::CallContext;
-use super::engine::{Sessions, Store};
+use super::engine::{Own, Sessions, Store};
 use super::kind::SessionKind;
 use super::policies::Policies;
 use super::policy::SessionPolicy;
@@ -112,7 +112,7 @@ impl SessionStrategy for ServerSessions {
             parts.renew(stored.clone(), renewal, context.now);
             Ok(())
         };
-        let (record, ()) = self.0.change_own(principal, context, change, |_| Ok(())).await?;
+        let (record, ()) = self.0.change_own(principal, Own::Login, context, change, |_| Ok(())).await?;
         let credential = SessionToken { id: record.id(), secret }.to_text(SessionToken::PREFIX);
         Ok(OpenedSession { record, credential })
     }

@@ -127,12 +127,14 @@ impl<'de, 'p> Registered<'de, 'p> {
             Reserved::Jti | Reserved::ClientId | Reserved::Sid | Reserved::Azp | Reserved::Nonce => {
                 map.next_value::<Text<'de>>()?;
             }
+            Reserved::Act => map.next_value_seed(Actor)?,
+            Reserved::Acr => {
+                map.next_value::<Text<'de>>()?;
+            }
+            Reserved::Amr => map.next_value_seed(Methods)?,
             Reserved::Epoch
             | Reserved::Cnf
-            | Reserved::Act
             | Reserved::MayAct
-            | Reserved::Acr
-            | Reserved::Amr
             | Reserved::AuthRealm
             | Reserved::SessionKind => {
                 map.next_value::<IgnoredAny>()?;
@@ -224,6 +226,62 @@ impl<'de> Visitor<'de> for Audience<'_> {
             matches |= self.0.accepts_audience(&audience.0);
         }
         Ok(matches)
+    }
+}
+
+/// `act`: an object with a `sub` that is a text. Without one, nobody could tell that somebody else acts.
+struct Actor;
+
+impl<'de> DeserializeSeed<'de> for Actor {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
+        input.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Actor {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an actor with a subject")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut subjects = 0;
+        while let Some(Text(name)) = map.next_key()? {
+            if name == "sub" {
+                map.next_value::<Text<'de>>()?;
+                subjects += 1;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        if subjects == 1 { Ok(()) } else { Err(A::Error::custom("an actor has one subject")) }
+    }
+}
+
+/// `amr`: a list of texts (RFC 8176).
+struct Methods;
+
+impl<'de> DeserializeSeed<'de> for Methods {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
+        input.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Methods {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of methods")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element::<Text<'de>>()?.is_some() {}
+        Ok(())
     }
 }
 

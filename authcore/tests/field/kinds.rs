@@ -112,6 +112,70 @@ async fn a13_a_stricter_policy_reaches_sessions_that_exist() {
     assert_eq!(refused(generous.authenticate(old.credential()).await), Rejection::Expired);
 }
 
+/// Whoever uses a session is not logged out by a shorter idle timeout, however close the session is to its end.
+#[tokio::test]
+async fn a13_a_stricter_idle_timeout_keeps_those_who_are_active() {
+    let minutes = |count: u32| SessionPolicy::new().idle_timeout(count * MINUTE);
+    for (before, age) in [
+        (SessionPolicy::new(), 24 * DAY),
+        (SessionPolicy::new().without_idle_timeout(), DAY),
+        (SessionPolicy::new(), DAY),
+    ] {
+        let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
+        let auth = sessions(&store, &clock, |builder| builder.policy(before));
+        let issued = auth.login(login()).await.unwrap();
+        let days = u32::try_from(age.as_secs() / DAY.as_secs()).unwrap();
+        for _ in 0..days {
+            clock.advance(DAY);
+            auth.authenticate(issued.credential()).await.unwrap();
+        }
+        let stricter = sessions(&store, &clock, |builder| builder.policy(minutes(15)));
+        for minute in 0..120 {
+            clock.advance(MINUTE);
+            let used = stricter.authenticate(issued.credential()).await;
+            assert!(used.is_ok(), "{days} days old, minute {minute}: {used:?}");
+        }
+        clock.advance(15 * MINUTE);
+        assert_eq!(refused(stricter.authenticate(issued.credential()).await), Rejection::Expired);
+    }
+}
+
+/// A user who has shown a password and no second factor yet manages nothing.
+#[tokio::test]
+async fn a13_a_session_that_is_no_login_manages_no_session() {
+    let clock = ManualClock::new(NOW);
+    for auth in [with_kinds(&MemoryStore::new(), &clock), hybrid_with_kinds(&MemoryStore::new(), &clock)] {
+        let owner = auth.login(login()).await.unwrap();
+        let half = auth.login(login().kind(guest())).await.unwrap();
+        let half = auth.authenticate_any(half.credential()).await.unwrap();
+        assert_eq!(refused(auth.sessions_of(&half).await), Rejection::NotALogin);
+        assert_eq!(refused(auth.revoke(&half, id(&owner)).await), Rejection::NotALogin);
+        assert_eq!(refused(auth.logout_others(&half).await), Rejection::NotALogin);
+        assert_eq!(refused(auth.logout_everywhere(&half).await), Rejection::NotALogin);
+        assert_eq!(refused(auth.renew(&half).await), Rejection::NotALogin);
+        assert_eq!(refused(auth.reauthenticated(&half).await), Rejection::NotALogin);
+        assert!(
+            auth.update_claims(&half, |claims| Ok(claims.set("cart", &3)?)).await.is_ok(),
+            "its own claims"
+        );
+        assert!(auth.authenticate(owner.credential()).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a13_a_revoked_key_is_refused_at_once_in_the_hybrid_strategy_too() {
+    let clock = ManualClock::new(NOW);
+    let auth = hybrid_with_kinds(&MemoryStore::new(), &clock);
+    let owner = auth.login(login()).await.unwrap();
+    let key = auth.create_api_key(named("ci")).await.unwrap();
+    let revoked = auth.revoke(owner.principal(), id(&key)).await.unwrap();
+    assert_eq!((revoked.sessions, revoked.effective), (vec![id(&key)], authcore::Effective::Now));
+    let key = auth.create_api_key(named("ci")).await.unwrap();
+    let pair = auth.logout_paired(refresh_token(&owner), key.credential()).await;
+    assert_eq!(refused(pair), Rejection::WrongKind);
+    assert!(auth.authenticate(key.credential()).await.is_ok());
+}
+
 #[tokio::test]
 async fn a13_each_kind_has_a_limit_of_its_own() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
@@ -170,6 +234,24 @@ async fn a13_a_key_above_the_limit_is_refused_and_evicts_nothing() {
     }
 }
 
+/// Also of keys that are made at the same moment, and with a clock that was set back.
+#[tokio::test]
+async fn a13_no_order_of_creation_lets_a_key_above_the_limit_in() {
+    let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
+    let auth = with_kinds(&store, &clock);
+    let mut made = 0;
+    for number in 0..200 {
+        if number == 100 {
+            clock.set(NOW.minus(DAY));
+        }
+        made += usize::from(auth.create_api_key(named("script")).await.is_ok());
+    }
+    assert_eq!((made, store.len()), (2, 2));
+    let racing = (0..50).map(|_| auth.create_api_key(named("script")));
+    assert!(futures_util::future::join_all(racing).await.iter().all(Result::is_err));
+    assert_eq!(store.len(), 2);
+}
+
 #[tokio::test]
 async fn a13_an_api_key_has_no_idle_timeout_and_may_live_for_years() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
@@ -223,10 +305,12 @@ async fn a13_what_cannot_be_opened_is_an_error_at_login() {
     assert!(matches!(unregistered, Err(Error::Login(LoginError::UnknownKind(_)))));
     let tokens = Auth::tokens(jwt());
     assert!(matches!(tokens.create_api_key(named("x")).await, Err(Error::Unsupported { .. })));
-    assert!(matches!(
-        tokens.login(login().kind(guest())).await,
-        Err(Error::Login(LoginError::UnknownKind(_)))
-    ));
+    let by_tokens = tokens.login(login().kind(guest())).await;
+    assert!(matches!(by_tokens, Err(Error::Login(LoginError::NoSessions(_)))));
+    for blank in [" ", "\u{200b}", "\u{a0}\u{feff}"] {
+        let unnamed = auth.create_api_key(named(blank)).await;
+        assert!(matches!(unnamed, Err(Error::Login(LoginError::UnnamedKey))), "{blank:?}");
+    }
     assert!(tokens.authenticate(&format!("ack_{}", "A".repeat(64))).await.is_err());
     assert_eq!(store.len(), 0);
 }

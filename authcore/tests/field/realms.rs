@@ -1,6 +1,6 @@
 //! Realms share a store, and nothing else (rule A12).
 
-use authcore::{Effective, Realm, SessionKind, SessionPolicy, SessionStore as _, Subject};
+use authcore::{Effective, LoginError, Realm, SessionKind, SessionPolicy, SessionStore as _, Subject};
 
 use super::*;
 
@@ -62,11 +62,19 @@ async fn a12_no_credential_reaches_another_realm() {
             assert_eq!(refused(other.logout_others(principal).await), Rejection::OtherRealm);
             assert_eq!(refused(other.logout_everywhere(principal).await), Rejection::OtherRealm);
             assert_eq!(refused(other.revoke(principal, id(&issued)).await), Rejection::OtherRealm);
-            // Nor does its subject.
-            let admin = other.admin();
-            assert!(admin.sessions_of(&principal.to_subject()).await.unwrap().is_empty());
-            assert!(admin.revoke(&principal.to_subject(), id(&issued)).await.unwrap().sessions.is_empty());
-            assert!(admin.revoke_all(&principal.to_subject()).await.unwrap().sessions.is_empty());
+            // Nor does its subject, which is somebody else's name there.
+            let (admin, subject) = (other.admin(), principal.to_subject());
+            assert!(matches!(
+                admin.sessions_of(&subject).await,
+                Err(Error::Login(LoginError::OtherRealm { .. }))
+            ));
+            assert!(admin.revoke(&subject, id(&issued)).await.is_err());
+            assert!(admin.revoke_all(&subject).await.is_err());
+            assert!(other.login(Login::of(subject)).await.is_err());
+            let unstated: Subject = "ada".parse().unwrap();
+            assert!(admin.sessions_of(&unstated).await.unwrap().is_empty());
+            assert!(admin.revoke(&unstated, id(&issued)).await.unwrap().sessions.is_empty());
+            assert!(admin.revoke_all(&unstated).await.unwrap().sessions.is_empty());
             // A login there replaces nothing here.
             let own = other.login(login().replacing(issued.credential())).await.unwrap();
             assert_eq!(other.logout_everywhere(own.principal()).await.unwrap().sessions, [id(&own)]);

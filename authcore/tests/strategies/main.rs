@@ -8,13 +8,13 @@ mod logout;
 mod own_tokens;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use authcore::{
-    Auth, Device, Effective, Error, ErrorKind, Issued, Login, ManualClock, MemoryStore, Principal, Refresh,
-    Rejection, SessionClaims, SessionId, SessionPolicy, SessionStrategy, Timestamp, TokenStrategy,
-    VerifiedToken,
+    Auth, CallContext, Device, Effective, Error, ErrorKind, Issued, Login, ManualClock, MemoryStore,
+    OpenedSession, Principal, Realm, Refresh, Rejection, Renewal, ServerSessions, SessionClaims, SessionId,
+    SessionPolicy, SessionRecord, SessionStrategy, Sessions, Timestamp, TokenStrategy, VerifiedToken,
 };
 use serde_json::{Value, json};
 
@@ -436,4 +436,54 @@ async fn a11_principals_of_tokens_alone_reach_no_session() {
     assert_eq!(by_token.session_id(), Some(id));
     assert_eq!(refused(sessions.renew(&by_token).await), Rejection::WrongKind);
     assert_eq!(refused(hybrid.renew(&by_token).await), Rejection::WrongKind);
+}
+
+/// A strategy of one's own that answers from a cache, whatever the realm: `Auth` looks once more (rule A12).
+#[tokio::test]
+async fn a12_no_strategy_of_ones_own_leaks_into_another_realm() {
+    #[derive(Debug)]
+    struct Cached(ServerSessions, Mutex<Option<SessionRecord>>);
+
+    #[async_trait::async_trait]
+    impl SessionStrategy for Cached {
+        async fn open(
+            &self,
+            login: &Login,
+            replaces: &[SessionId],
+            context: &CallContext<'_>,
+        ) -> Result<OpenedSession, Error> {
+            let opened = self.0.open(login, replaces, context).await?;
+            *self.1.lock().unwrap() = Some(opened.record().clone());
+            Ok(opened)
+        }
+        async fn verify(&self, _: &str, _: &CallContext<'_>) -> Result<SessionRecord, Error> {
+            Ok(self.1.lock().unwrap().clone().unwrap())
+        }
+        async fn find(&self, _: &str, _: &CallContext<'_>) -> Result<Option<SessionRecord>, Error> {
+            Ok(self.1.lock().unwrap().clone())
+        }
+        async fn renew(
+            &self,
+            principal: &Principal,
+            renewal: Renewal,
+            context: &CallContext<'_>,
+        ) -> Result<OpenedSession, Error> {
+            self.0.renew(principal, renewal, context).await
+        }
+        fn sessions(&self) -> &Sessions {
+            self.0.sessions()
+        }
+    }
+
+    let store = MemoryStore::new();
+    let inner = ServerSessions::builder(store.clone()).build().unwrap();
+    let auth = Auth::sessions(Cached(inner, Mutex::default()));
+    let (one, two) = (auth.in_realm(&Realm::new("one").unwrap()), auth.in_realm(&Realm::new("two").unwrap()));
+    let issued = one.login(login("phone")).await.unwrap();
+    assert!(one.authenticate(issued.credential()).await.is_ok());
+    for other in [&two, &auth] {
+        assert_eq!(refused(other.authenticate(issued.credential()).await), Rejection::OtherRealm);
+        assert_eq!(refused(other.logout(issued.credential()).await), Rejection::OtherRealm);
+    }
+    assert_eq!(store.len(), 1);
 }

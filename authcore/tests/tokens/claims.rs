@@ -376,3 +376,34 @@ async fn a16_claims_that_no_type_could_read_are_a_refused_token() {
         assert!(auth.authenticate(&token).await.unwrap().claims::<Value>().is_ok(), "{value}");
     }
 }
+
+/// A token that says that somebody acts as its subject, in a way that nobody can read, must not pass for the subject's
+/// own.
+#[test]
+fn t6_claims_about_the_authentication_are_of_their_types_or_refused() {
+    let verify_with = |name, value| verify(&sign(&header(), &with(payload(), name, value)));
+    for (name, value) in [
+        ("act", json!("staff")),
+        ("act", json!({ "client_id": "svc" })),
+        ("act", json!({ "sub": 5 })),
+        ("act", json!(["staff"])),
+        ("act", json!(null)),
+        ("act", json!({})),
+        ("acr", json!(5)),
+        ("acr", json!(null)),
+        ("amr", json!({ "a": 1 })),
+        ("amr", json!([1])),
+        ("amr", json!("pwd")),
+    ] {
+        let refused = Err(Rejection::InvalidClaim(name, ClaimFault::WrongType));
+        assert_eq!(verify_with(name, value.clone()), refused, "{name}: {value}");
+    }
+    for (name, value) in [
+        ("act", json!({ "iss": "https://a", "sub": "x", "act": { "sub": "y" } })),
+        ("acr", json!("1")),
+        ("amr", json!([])),
+        ("amr", json!(["pwd", "otp"])),
+    ] {
+        assert!(verify_with(name, value).is_ok(), "{name}");
+    }
+}

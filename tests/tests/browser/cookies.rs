@@ -25,7 +25,8 @@ async fn c1_no_script_and_no_other_host_gets_them() {
         ["domain", "path", "httpOnly", "sameSite", "session"].map(|key| cookie[key].clone())
     };
     let expected = |path: &str, same_site: &str| {
-        [json!("127.0.0.1"), json!(path), json!(true), json!(same_site), json!(false)]
+        // The last: it ends with the browser session, since nobody asked to be remembered (rule A13).
+        [json!("127.0.0.1"), json!(path), json!(true), json!(same_site), json!(true)]
     };
     for name in ["sessions", "tokens", "hybrid"] {
         assert_eq!(attributes(name), expected("/", "Lax"), "{name}");

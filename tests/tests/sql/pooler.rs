@@ -147,7 +147,8 @@ async fn s18_many_processes_migrate_through_a_transaction_pooler() {
     let stores = try_join_all((0..8).map(|_| builder(&pooler, &table).connect_unmigrated())).await.unwrap();
     try_join_all(stores.iter().map(PostgresStore::migrate)).await.unwrap();
     let runs = server().ask(&format!("SELECT number FROM {table}__migrations"));
-    assert_eq!(runs.len(), 1, "{runs:?}");
+    // Each migration once.
+    assert_eq!(runs.len(), 2, "{runs:?}");
     let outcome = builder(&pooler, "no_such_table").connect().await;
     refuses(outcome, StoreErrorKind::Misconfigured, "run `migrate`");
 }

@@ -37,6 +37,9 @@ pub(crate) struct Dialect {
     pub(crate) begin: Option<&'static str>,
     /// Lets one process at a time migrate, where `begin` does not; gives 0 if another one does not end.
     pub(crate) lock: Option<&'static str>,
+    /// Lets a migration wait for a lock of the table for two seconds at most: all who ask for the table wait
+    /// behind it.
+    pub(crate) short_waits: Option<&'static str>,
     pub(crate) unlock: &'static str,
     /// Goes in the place of `unlock` after a failure.
     pub(crate) give_up: &'static str,
@@ -197,6 +200,7 @@ mod tests {
         create_schema: None,
         begin: None,
         lock: None,
+        short_waits: None,
         unlock: "",
         give_up: "",
         migrations: &[],

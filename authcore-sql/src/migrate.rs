@@ -14,6 +14,19 @@ use crate::store::{Execute, OneRow, Store};
 /// How long a migration may take, with the waiting for another process that does the same.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How long others have the table to themselves while a migration waits for it.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What an attempt to migrate came to.
+pub(crate) enum Migrated {
+    /// This is there now.
+    Found(Schema),
+    /// Another process migrates, and does not end.
+    Elsewhere,
+    /// Another transaction holds the table: nothing was changed, or on MySQL what can be done again.
+    TableInUse,
+}
+
 /// What there is of our tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Schema {
@@ -38,11 +51,20 @@ impl<D: Driver> Store<D> {
             let connections = store.candid(PATIENCE);
             let deadline = connections.deadline();
             let run = Migrate { store: &store };
-            let Some(found) = connections.call(deadline, Effect::Writes, &run).await? else {
-                return Err(StoreError::unavailable("another process has not ended its migration"));
-            };
-            refuse(found, D::DIALECT.migrations.len())?;
-            store.check_tables(&connections, deadline).await
+            while Instant::now() < deadline {
+                match connections.call(deadline, Effect::Writes, &run).await? {
+                    Migrated::Found(found) => {
+                        refuse(found, D::DIALECT.migrations.len())?;
+                        return store.check_tables(&connections, deadline).await;
+                    }
+                    Migrated::Elsewhere => break,
+                    // Those who waited behind the migration have their turn.
+                    Migrated::TableInUse => tokio::time::sleep(PAUSE).await,
+                }
+            }
+            Err(StoreError::unavailable(
+                "another process has not ended its migration, or a transaction holds the table of sessions",
+            ))
         });
         running.await.unwrap_or_else(|error| {
             Err(StoreError::unavailable("the migration was ended with its runtime").with_source(error))
@@ -174,14 +196,13 @@ impl<D: Driver> Look<'_, D> {
     }
 }
 
-/// Runs what is missing, one process at a time; gives what is there then, or nothing if another process does
-/// not end.
+/// Runs what is missing, one process at a time.
 struct Migrate<'a, D: Driver> {
     store: &'a Store<D>,
 }
 
 impl<D: Driver> Operation<D> for Migrate<'_, D> {
-    type Output = Option<Schema>;
+    type Output = Migrated;
 
     fn leaves_traces(&self) -> bool {
         true
@@ -191,9 +212,17 @@ impl<D: Driver> Operation<D> for Migrate<'_, D> {
         D::DIALECT.begin.is_some()
     }
 
-    async fn run(&self, connection: &mut D::Connection) -> Result<Option<Schema>, sqlx::Error> {
+    async fn run(&self, connection: &mut D::Connection) -> Result<Migrated, sqlx::Error> {
         let names = &self.store.inner().names;
-        let outcome = self.locked(connection).await;
+        let outcome = match self.locked(connection).await {
+            Ok(Some(found)) => Ok(Migrated::Found(found)),
+            Ok(None) => Ok(Migrated::Elsewhere),
+            Err(error) if waited_for_a_lock(&error) => {
+                D::script(connection, &D::DIALECT.sql(names, D::DIALECT.give_up)).await?;
+                return Ok(Migrated::TableInUse);
+            }
+            Err(error) => Err(error),
+        };
         let end = if outcome.is_ok() { D::DIALECT.unlock } else { D::DIALECT.give_up };
         let ended = D::script(connection, &D::DIALECT.sql(names, end)).await;
         // What went wrong first says more.
@@ -201,6 +230,14 @@ impl<D: Driver> Operation<D> for Migrate<'_, D> {
         ended?;
         Ok(found)
     }
+}
+
+/// Whether the database gave up waiting for a lock: `lock_not_available` of PostgreSQL, 1205 of MySQL.
+fn waited_for_a_lock(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| {
+        error.code().is_some_and(|code| code == "55P03")
+            || error.message().starts_with("Lock wait timeout exceeded")
+    })
 }
 
 impl<D: Driver> Migrate<'_, D> {
@@ -228,6 +265,9 @@ impl<D: Driver> Migrate<'_, D> {
         }
         if let Some(create) = dialect.create_schema.filter(|_| names.has_schema()) {
             D::script(connection, &dialect.sql(names, create)).await?;
+        }
+        if let Some(short_waits) = dialect.short_waits {
+            D::script(connection, &dialect.sql(names, short_waits)).await?;
         }
         for file in dialect.migrations.iter().skip(done) {
             D::script(connection, &dialect.migration(names, file)).await?;

@@ -123,7 +123,7 @@ pub(crate) fn check_server(url: &str, rules: &Rules) -> Result<Parameters, UrlEr
     let parameters = parameters(query)?;
     match check_parameters(&parameters, rules.parameters, &rules.tls.advice()) {
         // Then these are perhaps no parameters, and their names are not to be shown.
-        Err(_) if !authority.contains('@') && query.contains('@') => Err(UrlError::OPEN_QUESTION_MARK),
+        Err(_) if query.contains('@') => Err(UrlError::OPEN_QUESTION_MARK),
         checked => checked,
     }?;
     rules.tls.check(&parameters, rules.parameters)?;

@@ -60,6 +60,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
     lock: Some(
         "SELECT GET_LOCK(SHA1(CONCAT('authcore ', COALESCE(NULLIF('{bare_schema}', ''), DATABASE()), '.{bare_history}')), 110)",
     ),
+    short_waits: Some("SET SESSION lock_wait_timeout = 2"),
     unlock: UNLOCK,
     give_up: UNLOCK,
     migrations: &[
@@ -68,7 +69,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
     ],
 };
 
-const UNLOCK: &str = "SELECT RELEASE_LOCK(SHA1(CONCAT(
+const UNLOCK: &str = "SET SESSION lock_wait_timeout = DEFAULT; SELECT RELEASE_LOCK(SHA1(CONCAT(
     'authcore ', COALESCE(NULLIF('{bare_schema}', ''), DATABASE()), '.{bare_history}')))";
 
 /// As sqlx's `MySqlConnectOptions` reads them.

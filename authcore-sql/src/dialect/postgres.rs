@@ -56,6 +56,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
     ),
     begin: Some("BEGIN"),
     lock: Some("SELECT 1::int8 FROM pg_advisory_xact_lock(hashtextextended('authcore {history}', 0))"),
+    short_waits: Some("SET LOCAL lock_timeout = '2s'"),
     unlock: "COMMIT",
     give_up: "ROLLBACK",
     migrations: &[

@@ -33,6 +33,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
     create_schema: None,
     begin: Some("BEGIN IMMEDIATE"),
     lock: None,
+    short_waits: None,
     unlock: "COMMIT",
     give_up: "ROLLBACK",
     migrations: &[

@@ -457,3 +457,29 @@ async fn an_older_table_is_said_to_be_one() {
     let issued = auth.login(Login::new("ada").unwrap().kind(SessionKind::KIOSK)).await.unwrap();
     assert_eq!(auth.authenticate(issued.credential()).await.unwrap().kind(), SessionKind::KIOSK);
 }
+
+/// A transaction that holds the table, such as a backup's, holds the migration up, and nobody else: those who log in
+/// have their turn between its attempts.
+#[tokio::test(flavor = "multi_thread")]
+async fn s13_a_migration_that_waits_for_the_table_keeps_nobody_waiting() {
+    let server = postgres::Server::start(&[]);
+    let store = PostgresStore::builder(&server.url()).connect_unmigrated().await.unwrap();
+    let first = include_str!("../../../authcore-sql/migrations/postgres/0001_sessions.sql");
+    let mut backup = sqlx::PgConnection::connect(&server.url()).await.unwrap();
+    sqlx::raw_sql(first).execute(&mut backup).await.unwrap();
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM authcore_sessions").execute(&mut backup).await.unwrap();
+    let migration = tokio::spawn(async move { store.migrate().await.map(|()| store) });
+
+    // Whoever reads is served, again and again, while the migration waits.
+    let mut reader = sqlx::PgConnection::connect(&server.url()).await.unwrap();
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut reader).await.unwrap() == 0 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..3 {
+        sqlx::raw_sql("SELECT record FROM authcore_sessions").execute(&mut reader).await.unwrap();
+    }
+    assert!(!migration.is_finished());
+    sqlx::raw_sql("COMMIT").execute(&mut backup).await.unwrap();
+    works(migration.await.unwrap().unwrap()).await;
+}

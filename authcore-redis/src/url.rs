@@ -108,7 +108,7 @@ fn check(url: &str, is_in_list: bool) -> Result<Protocol, UrlError> {
     }
     match check_parameters(query, &PARAMETERS) {
         // Then these are perhaps no parameters, and their names are not to be shown.
-        Err(_) if !authority.contains('@') && query.contains('@') => Err(UrlError::OPEN_QUESTION_MARK),
+        Err(_) if query.contains('@') => Err(UrlError::OPEN_QUESTION_MARK),
         checked => checked,
     }
 }

@@ -202,6 +202,16 @@ impl Site {
     }
 }
 
+/// The host that a request names, in lower case and without port and trailing dot: from its address (HTTP/2) or its `Host`
+/// header; `None` if it names none.
+///
+/// Behind a proxy it is what the proxy passes on.
+pub fn host_name(parts: &Parts) -> Option<String> {
+    let named = parts.uri.host().or_else(|| host(parts.headers.get(HOST)?.to_str().ok()?))?;
+    let name = named.trim_end_matches('.').to_ascii_lowercase();
+    (!name.is_empty()).then_some(name)
+}
+
 /// The host of a `Host` header, without the port.
 fn host(authority: &str) -> Option<&str> {
     if let Some(end) = authority.find(']') {
@@ -355,6 +365,29 @@ mod tests {
         ] {
             assert_eq!(site(host), Site::Network, "{host}");
         }
+    }
+
+    #[test]
+    fn a12_a_host_has_one_name_however_it_is_written() {
+        let named = |uri: &str, host: Option<&str>| {
+            let mut request = axum::http::Request::builder().uri(uri);
+            if let Some(host) = host {
+                request = request.header(HOST, host);
+            }
+            host_name(&request.body(()).unwrap().into_parts().0)
+        };
+        for host in [
+            "t1.example.com",
+            "T1.Example.COM",
+            "t1.example.com:3000",
+            "t1.example.com.",
+            "t1.example.com.:80",
+        ] {
+            assert_eq!(named("/", Some(host)).as_deref(), Some("t1.example.com"), "{host}");
+        }
+        assert_eq!(named("https://T1.example.com/a", None).as_deref(), Some("t1.example.com"), "HTTP/2");
+        assert_eq!(named("/", Some("[::1]:80")).as_deref(), Some("[::1]"));
+        assert_eq!((named("/", None), named("/", Some(".")), named("/", Some(""))), (None, None, None));
     }
 
     proptest! {

@@ -325,10 +325,14 @@ impl GuardBuilder {
     /// # use authcore_axum::Guard;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let auth = Auth::sessions(ServerSessions::builder(MemoryStore::new()).build()?);
+    /// use authcore_axum::host_name;
+    ///
+    /// const TENANTS: [&str; 2] = ["acme", "globex"];
+    ///
     /// let guard = Guard::builder(auth).realm(|parts| {
-    ///     let host = parts.headers.get("host")?.to_str().ok()?;
-    ///     // A real application also asks whether it has such a tenant.
-    ///     Realm::new(host.strip_suffix(".example.com")?).ok()
+    ///     let host = host_name(parts)?;
+    ///     let tenant = host.strip_suffix(".example.com")?;
+    ///     TENANTS.contains(&tenant).then(|| Realm::new(tenant).ok())?
     /// });
     /// # guard.build()?;
     /// # Ok(())

@@ -13,6 +13,7 @@ mod refusal;
 mod require;
 mod routes;
 
+pub use cookies::host_name;
 pub use extract::{AnyPrincipal, Claims, Principal};
 pub use guard::{AuthState, ConfigError, Guard, GuardBuilder};
 pub use passive::{Passive, PassiveService};

@@ -1,6 +1,6 @@
 //! The log of claims that an application can no longer read.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, PoisonError};
 
@@ -8,8 +8,8 @@ use authcore::{ClaimsMismatch, Principal};
 
 use crate::refusal::named;
 
-/// How many sessions are remembered; beyond that, the one that was logged first is forgotten.
-const MAX_REMEMBERED: usize = 4096;
+/// How many sessions are logged; one more line says that there are others.
+const MAX_LOGGED: usize = 65_536;
 
 /// The sessions whose claims do not fit the application's type, so that each is logged once (rule A16): a
 /// deployment can change the type for every user at the same moment.
@@ -20,7 +20,17 @@ pub(crate) struct Mismatches(Mutex<Remembered>);
 struct Remembered {
     hasher: RandomState,
     logged: HashSet<u64>,
-    oldest_first: VecDeque<u64>,
+    is_full: bool,
+}
+
+/// What the log is to be told of a session.
+#[derive(Debug, PartialEq, Eq)]
+enum News {
+    /// It was not logged yet.
+    Session,
+    /// It and all that follow are not logged.
+    Full,
+    None,
 }
 
 impl Mismatches {
@@ -29,13 +39,15 @@ impl Mismatches {
     pub(crate) fn log(&self, principal: &Principal, mismatch: &ClaimsMismatch) {
         let (subject, realm) = (principal.subject(), principal.realm_name());
         let login = (realm, subject, principal.authenticated_at(), principal.session_id());
-        let is_new = {
+        let news = {
             let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let key = remembered.hasher.hash_one(login);
             remembered.insert(key)
         };
-        if is_new {
-            tracing::warn!(
+        match news {
+            News::None => {}
+            News::Full => tracing::warn!("the claims of further sessions are not of the application's type"),
+            News::Session => tracing::warn!(
                 subject,
                 realm = named(realm),
                 actor = principal.actor().as_deref(),
@@ -45,24 +57,22 @@ impl Mismatches {
                 expected = mismatch.expected(),
                 target_type = mismatch.target(),
                 "the claims of a session are not of the application's type; its user is asked to log in again",
-            );
+            ),
         }
     }
 }
 
 impl Remembered {
-    /// Whether the key was not remembered yet.
-    fn insert(&mut self, key: u64) -> bool {
-        if !self.logged.insert(key) {
-            return false;
+    /// Notes a session.
+    fn insert(&mut self, key: u64) -> News {
+        if self.logged.contains(&key) {
+            return News::None;
         }
-        self.oldest_first.push_back(key);
-        if self.oldest_first.len() > MAX_REMEMBERED
-            && let Some(oldest) = self.oldest_first.pop_front()
-        {
-            self.logged.remove(&oldest);
+        if self.logged.len() < MAX_LOGGED {
+            self.logged.insert(key);
+            return News::Session;
         }
-        true
+        if std::mem::replace(&mut self.is_full, true) { News::None } else { News::Full }
     }
 }
 
@@ -71,15 +81,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a16_memory_for_the_log_is_bounded() {
+    fn a16_each_session_is_logged_once_and_memory_is_bounded() {
         let mut remembered = Remembered::default();
-        for key in 0..10_000 {
-            assert!(remembered.insert(key) && !remembered.insert(key));
+        let most = MAX_LOGGED as u64;
+        for _ in 0..2 {
+            for key in 0..most {
+                let is_new = remembered.logged.len() as u64 == key;
+                assert_eq!(remembered.insert(key) == News::Session, is_new);
+            }
         }
-        assert_eq!(
-            (remembered.logged.len(), remembered.oldest_first.len()),
-            (MAX_REMEMBERED, MAX_REMEMBERED)
-        );
-        assert!(!remembered.insert(9_999) && remembered.insert(0), "the oldest is forgotten first");
+        assert_eq!(remembered.logged.len(), MAX_LOGGED);
+        assert_eq!(remembered.insert(most), News::Full);
+        assert_eq!((remembered.insert(most), remembered.insert(0)), (News::None, News::None));
     }
 }

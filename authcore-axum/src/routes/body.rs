@@ -79,12 +79,13 @@ pub(super) fn is_checked<'de, D: Deserializer<'de>>(field: D) -> Result<bool, D:
             Ok(false)
         }
 
-        fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<bool, E> {
-            match value {
-                "on" | "true" | "1" => Ok(true),
-                "" | "off" | "false" | "0" => Ok(false),
-                _ => Err(E::custom("not the value of a checkbox")),
-            }
+        fn visit_str<E>(self, value: &str) -> Result<bool, E> {
+            // A checkbox sends what its page says, if it is checked.
+            Ok(!["", "off", "false", "no", "0"].iter().any(|off| value.eq_ignore_ascii_case(off)))
+        }
+
+        fn visit_u64<E>(self, value: u64) -> Result<bool, E> {
+            Ok(value != 0)
         }
     }
 

@@ -65,7 +65,7 @@ async fn a13_a_cookie_outlives_the_browser_if_its_user_wants_that() {
             }
             browser.post("/auth/logout", json!({})).await;
         }
-        for bad in [json!("maybe"), json!(1), json!([true]), json!({})] {
+        for bad in [json!([true]), json!({}), json!(1.5)] {
             let answer = world.browser().post("/auth/login", remember(bad.clone())).await;
             assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{bad}");
         }
@@ -75,7 +75,7 @@ async fn a13_a_cookie_outlives_the_browser_if_its_user_wants_that() {
 #[tokio::test]
 async fn a13_a_checkbox_of_a_form_says_so_too() {
     for (field, wanted) in
-        [("", false), ("&remember=on", true), ("&remember=true", true), ("&remember=0", false)]
+        [("", false), ("&remember=on", true), ("&remember=yes", true), ("&remember=0", false)]
     {
         let world = world(Strategy::Sessions).await;
         let body = format!("username=ada&password={}{field}", PASSWORD.replace(' ', "+"));

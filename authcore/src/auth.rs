@@ -482,6 +482,18 @@ impl Auth {
         Admin(self)
     }
 
+    /// Whether the session's renewed credential could be handed out: to be asked before anything else changes
+    /// (rule R12).
+    #[cfg(feature = "password")]
+    pub(crate) fn check_renewal(&self, record: &SessionRecord) -> Result<(), Error> {
+        match &self.strategy {
+            Strategy::Hybrid { tokens, refresh } => {
+                self.access_tokens(&**tokens, refresh, self.clock.now()).issue(record).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The principal's own live session (rule A11); `None` if the strategy keeps none.
     #[cfg(feature = "password")]
     pub(crate) async fn own_session(&self, principal: &Principal) -> Result<Option<SessionRecord>, Error> {

@@ -121,7 +121,8 @@ fn json_type(value: &str) -> &'static str {
 
 /// What serde expected. Where its message could hold a value, the name of the type.
 fn expectation<T>(message: &str) -> Box<str> {
-    let at = message.find(" at line ").unwrap_or(message.len());
+    // The last one: what stands before it may be a value.
+    let at = message.rfind(" at line ").unwrap_or(message.len());
     let kinds = ["invalid type: ", "invalid length "];
     match message[..at].rsplit_once(", expected ") {
         Some((_, expected)) if kinds.iter().any(|kind| message.starts_with(kind)) => expected.into(),
@@ -168,6 +169,12 @@ mod tests {
             (r#"{"name":"x","roles":{"y":["hunter2"]}}"#, Some("roles"), "an object", "a sequence"),
             (r#"{"a":1,"name":"x", "roles" : [ [ ] ] }"#, Some("roles"), "an array", "a string"),
             (r#"{"name":", expected hunter2","roles":true}"#, Some("roles"), "a boolean", "a sequence"),
+            (
+                r#"{"name":"x","roles":"x, expected hunter2 at line 7"}"#,
+                Some("roles"),
+                "a string",
+                "a sequence",
+            ),
         ] {
             let shown = mismatch::<Role>(json);
             assert_eq!(

@@ -209,10 +209,9 @@ impl PasswordLogin {
             // Another issuer's subject of the same name is somebody else.
             return Err(Rejection::WrongIssuer.into());
         }
-        Ok(match self.auth.own_session(principal).await? {
-            Some(_) => OwnSessions::Kept,
-            None => OwnSessions::None,
-        })
+        let Some(record) = self.auth.own_session(principal).await? else { return Ok(OwnSessions::None) };
+        self.auth.check_renewal(&record)?;
+        Ok(OwnSessions::Kept)
     }
 
     /// Makes `new` the account's password if `current` is, or recognizes that an earlier call of this session

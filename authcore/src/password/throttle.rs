@@ -16,8 +16,8 @@ use crate::{Realm, StoreError, Timestamp};
 #[derive(Clone, Copy)]
 #[expect(clippy::exhaustive_structs, reason = "a throttle that forgets a new part must not compile")]
 pub struct Attempt<'a> {
-    /// For which realm: accounts of the same name in different realms are different accounts (rule A12). An
-    /// address counts for all realms together.
+    /// For which realm: accounts of the same name in different realms are different accounts, and failures in
+    /// one realm count in no other (rule A12).
     pub realm: &'a Realm,
     /// Whose password is said.
     pub target: Target<'a>,

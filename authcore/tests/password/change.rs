@@ -1,7 +1,7 @@
 //! Change of password (rule P5).
 
-use authcore::password::{NewPassword, Password, PasswordChanged};
-use authcore::{ErrorKind, Issued, Rejection, SessionStore as _, Timestamp, VerifiedToken};
+use authcore::password::{NewPassword, Password, PasswordChanged, PasswordError};
+use authcore::{Error, ErrorKind, Issued, Rejection, SessionStore as _, Timestamp, VerifiedToken};
 
 use super::faults::When;
 use super::{Kind, NEW, OLD, World, hash_with, is_wrong_password};
@@ -313,4 +313,20 @@ async fn p5_a_subject_of_another_issuer_changes_nothing() {
     let error = world.passwords.change_password(&principal, current, new).await.unwrap_err();
     assert_eq!(error.rejection(), Some(&Rejection::WrongIssuer));
     assert_eq!(world.people.hash_of("ada"), before);
+}
+
+/// A renewed credential that could not be handed out is found before the hash is stored or a session ends.
+#[tokio::test]
+async fn r12_a_change_whose_credential_does_not_fit_changes_nothing() {
+    let world = World::new(Kind::Hybrid).await;
+    let (own, other) = (world.login(OLD).await.unwrap(), world.login(OLD).await.unwrap());
+    let before = world.people.hash_of("ada");
+    let tight = world.passwords.clone().with_max_token_len(10);
+    let (current, new) = (Password::new(OLD).unwrap(), NewPassword::new(NEW).unwrap());
+    let error = tight.change_password(own.principal(), current, new).await.unwrap_err();
+    assert!(matches!(error, PasswordError::Auth(Error::Login(_))), "{error:?}");
+    assert_eq!(world.people.hash_of("ada"), before);
+    for issued in [own, other] {
+        assert!(world.auth.authenticate_live(issued.credential()).await.is_ok());
+    }
 }

@@ -135,7 +135,7 @@ impl MemoryThrottle {
         let target = folded.as_deref().map_or(attempt.target, Target::Identifier);
         Keys {
             account: self.key(("account", attempt.realm, target)),
-            address: network.map(|network| self.key(("address", network))),
+            address: network.map(|network| self.key(("address", attempt.realm, network))),
             pair: network.map(|network| self.key(("pair", attempt.realm, target, network))),
         }
     }

@@ -23,12 +23,16 @@ impl Encoding {
     /// `correct-horse-battery` has neither. Of 32 random bytes, fewer than 1 in 10^18 look like either; the
     /// base64 text of 32 random bytes has letters of only one case fewer than once in 10^9.
     pub(super) fn evident_in(secret: &[u8]) -> Option<Self> {
-        let text = secret.trim_ascii();
-        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        let text = unwrapped(secret);
         let all = |of: fn(u8) -> bool| characters(text).all(of);
+        if let Some(rest) = text.strip_prefix(b"base64:") {
+            return (!rest.is_empty()).then_some(Self::Base64);
+        }
+        // `5b:d7`, `5bd7 91f0`, `0x5bd7` and the dashes of a UUID are all seen.
+        let digits = text.strip_prefix(b"0x").unwrap_or(text);
         if text.is_empty() {
             None
-        } else if all(|c| c.is_ascii_hexdigit()) {
+        } else if characters(digits).all(|c| c.is_ascii_hexdigit() || matches!(c, b':' | b' ' | b'-')) {
             Some(Self::Hex)
         } else if all(|c| STANDARD_ALPHABET(c) || c == b'=') || all(|c| URL_SAFE_ALPHABET(c) || c == b'=') {
             let (data, padding) = data_and_padding(text);
@@ -55,6 +59,15 @@ impl Encoding {
             Self::Base64 => decode_base64(&text),
         }
     }
+}
+
+/// The text without what files and variables have around it: white space, a byte order mark, quotes, a final NUL.
+fn unwrapped(secret: &[u8]) -> &[u8] {
+    let text = secret.trim_ascii();
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let text = text.strip_suffix(b"\0").unwrap_or(text);
+    let quoted = |quote: u8| text.strip_prefix(&[quote])?.strip_suffix(&[quote]);
+    quoted(b'"').or_else(|| quoted(b'\'')).unwrap_or(text).trim_ascii()
 }
 
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -142,6 +155,34 @@ mod tests {
             "",
         ] {
             assert_eq!(Encoding::evident_in(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn t9_an_encoding_is_seen_in_the_forms_that_tools_and_files_give_it() {
+        const HEX: &str = "5bd7a04f3a1c9e42880a6d5be7f2c3911f0e8dd4a7b62c535e9910cc47ab83f6";
+        const BASE64: &str = "W9egTzocnkKICm1b5/LDkR8Ojd+ntixTXpkQzEerg/Y=";
+        let pairs: Vec<&str> = (0..HEX.len()).step_by(2).map(|at| &HEX[at..at + 2]).collect();
+        for text in [
+            format!("0x{HEX}"),
+            format!("\"{HEX}\"\n"),
+            format!("'{HEX}'"),
+            format!("{HEX}\n\0"),
+            format!("\u{feff}{HEX}\r\n"),
+            pairs.join(":"),
+            pairs.join(" "),
+            HEX.to_uppercase(),
+            "3f2b6c1e-9a4d-4c7b-8e21-5d0f7a96b3c8".to_owned(),
+        ] {
+            assert_eq!(Encoding::evident_in(text.as_bytes()), Some(Encoding::Hex), "{text:?}");
+        }
+        for text in [
+            format!("base64:{BASE64}"),
+            format!("\"{BASE64}\""),
+            format!("'{BASE64}'\n"),
+            format!("{BASE64}\0"),
+        ] {
+            assert_eq!(Encoding::evident_in(text.as_bytes()), Some(Encoding::Base64), "{text:?}");
         }
     }
 

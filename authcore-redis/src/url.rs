@@ -77,7 +77,8 @@ fn check(url: &str, is_in_list: bool) -> Result<Protocol, UrlError> {
         Some(rest) if TCP.contains(&scheme) || TLS.contains(&scheme) => rest,
         _ if UNIX.contains(&scheme) => return check_unix(rest),
         Some(_) if is_plain(scheme) => {
-            let detail = format!("the scheme is `{scheme}`, and has to be `redis`, `rediss` or `unix`");
+            let detail =
+                format!("the scheme of the URL is `{scheme}`, and has to be `redis`, `rediss` or `unix`");
             let problem = "the URL has the scheme of something else";
             return Err(UrlError { problem, detail: Some(detail) });
         }
@@ -166,13 +167,13 @@ fn check_parameters(query: &str, known: &[&str]) -> Result<Protocol, UrlError> {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let decode = |text: &str| decoded(&text.replace('+', " ")).ok_or(UrlError::BAD_ESCAPE);
         let (name, value) = (decode(name)?, decode(value)?);
-        let shown = if is_plain(&name) { format!("`{name}`") } else { "one with an unusual name".to_owned() };
+        let shown = if is_plain(&name) { format!("`{name}`") } else { "with an unusual name".to_owned() };
         let wrong = |problem, detail| Err(UrlError { problem, detail: Some(detail) });
         if !known.contains(&&*name) {
             let lower = name.to_ascii_lowercase();
             let asks_for_tls = lower.contains("ssl") || lower.contains("tls");
             let advice = if asks_for_tls { "; to ask for TLS, begin the URL with `rediss://`" } else { "" };
-            let detail = format!("the driver does not know the parameter {shown}{advice}");
+            let detail = format!("the driver does not know the URL parameter {shown}{advice}");
             return wrong("the URL has an unknown parameter", detail);
         }
         let expected = match &*name {
@@ -181,11 +182,11 @@ fn check_parameters(query: &str, known: &[&str]) -> Result<Protocol, UrlError> {
             _ => "",
         };
         if !expected.is_empty() {
-            let detail = format!("the value of the parameter {shown} has to be {expected}");
+            let detail = format!("the value of the URL parameter {shown} has to be {expected}");
             return wrong("a parameter of the URL has an unknown value", detail);
         }
         if seen.contains(&name) {
-            let detail = format!("the parameter {shown} is given twice");
+            let detail = format!("the URL parameter {shown} is given twice");
             return wrong("a parameter of the URL has no effect", detail);
         }
         seen.push(name);
@@ -228,7 +229,7 @@ mod tests {
             ("hunter2", "has no scheme"),
             ("app:hunter2@h", "has no scheme"),
             ("redis:hunter2", "has no scheme"),
-            ("http://app:hunter2@h", "the scheme is `http`"),
+            ("http://app:hunter2@h", "the scheme of the URL is `http`"),
             ("redis://app:hunt\ner2@h", "control character"),
             ("redis://app:hunt er2@h", "a space as %20"),
             ("redis://app:hunt#er2@h", "`#` in the password as %23"),
@@ -250,13 +251,13 @@ mod tests {
             ("unix://", "names no socket"),
             (",", "`,` in a password as %2C"),
             ("redis://h,", "does not begin with `redis://`"),
-            ("redis://h?ssl=true", "the parameter `ssl`; to ask for TLS, begin the URL with `rediss://`"),
+            ("redis://h?ssl=true", "the URL parameter `ssl`; to ask for TLS, begin the URL with `rediss://`"),
             ("rediss://h?tls=hunter2", "begin the URL with `rediss://`"),
-            ("redis://h,redis://i?ssl=true", "the parameter `ssl`"),
-            ("redis://h?db=1", "does not know the parameter `db`"),
+            ("redis://h,redis://i?ssl=true", "the URL parameter `ssl`"),
+            ("redis://h?db=1", "does not know the URL parameter `db`"),
             ("redis://h?protocol=hunter2", "`protocol` has to be resp2 or resp3"),
             ("redis://h?protocol=resp2&protocol=resp3", "`protocol` is given twice"),
-            ("unix:///run/redis?database=1", "does not know the parameter `database`"),
+            ("unix:///run/redis?database=1", "does not know the URL parameter `database`"),
             ("unix:///run/redis?db=hunter2", "`db` has to be the number of a database"),
         ] {
             let Err(error) = split(url) else { panic!("{url} was taken") };

@@ -80,7 +80,9 @@ impl<D: Driver> Settings<D> {
             Source::Pool(pool) => (pool.clone(), None),
             Source::Url(url) => {
                 let plan = plan(url, &self, tables).map_err(|error| {
-                    StoreError::new(StoreErrorKind::Misconfigured, error.problem).with_source(error)
+                    StoreError::new(StoreErrorKind::Misconfigured, error.problem)
+                        .with_context(error.to_string())
+                        .with_source(error)
                 })?;
                 let opening = self.open(plan, doubt.clone());
                 match tokio::time::timeout_at(deadline, opening).await {

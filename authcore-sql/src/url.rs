@@ -169,7 +169,7 @@ fn after_scheme<'a>(
     }
     match url.split_once("://") {
         Some((other, _)) if is_plain(other) && !schemes.contains(&other) => {
-            let detail = format!("the scheme is `{other}`, and has to be {known}");
+            let detail = format!("the scheme of the URL is `{other}`, and has to be {known}");
             Err(UrlError::with("the URL has the scheme of something else", detail))
         }
         _ => Err(UrlError::with("the URL has no scheme", format!("the URL has to begin with {known}"))),
@@ -242,11 +242,11 @@ fn check_parameters(
 ) -> Result<(), UrlError> {
     let mut seen = Vec::new();
     for (name, value) in parameters {
-        let shown = if is_plain(name) { format!("`{name}`") } else { "one with an unusual name".to_owned() };
+        let shown = if is_plain(name) { format!("`{name}`") } else { "with an unusual name".to_owned() };
         let Some((parameter, main)) = known(rules, name) else {
             let lower = name.to_ascii_lowercase();
             let advice = if lower.contains("ssl") || lower.contains("tls") { tls_advice } else { "" };
-            let detail = format!("the driver does not know the parameter {shown}{advice}");
+            let detail = format!("the driver does not know the URL parameter {shown}{advice}");
             return Err(UrlError::with("the URL has an unknown parameter", detail));
         };
         let expected = match parameter.takes {
@@ -258,11 +258,11 @@ fn check_parameters(
                 .then(|| format!("one of {}", values.join(", "))),
         };
         if let Some(expected) = expected {
-            let detail = format!("the value of the parameter {shown} has to be {expected}");
+            let detail = format!("the value of the URL parameter {shown} has to be {expected}");
             return Err(UrlError::with("a parameter of the URL has an unknown value", detail));
         }
         if !matches!(parameter.takes, Takes::Texts) && seen.contains(&main) {
-            return Err(UrlError::no_effect(format!("the parameter {shown} is given twice")));
+            return Err(UrlError::no_effect(format!("the URL parameter {shown} is given twice")));
         }
         seen.push(main);
     }

@@ -1,5 +1,6 @@
 //! Where sessions live: the trait, its contract and its errors.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -161,7 +162,7 @@ pub struct Purged {
 #[error("{kind}: {context}")]
 pub struct StoreError {
     kind: StoreErrorKind,
-    context: &'static str,
+    context: Cow<'static, str>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -186,7 +187,14 @@ pub enum StoreErrorKind {
 impl StoreError {
     /// A failure of this kind. `context` says what the store was about, without any value.
     pub const fn new(kind: StoreErrorKind, context: &'static str) -> Self {
-        Self { kind, context, source: None }
+        Self { kind, context: Cow::Borrowed(context), source: None }
+    }
+
+    /// The same failure with a text that names what is at fault, such as a parameter of a URL, and no secret.
+    #[must_use]
+    pub fn with_context(mut self, context: impl Into<String>) -> Self {
+        self.context = Cow::Owned(context.into());
+        self
     }
 
     /// The same failure with the error that caused it, for logs.

@@ -28,7 +28,7 @@ fn s18_each_malformed_url_has_an_error_of_its_own() {
         ("hunter2", "has no scheme"),
         ("postgres:app:hunter2@h", "has no scheme"),
         ("app:hunter2://h", "has no scheme"),
-        ("mysql://app:hunter2@h/app", "the scheme is `mysql`"),
+        ("mysql://app:hunter2@h/app", "the scheme of the URL is `mysql`"),
         ("http://app:hunter2@h/app", "has to be `postgres://` or `postgresql://`"),
         ("postgres://app:hunt#er2@h/app", "`#` in the password as %23"),
         ("postgres://app:hunt/er2@h/app", "`/` in the password as %2F"),
@@ -67,7 +67,7 @@ fn s18_each_malformed_url_has_an_error_of_its_own() {
         ("", "is empty"),
         (" sqlite:a", "white space"),
         ("sessions.db", "has to begin with `sqlite:`"),
-        ("http://a", "the scheme is `http`"),
+        ("http://a", "the scheme of the URL is `http`"),
         ("sqlite:", "names no file"),
         ("sqlite://", "names no file"),
         ("sqlite:?mode=memory", "names no file"),
@@ -81,13 +81,13 @@ fn s18_each_malformed_url_has_an_error_of_its_own() {
 fn s18_parameters_that_have_no_effect_are_refused_by_name() {
     let of_tls = "write `sslmode=require` or `sslmode=verify-full`";
     for (query, says) in [
-        ("ssl=true", "the parameter `ssl`"),
+        ("ssl=true", "the URL parameter `ssl`"),
         ("ssl=true", of_tls),
         ("tls=1", of_tls),
         ("SSLMODE=require", of_tls),
         ("requiressl=1", of_tls),
         ("sslnegotiation=direct", "`sslnegotiation`"),
-        ("connect_timeout=5", "does not know the parameter `connect_timeout`"),
+        ("connect_timeout=5", "does not know the URL parameter `connect_timeout`"),
         ("a=hunter2", "`a`"),
         ("a%20b=hunter2", "unusual name"),
         (
@@ -111,7 +111,7 @@ fn s18_parameters_that_have_no_effect_are_refused_by_name() {
     }
     for (query, says) in [
         ("ssl=true", "write `ssl-mode=REQUIRED` or `ssl-mode=VERIFY_IDENTITY`"),
-        ("useSSL=true", "the parameter `useSSL`; to ask for TLS"),
+        ("useSSL=true", "the URL parameter `useSSL`; to ask for TLS"),
         ("ssl-mode=hunter2", "has to be one of DISABLED"),
         (
             "ssl-ca=/ca.pem",
@@ -127,7 +127,7 @@ fn s18_parameters_that_have_no_effect_are_refused_by_name() {
     for (query, says) in [
         ("mode=hunter2", "`mode` has to be one of ro, rw, rwc, memory"),
         ("cache=hunter2", "`cache` has to be one of"),
-        ("journal_mode=wal", "does not know the parameter `journal_mode`"),
+        ("journal_mode=wal", "does not know the URL parameter `journal_mode`"),
         ("mode=ro&mode=rw", "`mode` is given twice"),
     ] {
         let url = format!("sqlite:sessions.db?{query}");

@@ -61,7 +61,7 @@ async fn s18_a_url_that_asks_for_tls_in_vain_is_refused() {
     for url in [format!("{}?ssl=true", server.url()), format!("{}?tls=on", cluster.urls())] {
         let error = RedisStore::connect(&url).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
-        assert!(error.to_string().contains("unknown parameter"), "{error:?}");
+        assert!(error.to_string().contains("does not know the URL parameter"), "{error:?}");
         let cause = error.source().map(ToString::to_string).unwrap_or_default();
         assert!(cause.contains("begin the URL with `rediss://`"), "{cause}");
     }

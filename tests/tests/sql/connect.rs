@@ -71,6 +71,9 @@ async fn s18_a_url_that_asks_for_tls_in_vain_is_refused() {
         let chain = cause_of(PostgresStore::builder(&url).connect_unmigrated().await);
         assert!(chain.contains(says), "'{chain}' does not say '{says}'");
     }
+    // The error itself names the parameter, not only its cause.
+    let refused = PostgresStore::connect(&format!("{}?ssl=true", postgres_url())).await.unwrap_err();
+    assert!(refused.to_string().contains("`ssl`"), "{refused}");
     for (url, says) in [
         (format!("{}?ssl=true", mysql_url()), "`ssl-mode=REQUIRED`"),
         (format!("{}?useSSL=true", mysql_url()), "`useSSL`"),

@@ -136,11 +136,7 @@ impl RedisStoreBuilder {
     }
 
     async fn open(&self, urls: &str) -> Result<Link, StoreError> {
-        let urls = url::split(urls).map_err(|error| {
-            StoreError::new(StoreErrorKind::Misconfigured, error.problem)
-                .with_context(error.to_string())
-                .with_source(error)
-        })?;
+        let urls = url::split(urls)?;
         let nodes = urls.into_iter().map(|(url, protocol)| self.node(url, protocol));
         let nodes: Vec<ConnectionInfo> = nodes.collect::<RedisResult<_>>().map_err(of_connecting)?;
         if nodes.iter().any(|node| matches!(node.addr(), redis::ConnectionAddr::TcpTls { .. })) {

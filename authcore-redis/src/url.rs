@@ -3,7 +3,10 @@
 //! The driver ignores parameters that it does not know, and its errors quote the URL. These checks name what
 //! is wrong, and never show a user, a password or a value.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use authcore::{StoreError, StoreErrorKind};
 
 /// The schemes of TCP, of TLS and of Unix sockets.
 const TCP: [&str; 2] = ["redis", "valkey"];
@@ -16,13 +19,8 @@ const PARAMETERS_OF_UNIX: [&str; 4] = ["db", "user", "pass", "protocol"];
 const PROTOCOLS: [&str; 4] = ["2", "resp2", "3", "resp3"];
 
 /// What is wrong with a URL, without any part of it that may be secret.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct UrlError {
-    /// The short text, which has no part of the URL in it.
-    pub(crate) problem: &'static str,
-    /// The parameter or scheme at fault, and what to write instead.
-    detail: Option<String>,
-}
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UrlError(Cow<'static, str>);
 
 impl UrlError {
     const OPEN_QUESTION_MARK: Self =
@@ -33,23 +31,25 @@ impl UrlError {
     );
 
     const fn new(problem: &'static str) -> Self {
-        Self { problem, detail: None }
+        Self(Cow::Borrowed(problem))
+    }
+
+    const fn of(problem: String) -> Self {
+        Self(Cow::Owned(problem))
     }
 }
 
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.detail.as_deref().unwrap_or(self.problem))
+        f.write_str(&self.0)
     }
 }
 
-impl fmt::Debug for UrlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "UrlError({self})")
+impl From<UrlError> for StoreError {
+    fn from(error: UrlError) -> Self {
+        Self::new(StoreErrorKind::Misconfigured, "the URL is not valid").with_context(error.0)
     }
 }
-
-impl std::error::Error for UrlError {}
 
 /// The protocol that a URL asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,10 +77,9 @@ fn check(url: &str, is_in_list: bool) -> Result<Protocol, UrlError> {
         Some(rest) if TCP.contains(&scheme) || TLS.contains(&scheme) => rest,
         _ if UNIX.contains(&scheme) => return check_unix(rest),
         Some(_) if is_plain(scheme) => {
-            let detail =
-                format!("the scheme of the URL is `{scheme}`, and has to be `redis`, `rediss` or `unix`");
-            let problem = "the URL has the scheme of something else";
-            return Err(UrlError { problem, detail: Some(detail) });
+            return Err(UrlError::of(format!(
+                "the scheme of the URL is `{scheme}`, and has to be `redis`, `rediss` or `unix`"
+            )));
         }
         _ => return Err(no_scheme(is_in_list)),
     };
@@ -168,13 +167,11 @@ fn check_parameters(query: &str, known: &[&str]) -> Result<Protocol, UrlError> {
         let decode = |text: &str| decoded(&text.replace('+', " ")).ok_or(UrlError::BAD_ESCAPE);
         let (name, value) = (decode(name)?, decode(value)?);
         let shown = if is_plain(&name) { format!("`{name}`") } else { "with an unusual name".to_owned() };
-        let wrong = |problem, detail| Err(UrlError { problem, detail: Some(detail) });
         if !known.contains(&&*name) {
             let lower = name.to_ascii_lowercase();
             let asks_for_tls = lower.contains("ssl") || lower.contains("tls");
             let advice = if asks_for_tls { "; to ask for TLS, begin the URL with `rediss://`" } else { "" };
-            let detail = format!("the driver does not know the URL parameter {shown}{advice}");
-            return wrong("the URL has an unknown parameter", detail);
+            return Err(UrlError::of(format!("the driver does not know the URL parameter {shown}{advice}")));
         }
         let expected = match &*name {
             "protocol" if !PROTOCOLS.contains(&&*value) => "resp2 or resp3",
@@ -182,12 +179,10 @@ fn check_parameters(query: &str, known: &[&str]) -> Result<Protocol, UrlError> {
             _ => "",
         };
         if !expected.is_empty() {
-            let detail = format!("the value of the URL parameter {shown} has to be {expected}");
-            return wrong("a parameter of the URL has an unknown value", detail);
+            return Err(UrlError::of(format!("the value of the URL parameter {shown} has to be {expected}")));
         }
         if seen.contains(&name) {
-            let detail = format!("the URL parameter {shown} is given twice");
-            return wrong("a parameter of the URL has no effect", detail);
+            return Err(UrlError::of(format!("the URL parameter {shown} is given twice")));
         }
         seen.push(name);
     }
@@ -261,7 +256,7 @@ mod tests {
             ("unix:///run/redis?db=hunter2", "`db` has to be the number of a database"),
         ] {
             let Err(error) = split(url) else { panic!("{url} was taken") };
-            let shown = format!("{}: {error} {error:?}", error.problem);
+            let shown = format!("{error} {error:?}");
             assert!(shown.contains(says), "{url}: '{shown}' does not say '{says}'");
             for secret in ["hunter2", "hunt", "er2"] {
                 assert!(!shown.contains(secret), "S10: {url}: {shown}");

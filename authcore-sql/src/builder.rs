@@ -79,11 +79,7 @@ impl<D: Driver> Settings<D> {
         let (pool, keeps_memory) = match &self.source {
             Source::Pool(pool) => (pool.clone(), None),
             Source::Url(url) => {
-                let plan = plan(url, &self, tables).map_err(|error| {
-                    StoreError::new(StoreErrorKind::Misconfigured, error.problem)
-                        .with_context(error.to_string())
-                        .with_source(error)
-                })?;
+                let plan = plan(url, &self, tables)?;
                 let opening = self.open(plan, doubt.clone());
                 match tokio::time::timeout_at(deadline, opening).await {
                     Ok(opened) => opened.map_err(of_connecting::<D>)?,

@@ -225,7 +225,7 @@ fn postgres_plan(
     if settings.route == Route::TransactionPooler {
         if parameters.iter().any(|(name, _)| name == STATEMENT_CACHE) {
             let detail = format!("`{STATEMENT_CACHE}` has no effect with `transaction_pooler()`");
-            return Err(UrlError::no_effect(detail));
+            return Err(UrlError::of(detail));
         }
         options = options.extra_float_digits(None);
     }

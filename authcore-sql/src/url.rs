@@ -3,7 +3,10 @@
 //! The driver ignores parameters that it does not know, and its errors quote the URL. These checks name what
 //! is wrong, and never show a user, a password or a value.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use authcore::{StoreError, StoreErrorKind};
 
 /// What the URLs of one database may have in them.
 pub(crate) struct Rules {
@@ -47,13 +50,8 @@ pub(crate) struct Tls {
 }
 
 /// What is wrong with a URL, without any part of it that may be secret.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct UrlError {
-    /// The short text, which has no part of the URL in it.
-    pub(crate) problem: &'static str,
-    /// The parameter or scheme at fault, and what to write instead.
-    detail: Option<String>,
-}
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UrlError(Cow<'static, str>);
 
 impl UrlError {
     /// What the checks here let pass and the driver did not.
@@ -68,32 +66,25 @@ impl UrlError {
     );
 
     const fn new(problem: &'static str) -> Self {
-        Self { problem, detail: None }
+        Self(Cow::Borrowed(problem))
     }
 
-    fn with(problem: &'static str, detail: String) -> Self {
-        Self { problem, detail: Some(detail) }
-    }
-
-    /// A parameter that cannot do what it says.
-    pub(crate) fn no_effect(detail: String) -> Self {
-        Self::with("a parameter of the URL has no effect", detail)
+    pub(crate) const fn of(problem: String) -> Self {
+        Self(Cow::Owned(problem))
     }
 }
 
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.detail.as_deref().unwrap_or(self.problem))
+        f.write_str(&self.0)
     }
 }
 
-impl fmt::Debug for UrlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "UrlError({self})")
+impl From<UrlError> for StoreError {
+    fn from(error: UrlError) -> Self {
+        Self::new(StoreErrorKind::Misconfigured, "the URL is not valid").with_context(error.0)
     }
 }
-
-impl std::error::Error for UrlError {}
 
 /// The names and values of a URL's parameters.
 pub(crate) type Parameters = Vec<(String, String)>;
@@ -169,10 +160,9 @@ fn after_scheme<'a>(
     }
     match url.split_once("://") {
         Some((other, _)) if is_plain(other) && !schemes.contains(&other) => {
-            let detail = format!("the scheme of the URL is `{other}`, and has to be {known}");
-            Err(UrlError::with("the URL has the scheme of something else", detail))
+            Err(UrlError::of(format!("the scheme of the URL is `{other}`, and has to be {known}")))
         }
-        _ => Err(UrlError::with("the URL has no scheme", format!("the URL has to begin with {known}"))),
+        _ => Err(UrlError::of(format!("the URL has no scheme: it has to begin with {known}"))),
     }
 }
 
@@ -246,8 +236,7 @@ fn check_parameters(
         let Some((parameter, main)) = known(rules, name) else {
             let lower = name.to_ascii_lowercase();
             let advice = if lower.contains("ssl") || lower.contains("tls") { tls_advice } else { "" };
-            let detail = format!("the driver does not know the URL parameter {shown}{advice}");
-            return Err(UrlError::with("the URL has an unknown parameter", detail));
+            return Err(UrlError::of(format!("the driver does not know the URL parameter {shown}{advice}")));
         };
         let expected = match parameter.takes {
             Takes::Text | Takes::Texts => None,
@@ -258,11 +247,10 @@ fn check_parameters(
                 .then(|| format!("one of {}", values.join(", "))),
         };
         if let Some(expected) = expected {
-            let detail = format!("the value of the URL parameter {shown} has to be {expected}");
-            return Err(UrlError::with("a parameter of the URL has an unknown value", detail));
+            return Err(UrlError::of(format!("the value of the URL parameter {shown} has to be {expected}")));
         }
         if !matches!(parameter.takes, Takes::Texts) && seen.contains(&main) {
-            return Err(UrlError::no_effect(format!("the URL parameter {shown} is given twice")));
+            return Err(UrlError::of(format!("the URL parameter {shown} is given twice")));
         }
         seen.push(main);
     }
@@ -284,19 +272,19 @@ impl Tls {
         let Self { mode, without_tls, verifying: [issuer, identity], authority, .. } = self;
         let is = |wanted: &str| value(mode).is_some_and(|value| value.eq_ignore_ascii_case(wanted));
         if let Some(ineffective) = self.ineffective.filter(|ineffective| is(ineffective)) {
-            return Err(UrlError::no_effect(format!(
+            return Err(UrlError::of(format!(
                 "with `{mode}={ineffective}` the \
                  driver never uses TLS: if that is meant, write `{mode}={without_tls}`"
             )));
         }
         if value(authority).is_some() && !is(issuer) && !is(identity) {
-            return Err(UrlError::no_effect(format!(
+            return Err(UrlError::of(format!(
                 "`{authority}` has an effect only with `{mode}={issuer}` or `{mode}={identity}`"
             )));
         }
         match self.identity.iter().find(|name| value(name).is_some()) {
             Some(name) if is(without_tls) => {
-                Err(UrlError::no_effect(format!("`{name}` has no effect with `{mode}={without_tls}`")))
+                Err(UrlError::of(format!("`{name}` has no effect with `{mode}={without_tls}`")))
             }
             _ => Ok(()),
         }

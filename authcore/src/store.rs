@@ -190,10 +190,11 @@ impl StoreError {
         Self { kind, context: Cow::Borrowed(context), source: None }
     }
 
-    /// The same failure with a text that names what is at fault, such as a parameter of a URL, and no secret.
+    /// The same failure with another text, which may name what is at fault, such as a parameter of a URL, and
+    /// no secret.
     #[must_use]
-    pub fn with_context(mut self, context: impl Into<String>) -> Self {
-        self.context = Cow::Owned(context.into());
+    pub fn with_context(mut self, context: impl Into<Cow<'static, str>>) -> Self {
+        self.context = context.into();
         self
     }
 

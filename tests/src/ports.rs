@@ -128,6 +128,7 @@ impl Default for ClosedPort {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
     use std::collections::HashSet;
     use std::net::TcpStream;
 
@@ -210,8 +211,13 @@ mod tests {
                 fn down() -> (Server, TcpListener) {
                     let server = Server::start(&[]);
                     server.signal(Signal::Kill);
-                    let stranger = TcpListener::bind((Ipv4Addr::LOCALHOST, server.port())).unwrap();
-                    (server, stranger)
+                    let stranger = RefCell::new(None);
+                    // A process that was killed may not have closed its sockets yet.
+                    wait_for("the port", String::new, || {
+                        *stranger.borrow_mut() = TcpListener::bind((Ipv4Addr::LOCALHOST, server.port())).ok();
+                        stranger.borrow().is_some()
+                    });
+                    (server, stranger.into_inner().unwrap())
                 }
 
                 #[test]

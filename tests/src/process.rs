@@ -357,7 +357,8 @@ mod tests {
 
     #[test]
     fn a_server_whose_port_is_taken_says_so() {
-        start("echo 'bind: Address already in use' >&2; exit 1", "ready").unwrap_err();
+        // Another word than `ready`, which is in `already`.
+        start("echo 'bind: Address already in use' >&2; exit 1", "listening").unwrap_err();
     }
 
     #[test]

@@ -202,8 +202,8 @@ impl Site {
     }
 }
 
-/// The host that a request names, in lower case and without port and trailing dot: from its address (HTTP/2) or its `Host`
-/// header; `None` if it names none.
+/// The host that a request names, in lower case and without port and trailing dot: from its address (HTTP/2)
+/// or its `Host` header; `None` if it names none.
 ///
 /// Behind a proxy it is what the proxy passes on.
 pub fn host_name(parts: &Parts) -> Option<String> {

@@ -15,8 +15,8 @@ use crate::refusal::{Reason, Refusal};
 /// Who sent the request, verified: [`authcore::Principal`], to which it derefs.
 ///
 /// A handler that takes one is protected: without a good credential it does not run. A handler that does not
-/// take one costs no store call. `Option<Principal>` is `None` without a good credential; when the store is
-/// out it is refused all the same, since nobody knows then (rule A9).
+/// take one costs no store call. `Option<Principal>` is `None` without a good credential; while the store is
+/// unavailable, the request is refused, because whether there is a good one is unknown (rule A9).
 ///
 /// A session that [does not represent a login](authcore::SessionPolicy::not_a_login) is no good credential
 /// here; see [`AnyPrincipal`].

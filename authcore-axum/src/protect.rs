@@ -24,8 +24,8 @@ use crate::credentials::{Transport, bearer};
 use crate::guard::{AuthState, Settings};
 use crate::refusal::{Reason, Refusal};
 
-/// What is known about who sent a request: in its extensions, for whatever asks, and beside it for the
-/// answer.
+/// What is known about the sender of a request. It is in the request's extensions for the handlers, and the
+/// layer keeps a copy for the answer.
 #[derive(Clone)]
 pub(crate) struct Asked(Arc<Answered>);
 

@@ -128,8 +128,8 @@ fn session_id(text: &[u8]) -> Result<SessionId, StoreError> {
     id.ok_or(StoreError::corrupt("something else than a session's id in an index"))
 }
 
-/// How long a record stays, in milliseconds: rounded up, at least one (rule S6), and at most as much as the
-/// server can count exactly beside its own time.
+/// A record's time to live in milliseconds: rounded up, at least one (rule S6), and small enough for the
+/// server to add to its own time without losing digits.
 fn time_to_live(record: &SessionRecord) -> String {
     const LONGEST: u128 = 1 << 52;
     record.time_to_live().as_millis().clamp(1, LONGEST).to_string()

@@ -539,7 +539,8 @@ impl Auth {
         Error::Unsupported { operation, strategy, instead }
     }
 
-    /// The answer to the revocation of one session. An API key is looked up at each request, so it is refused at once.
+    /// The answer to the revocation of one session. An API key is looked up at each request, so it is refused
+    /// at once.
     fn revoked_one(&self, removed: Option<&SessionRecord>) -> Revoked {
         let revoked = self.revoked(removed.map(SessionRecord::id).into_iter().collect());
         let is_key = removed.is_some_and(|record| record.kind() == CredentialKind::ApiKey);

@@ -100,8 +100,8 @@ impl Login {
     /// Says that somebody acts as the subject, such as support staff: the `act` claim of RFC 8693. The list
     /// of sessions, the principal and its log lines show both.
     ///
-    /// The actor's text is kept and not its realm: name support staff by a text that is the same in all realms, such
-    /// as an e-mail address.
+    /// The actor's text is kept and not its realm: name support staff by a text that is the same in all
+    /// realms, such as an e-mail address.
     ///
     /// # Security
     ///

@@ -57,8 +57,8 @@ pub struct VerifiedToken {
     pub expires_at: Timestamp,
     /// The application's claims: the text of one JSON object, without the registered ones.
     pub claims: String,
-    /// The id of the key that verified the token; empty if it was not verified, so that [`Principal::token`] is
-    /// `None`.
+    /// The id of the key that verified the token; empty if it was not verified, so that [`Principal::token`]
+    /// is `None`.
     pub key_id: String,
     /// All that the token says, for [`Principal::token`]: the text of one JSON object.
     pub contents: String,

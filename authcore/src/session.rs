@@ -31,8 +31,8 @@ pub use engine::Sessions;
 /// your own wraps ours, adds what it wants (a check of the client's address, an audit line) and hands on the
 /// rest. It needs the `async-trait` crate. The hybrid strategy's refresh tokens are not one of these: they
 /// are no credential for every request, and [`Auth::hybrid`](crate::Auth::hybrid) alone knows what to do with
-/// them. Nor are [API keys](crate::Auth::create_api_key): `Auth` makes and verifies them with [`Sessions`], and
-/// a strategy of your own does not see them.
+/// them. Nor are [API keys](crate::Auth::create_api_key): `Auth` makes and verifies them with [`Sessions`],
+/// and a strategy of your own does not see them.
 ///
 /// ```
 /// use authcore::{CallContext, Error, Login, OpenedSession, Principal, ServerSessions, SessionId};

@@ -19,8 +19,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Any [`StoreErrorKind`]. After `Unavailable` the record may or may not have been written; after the other
-    /// kinds it was not.
+    /// Any [`StoreErrorKind`]. After `Unavailable` the record may or may not have been written; after the
+    /// other kinds it was not.
     async fn insert(&self, record: &SessionRecord) -> Result<Inserted, StoreError>;
 
     /// The record with this id, as every acknowledged write left it (rule S15).
@@ -32,15 +32,15 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// [`StoreErrorKind::Corrupt`] if what is stored cannot be read (rule S9), `Unavailable` or `Misconfigured`.
     async fn load(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError>;
 
-    /// Replaces the stored record if its version is `expected`, in one atomic step; never creates one (rules S2,
-    /// S3, S17).
+    /// Replaces the stored record if its version is `expected`, in one atomic step; never creates one (rules
+    /// S2, S3, S17).
     ///
     /// `record.version()` is already `expected` plus one.
     ///
     /// # Errors
     ///
-    /// Any [`StoreErrorKind`]. After `Unavailable` the record may or may not have been replaced; after the other
-    /// kinds it was not.
+    /// Any [`StoreErrorKind`]. After `Unavailable` the record may or may not have been replaced; after the
+    /// other kinds it was not.
     async fn replace(&self, record: &SessionRecord, expected: Version) -> Result<Replaced, StoreError>;
 
     /// Removes the record; `true` if this very call removed it.
@@ -57,7 +57,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// [`StoreErrorKind::Corrupt`] if a record of this subject cannot be read, `Unavailable` or `Misconfigured`.
     async fn list(&self, subject: &Subject) -> Result<Vec<SessionRecord>, StoreError>;
 
-    /// Removes every session of the subject but `keep`, in one atomic step, and tells which it removed (rule S4).
+    /// Removes every session of the subject but `keep`, in one atomic step, and tells which it removed (rule
+    /// S4).
     ///
     /// # Errors
     ///
@@ -68,8 +69,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         keep: Option<SessionId>,
     ) -> Result<Vec<SessionId>, StoreError>;
 
-    /// Removes records whose [`ends_at`](SessionRecord::ends_at) is at or before `now`, at most `limit` of them (rule
-    /// S11).
+    /// Removes records whose [`ends_at`](SessionRecord::ends_at) is at or before `now`, at most `limit` of
+    /// them (rule S11).
     ///
     /// A store whose server drops expired records by itself answers [`Purged::default`].
     ///

@@ -1,5 +1,5 @@
-//! What the core makes of answers that a store gives at the wrong moment, or never should: over a memory store that
-//! lies and fails on demand.
+//! What the core makes of answers that a store gives at the wrong moment, or never should: over a memory
+//! store that lies and fails on demand.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
@@ -180,7 +180,8 @@ async fn a5_a_clock_that_goes_back_moves_no_use_back() {
     }
 }
 
-/// S6, A11: the core decides about expiry, whatever the store still has, and whatever the principal's token says.
+/// S6, A11: the core decides about expiry, whatever the store still has, and whatever the principal's token
+/// says.
 #[tokio::test]
 async fn s6_a11_an_expired_session_admits_no_principal() {
     for world in [sessions(policy()), hybrid()] {
@@ -322,7 +323,8 @@ async fn a7_a_login_that_was_overtaken_fails() {
     assert!(matches!(overtaken, Err(Error::SessionLimit)), "{overtaken:?}");
 }
 
-/// A record that nobody can read says nothing of its kind: it keeps no thief logged in, though keys end with it.
+/// A record that nobody can read says nothing of its kind: it keeps no thief logged in, though keys end with
+/// it.
 #[tokio::test]
 async fn a13_an_unreadable_session_keeps_no_other_alive() {
     let (store, clock) = (Odd::default(), ManualClock::new(NOW));

@@ -36,8 +36,8 @@ impl Settings {
     }
 
     fn cookies_of(&self, issued: &Issued, place: Place<'_>) -> Result<Vec<HeaderValue>, Reason> {
-        // The access cookie stays as long as the session may: beside it, a refresh token counts (rules C1,
-        // C2).
+        // The access cookie lives as long as the session may, because the refresh cookie is used together
+        // with it (rules C1, C2).
         let end = issued.refresh_expires_at().unwrap_or(issued.expires_at());
         let max_age = issued.is_persistent().then(|| end.since(self.clock.now()));
         let access = self.cookies.set(Kind::Access, place, issued.credential(), max_age);

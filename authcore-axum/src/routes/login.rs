@@ -67,7 +67,7 @@ pub(super) async fn login(
     }
 }
 
-/// What a request says beside its body.
+/// A request's method, URI, headers and extensions, without its body.
 pub(super) fn head(request: &Request) -> Parts {
     let mut parts = Request::new(()).into_parts().0;
     parts.method.clone_from(request.method());

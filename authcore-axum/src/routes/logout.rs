@@ -118,7 +118,7 @@ impl LogoutForm {
 /// Credentials that may prove a session to be ended.
 #[derive(Clone, Copy)]
 enum Proof<'h> {
-    /// A refresh token beside the access token that names its session.
+    /// A refresh token, and the access token that names its session.
     Pair(&'h str, &'h str),
     Alone(&'h str),
 }

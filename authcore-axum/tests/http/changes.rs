@@ -277,7 +277,7 @@ async fn a16_claims_of_another_release_are_a_login_and_one_line_in_the_log() {
             assert!(lines[0].contains(told), "{told}: {text}");
         }
         assert!(!text.contains("not for the log") && !text.contains("ERROR"), "{text}");
-        // Who logs in again has a session of its own, and a handler that reads no claims is no matter.
+        // Handlers that read no claims still work, and a new login has claims of the new type.
         assert_eq!(browser.get("/me").await.status, StatusCode::OK);
         assert_eq!(browser.post("/auth/login", credentials("ada")).await.status, StatusCode::OK);
         assert_eq!(browser.get("/members").await.status, StatusCode::OK);

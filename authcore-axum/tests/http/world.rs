@@ -201,7 +201,7 @@ async fn cart(principal: AnyPrincipal, user: Option<Principal>) -> String {
     format!("{} {} {}", principal.subject(), principal.kind(), user.is_some())
 }
 
-/// What a handler reads of a user's credential beside the subject.
+/// The realm, client and actor that a handler reads from a principal.
 async fn facts(principal: Principal) -> String {
     let (client, actor) = (principal.client_id(), principal.actor());
     format!("{:?} {:?} {:?}", principal.realm_name(), client.as_deref(), actor.as_deref())

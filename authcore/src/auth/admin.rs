@@ -17,8 +17,8 @@ impl Admin<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`]; [`Error::Login`] for a subject that states another realm; [`Error::Unsupported`] for tokens
-    /// alone.
+    /// [`Error::Store`]; [`Error::Login`] for a subject that states another realm; [`Error::Unsupported`] for
+    /// tokens alone.
     pub async fn sessions_of(&self, subject: &Subject) -> Result<Vec<SessionInfo>, Error> {
         let sessions = self.0.stateful("listing sessions")?;
         let all = sessions.list_live(&self.0.own_subject(subject)?, self.0.clock.now()).await?;

@@ -44,7 +44,8 @@ impl ClaimsMismatch {
     pub(crate) fn of_object<T>(json: &str, error: &serde_json::Error) -> Self {
         let (message, at) = (error.to_string(), place(json, error));
         let members: Vec<(String, &str, usize)> = members(json);
-        // Where a type looks at members again after it has read them all, serde_json stops behind the last one.
+        // Where a type looks at members again after it has read them all, serde_json stops behind the last
+        // one.
         let inside = members.iter().find(|(_, value, start)| (*start..=*start + value.len()).contains(&at));
         let missing = between(&message, "missing field `", '`');
         match (inside, missing, between(&message, "unknown field `", '`')) {
@@ -89,8 +90,8 @@ impl fmt::Display for ClaimsMismatch {
 
 impl std::error::Error for ClaimsMismatch {}
 
-/// How many bytes stand before the place where serde_json stopped: the end of a value, or its first byte for an array
-/// or an object where another type is expected.
+/// How many bytes stand before the place where serde_json stopped: the end of a value, or its first byte for
+/// an array or an object where another type is expected.
 fn place(json: &str, error: &serde_json::Error) -> usize {
     let lines_before = error.line().saturating_sub(1);
     json.split_inclusive('\n').take(lines_before).map(str::len).sum::<usize>() + error.column()

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::kind::SessionKind;
 use crate::{StoreError, Subject};
 
-/// What a login stated about itself in addition to its subject and claims: kept in the session's record, so that it
-/// survives refreshes.
+/// What a login stated about itself in addition to its subject and claims: kept in the session's record, so
+/// that it survives refreshes.
 ///
 /// Most logins state nothing: [`SessionDetails::default`].
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -167,8 +167,8 @@ impl Sessions {
             return Ok(());
         }
         if policy.is_for_api_keys() {
-            // A key that a script holds never makes room for another. Of keys that are made at the same moment, all may be
-            // refused.
+            // A key that a script holds never makes room for another. Of keys that are made at the same
+            // moment, all may be refused.
             return Err(Error::SessionLimit);
         }
         all.sort_unstable_by_key(|session| (session.created_at(), session.id()));
@@ -240,8 +240,8 @@ impl Sessions {
     /// The principal's own session, if the principal has outlived neither it nor its own credential (rule
     /// A11).
     ///
-    /// An API key cannot manage its owner's sessions, and neither can a session that does not represent a login:
-    /// its user may have shown a password and no second factor yet (rule A13).
+    /// An API key cannot manage its owner's sessions, and neither can a session that does not represent a
+    /// login: its user may have shown a password and no second factor yet (rule A13).
     pub(crate) async fn own(
         &self,
         principal: &Principal,
@@ -330,8 +330,8 @@ impl Sessions {
         Ok(all)
     }
 
-    /// Removes one session of the subject, and gives it; `None` if there is none of this id, or it is somebody
-    /// else's.
+    /// Removes one session of the subject, and gives it; `None` if there is none of this id, or it is
+    /// somebody else's.
     pub(crate) async fn remove_of(
         &self,
         subject: &Subject,
@@ -361,7 +361,8 @@ impl Sessions {
             let mut all = match self.store().list(subject).await {
                 Ok(all) => all,
                 Err(error) if error.kind() == StoreErrorKind::Corrupt => {
-                    // Nobody can say which kind an unreadable session is of, and a thief's must not live on for that.
+                    // Nobody can say which kind an unreadable session is of, and a thief's must not live on
+                    // for that.
                     tracing::warn!("a session cannot be read, so sessions of all kinds are ended");
                     removed.extend(self.store().remove_all(subject, Some(own)).await?);
                     return Ok(removed);

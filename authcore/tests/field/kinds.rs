@@ -112,7 +112,8 @@ async fn a13_a_stricter_policy_reaches_sessions_that_exist() {
     assert_eq!(refused(generous.authenticate(old.credential()).await), Rejection::Expired);
 }
 
-/// Whoever uses a session is not logged out by a shorter idle timeout, however close the session is to its end.
+/// Whoever uses a session is not logged out by a shorter idle timeout, however close the session is to its
+/// end.
 #[tokio::test]
 async fn a13_a_stricter_idle_timeout_keeps_those_who_are_active() {
     let minutes = |count: u32| SessionPolicy::new().idle_timeout(count * MINUTE);

@@ -377,8 +377,8 @@ async fn a16_claims_that_no_type_could_read_are_a_refused_token() {
     }
 }
 
-/// A token that says that somebody acts as its subject, in a way that nobody can read, must not pass for the subject's
-/// own.
+/// A token that says that somebody acts as its subject, in a way that nobody can read, must not pass for the
+/// subject's own.
 #[test]
 fn t6_claims_about_the_authentication_are_of_their_types_or_refused() {
     let verify_with = |name, value| verify(&sign(&header(), &with(payload(), name, value)));

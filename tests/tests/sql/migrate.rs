@@ -458,8 +458,8 @@ async fn an_older_table_is_said_to_be_one() {
     assert_eq!(auth.authenticate(issued.credential()).await.unwrap().kind(), SessionKind::KIOSK);
 }
 
-/// A transaction that holds the table, such as a backup's, holds the migration up, and nobody else: those who log in
-/// have their turn between its attempts.
+/// A transaction that holds the table, such as a backup's, holds the migration up, and nobody else: those who
+/// log in have their turn between its attempts.
 #[tokio::test(flavor = "multi_thread")]
 async fn s13_a_migration_that_waits_for_the_table_keeps_nobody_waiting() {
     let server = postgres::Server::start(&[]);

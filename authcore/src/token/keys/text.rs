@@ -61,7 +61,8 @@ impl Encoding {
     }
 }
 
-/// The text without what files and variables have around it: white space, a byte order mark, quotes, a final NUL.
+/// The text without what files and variables have around it: white space, a byte order mark, quotes, a final
+/// NUL.
 fn unwrapped(secret: &[u8]) -> &[u8] {
     let text = secret.trim_ascii();
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);

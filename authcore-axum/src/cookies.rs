@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use authcore::API_KEY_PREFIX;
+use crate::guard::is_path;
+use authcore::Credential;
 use axum::extract::OriginalUri;
 use axum::http::header::{COOKIE, HOST};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Uri};
 use cookie::{Cookie, SameSite};
-
-use crate::guard::is_path;
 
 /// The longest cookie, name and value together, in bytes (rule C2).
 const MAX_LEN: usize = 4096;
@@ -93,7 +92,7 @@ impl Cookies {
                 let Some(value) = pair.trim_ascii_start().strip_prefix(name.as_bytes()) else { continue };
                 let Some(value) = value.strip_prefix(b"=") else { continue };
                 let value = visible(value.trim_ascii_end()).ok_or(Unusable)?;
-                if found.is_some() || value.is_empty() || value.starts_with(API_KEY_PREFIX) {
+                if found.is_some() || value.is_empty() || value.starts_with(Credential::API_KEY_PREFIX) {
                     return Err(Unusable);
                 }
                 found = Some(value);

@@ -3,14 +3,14 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use authcore::{Error, Rejection};
-use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
-use axum::http::request::Parts;
-use serde::de::DeserializeOwned;
-
 use crate::guard::{AuthState, Settings};
 use crate::protect::{Asked, Outcome};
 use crate::refusal::{Reason, Refusal};
+use authcore::Error;
+use authcore::error::Rejection;
+use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
 
 /// Who sent the request, verified: [`authcore::Principal`], to which it derefs.
 ///
@@ -185,9 +185,9 @@ impl Settings {
         let Some(presented) = presented else { return Err(Reason::Unauthenticated { presented: false }) };
         let auth = asked.auth();
         let verified = if asked.is_passive() {
-            auth.authenticate_any_passively(presented.text()).await
+            auth.authenticate_any_kind_passively(presented.text()).await
         } else {
-            auth.authenticate_any(presented.text()).await
+            auth.authenticate_any_kind(presented.text()).await
         };
         verified.map_err(|error| Reason::of(&error, true))
     }

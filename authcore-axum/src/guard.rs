@@ -5,19 +5,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use authcore::password::{LoginThrottle, MemoryThrottle, PasswordLogin};
-use authcore::{Auth, Clock, Realm, SystemClock};
-use axum::Router;
-use axum::extract::{ConnectInfo, DefaultBodyLimit};
-use axum::http::request::Parts;
-use tower_http::csrf::CsrfLayer;
-
 use crate::cookies::Cookies;
 use crate::credentials::Transport;
 use crate::csrf::CrossSite;
 use crate::mismatches::Mismatches;
 use crate::protect::Protect;
 use crate::{Passive, Require, routes};
+use authcore::clock::{Clock, SystemClock};
+use authcore::password::{LoginThrottle, MemoryThrottle, PasswordLogin};
+use authcore::{Auth, Realm};
+use axum::Router;
+use axum::extract::{ConnectInfo, DefaultBodyLimit};
+use axum::http::request::Parts;
+use tower_http::csrf::CsrfLayer;
 
 /// Bodies of the ready-made routes are short.
 const LARGEST_BODY: usize = 16 * 1024;
@@ -35,7 +35,7 @@ const LARGEST_BODY: usize = 16 * 1024;
 /// }
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let auth = Auth::sessions(ServerSessions::builder(MemoryStore::new()).build()?);
+/// let auth = Auth::with_sessions(ServerSessions::builder(MemoryStore::new()).build()?);
 /// let guard = Guard::builder(auth).build()?;
 /// let app: Router = guard.protect(Router::new().route("/me", get(me)));
 /// # Ok(())
@@ -159,7 +159,7 @@ impl Guard {
     /// }
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let auth = Auth::sessions(ServerSessions::builder(MemoryStore::new()).build()?);
+    /// # let auth = Auth::with_sessions(ServerSessions::builder(MemoryStore::new()).build()?);
     /// let guard = Guard::builder(auth).build()?;
     /// let router = Router::new().route("/greet", get(greet));
     /// let app: Router = guard.protect_with(router, |auth| App { auth, greeting: "Hello" });
@@ -324,7 +324,7 @@ impl GuardBuilder {
     /// # use authcore::{Auth, MemoryStore, Realm, ServerSessions};
     /// # use authcore_axum::Guard;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let auth = Auth::sessions(ServerSessions::builder(MemoryStore::new()).build()?);
+    /// # let auth = Auth::with_sessions(ServerSessions::builder(MemoryStore::new()).build()?);
     /// use authcore_axum::host_name;
     ///
     /// const TENANTS: [&str; 2] = ["acme", "globex"];

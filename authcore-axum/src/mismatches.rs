@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, PoisonError};
 
-use authcore::{ClaimsMismatch, Principal};
-
 use crate::refusal::named;
+use authcore::Principal;
+use authcore::error::ClaimsMismatch;
 
 /// How many sessions are logged; one more line says that there are others.
 const MAX_LOGGED: usize = 65_536;

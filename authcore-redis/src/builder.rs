@@ -4,15 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use authcore::{StoreError, StoreErrorKind};
-use redis::aio::ConnectionManager;
-use redis::cluster::{ClusterClient, ClusterClientBuilder};
-use redis::cluster_async::ClusterConnection;
-use redis::io::tcp::TcpSettings;
-use redis::{
-    AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion, RedisResult,
-};
-
 use crate::RedisStore;
 use crate::connection::{Connection, Link};
 use crate::error::{DATABASE_OF_CLUSTER, of_call, of_connecting};
@@ -20,6 +11,14 @@ use crate::keys::Prefix;
 use crate::node::{Node, Reconnecting};
 use crate::server::{self, Eviction, Mode};
 use crate::url::{self, Protocol};
+use authcore::store::{StoreError, StoreErrorKind};
+use redis::aio::ConnectionManager;
+use redis::cluster::{ClusterClient, ClusterClientBuilder};
+use redis::cluster_async::ClusterConnection;
+use redis::io::tcp::TcpSettings;
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion, RedisResult,
+};
 
 /// Builds a [`RedisStore`].
 #[must_use]

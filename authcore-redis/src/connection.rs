@@ -4,17 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use authcore::{StoreError, StoreErrorKind};
+use crate::error;
+use crate::node::Node;
+use crate::script::Script;
+use authcore::store::{StoreError, StoreErrorKind};
 use redis::aio::ConnectionLike;
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 use tokio::time::Instant;
 use tokio::time::error::Elapsed;
-
-use crate::error;
-use crate::node::Node;
-use crate::script::Script;
 
 /// A multiplexed connection that recovers by itself, and how long a call may take on it.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! What a failure of the server or of the way to it means for a store.
 
-use authcore::{StoreError, StoreErrorKind};
+use authcore::store::{StoreError, StoreErrorKind};
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 /// The failure of a call (rule S10).

@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use authcore::{SessionId, StoreError, StoreErrorKind, Subject};
+use authcore::store::{StoreError, StoreErrorKind};
+use authcore::{SessionId, Subject};
 
 /// What all keys of a store begin with.
 #[derive(Debug, Clone)]

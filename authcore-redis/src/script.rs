@@ -51,10 +51,8 @@ impl Script {
 
 #[cfg(test)]
 mod tests {
-    use authcore::{
-        Device, Realm, RecordParts, SessionDetails, SessionId, SessionKind, SessionRecord, StoredCredential,
-        Subject, Timestamp, Version,
-    };
+    use authcore::store::{RecordParts, RecordVersion, SessionDetails, SessionRecord, StoredCredential};
+    use authcore::{Device, Realm, SessionId, SessionKind, Subject, Timestamp};
 
     type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -62,7 +60,7 @@ mod tests {
         let now = Timestamp::from_secs(1_800_000_000);
         Ok(SessionRecord::from_parts(&RecordParts {
             id: SessionId::generate(&subject)?,
-            version: Version::FIRST,
+            version: RecordVersion::FIRST,
             epoch: 0,
             subject,
             credential,

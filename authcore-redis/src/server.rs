@@ -1,9 +1,8 @@
 //! What the server says of itself.
 
-use authcore::{StoreError, StoreErrorKind};
-use redis::aio::ConnectionLike;
-
 use crate::error::of_connecting;
+use authcore::store::{StoreError, StoreErrorKind};
+use redis::aio::ConnectionLike;
 
 /// The oldest release that has `SET ... PXAT`.
 const OLDEST: (u32, u32) = (6, 2);

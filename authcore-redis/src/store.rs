@@ -2,18 +2,17 @@
 
 use std::fmt;
 
-use async_trait::async_trait;
-use authcore::{
-    Inserted, Purged, Replaced, SessionId, SessionRecord, SessionStore, StoreError, Subject, Timestamp,
-    Version,
-};
-use redis::Value;
-
 use crate::builder::RedisStoreBuilder;
 use crate::connection::{Connection, Effect};
 use crate::error::UNEXPECTED;
 use crate::keys::{self, Partition, Prefix};
 use crate::script::{self, Script};
+use async_trait::async_trait;
+use authcore::store::{
+    InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore, StoreError,
+};
+use authcore::{SessionId, Subject, Timestamp};
+use redis::Value;
 
 /// Sessions in Redis or Valkey, on a single node or a Cluster.
 ///
@@ -26,7 +25,7 @@ use crate::script::{self, Script};
 /// use authcore_redis::RedisStore;
 ///
 /// let store = RedisStore::connect("redis://127.0.0.1").await?;
-/// let auth = Auth::sessions(ServerSessions::builder(store).build()?);
+/// let auth = Auth::with_sessions(ServerSessions::builder(store).build()?);
 /// # Ok(())
 /// # }
 /// ```
@@ -145,13 +144,13 @@ impl RedisStore {
 
 #[async_trait]
 impl SessionStore for RedisStore {
-    async fn insert(&self, record: &SessionRecord) -> Result<Inserted, StoreError> {
+    async fn insert(&self, record: &SessionRecord) -> Result<InsertOutcome, StoreError> {
         let (_, key, index) = self.keys_of(record);
         let (id, lives) = (record.id().to_string(), time_to_live(record));
         let args = [key.as_bytes(), id.as_bytes(), lives.as_bytes(), record.as_bytes()];
         match self.connection.run(&script::INSERT, Effect::Writes, &[index], &args).await? {
-            Value::Int(1) => Ok(Inserted::Done),
-            Value::Int(0) => Ok(Inserted::Conflict),
+            Value::Int(1) => Ok(InsertOutcome::Inserted),
+            Value::Int(0) => Ok(InsertOutcome::Conflict),
             _ => Err(UNEXPECTED),
         }
     }
@@ -164,15 +163,19 @@ impl SessionStore for RedisStore {
         }
     }
 
-    async fn replace(&self, record: &SessionRecord, expected: Version) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &SessionRecord,
+        expected: RecordVersion,
+    ) -> Result<ReplaceOutcome, StoreError> {
         let (_, key, index) = self.keys_of(record);
         let (id, lives) = (record.id().to_string(), time_to_live(record));
         let expected = expected.number().to_be_bytes();
         let args = [id.as_bytes(), lives.as_bytes(), record.as_bytes(), &expected];
         match self.connection.run(&script::REPLACE, Effect::Writes, &[key, index], &args).await? {
-            Value::Int(1) => Ok(Replaced::Done),
-            Value::Int(0) => Ok(Replaced::Stale),
-            Value::Int(-1) => Ok(Replaced::Gone),
+            Value::Int(1) => Ok(ReplaceOutcome::Replaced),
+            Value::Int(0) => Ok(ReplaceOutcome::Stale),
+            Value::Int(-1) => Ok(ReplaceOutcome::Missing),
             Value::Int(-2) => Err(StoreError::corrupt("a session's key holds no session")),
             _ => Err(UNEXPECTED),
         }
@@ -202,8 +205,8 @@ impl SessionStore for RedisStore {
     }
 
     /// Nothing to do: the server drops expired records by itself.
-    async fn purge_expired(&self, _: Timestamp, _: usize) -> Result<Purged, StoreError> {
-        Ok(Purged::default())
+    async fn purge_expired(&self, _: Timestamp, _: usize) -> Result<PurgeOutcome, StoreError> {
+        Ok(PurgeOutcome::default())
     }
 }
 

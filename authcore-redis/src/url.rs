@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use authcore::{StoreError, StoreErrorKind};
+use authcore::store::{StoreError, StoreErrorKind};
 
 /// The schemes of TCP, of TLS and of Unix sockets.
 const TCP: [&str; 2] = ["redis", "valkey"];

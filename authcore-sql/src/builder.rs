@@ -4,12 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use authcore::{StoreError, StoreErrorKind};
-use sqlx::pool::PoolOptions;
-use sqlx::{Connection as _, Pool};
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
-
 use crate::call::{Connections, Doubt, Route, part_of};
 use crate::driver::Driver;
 use crate::error::{Fault, Words};
@@ -17,6 +11,11 @@ use crate::names::{DEFAULT_TABLE, Names};
 use crate::relay::Relay;
 use crate::store::Store;
 use crate::url::UrlError;
+use authcore::store::{StoreError, StoreErrorKind};
+use sqlx::pool::PoolOptions;
+use sqlx::{Connection as _, Pool};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 /// Longer ones are mistakes, and overflow what they are added to.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);

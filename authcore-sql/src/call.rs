@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use authcore::{StoreError, StoreErrorKind};
+use crate::driver::Driver;
+use crate::error::{Fault, REFUSED_AS_TAKEN, Words};
+use crate::relay::Relay;
+use authcore::store::{StoreError, StoreErrorKind};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use sqlx::Connection as _;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-
-use crate::driver::Driver;
-use crate::error::{Fault, REFUSED_AS_TAKEN, Words};
-use crate::relay::Relay;
 
 /// How often a call is tried, the first time included.
 const ATTEMPTS: u32 = 8;

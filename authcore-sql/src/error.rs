@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use authcore::{StoreError, StoreErrorKind};
+use authcore::store::{StoreError, StoreErrorKind};
 use sqlx::error::DatabaseError;
 
 /// What is known of a call that failed (rules S10, S16).

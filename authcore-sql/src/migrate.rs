@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use authcore::{StoreError, StoreErrorKind};
-use tokio::time::Instant;
-
 use crate::call::{Connections, Effect, Operation};
 use crate::dialect::Statements;
 use crate::driver::{Driver, Value};
 use crate::error::{Fault, OTHER_TABLE, RUN_MIGRATE, Words};
 use crate::store::{Execute, OneRow, Store};
+use authcore::store::{StoreError, StoreErrorKind};
+use tokio::time::Instant;
 
 /// How long a migration may take, with the waiting for another process that does the same.
 const PATIENCE: Duration = Duration::from_secs(120);

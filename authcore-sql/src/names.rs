@@ -1,8 +1,7 @@
 //! The names of the tables, checked before any statement is made of them (rule S12).
 
-use authcore::{StoreError, StoreErrorKind};
-
 use crate::call::Route;
+use authcore::store::{StoreError, StoreErrorKind};
 
 /// What the table is called unless the host says otherwise.
 pub(crate) const DEFAULT_TABLE: &str = "authcore_sessions";

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use authcore::{Clock, SessionStore, StoreError, StoreErrorKind, SystemClock};
-
 use crate::call::part_of;
+use authcore::clock::{Clock, SystemClock};
+use authcore::store::{SessionStore, StoreError, StoreErrorKind};
 
 /// Removes expired sessions from a store again and again (rule S11).
 ///

@@ -2,13 +2,12 @@
 
 use std::borrow::Cow;
 
-use authcore::{
-    Device, Realm, RecordParts, SecretBytes, SessionDetails, SessionId, SessionRecord, StoreError,
-    StoredCredential, Subject, Timestamp, Version,
-};
-
 use crate::driver::{Driver, Value};
 use crate::error::{Fault, Words};
+use authcore::store::{
+    RecordParts, RecordVersion, SecretBytes, SessionDetails, SessionRecord, StoreError, StoredCredential,
+};
+use authcore::{Device, Realm, SessionId, Subject, Timestamp};
 
 const SESSION: &str = "session";
 const REFRESH: &str = "refresh";
@@ -92,7 +91,7 @@ impl Columns {
     }
 
     /// What may change (rule S17), when it is to be purged, then the id and the version that is expected.
-    pub(crate) fn to_replace(&self, expected: Version) -> [Value<'_>; 17] {
+    pub(crate) fn to_replace(&self, expected: RecordVersion) -> [Value<'_>; 17] {
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = self.changing();
         let id = Value::Bytes(self.parts.id.as_bytes());
         [a, b, c, d, e, f, g, h, i, j, k, l, m, n, time(self.purge_at), id, number(expected.number())]
@@ -195,7 +194,7 @@ fn read<D: Driver, T>(value: Result<T, sqlx::Error>) -> Result<T, StoreError> {
 /// Reads the column `record`, in the order in which the migrations write it, with what the other columns say.
 fn parts(text: &str, details: Option<&str>, realm: &str, id: SessionId) -> Option<RecordParts> {
     let mut fields = Fields(text);
-    let version = Version::from_number(fields.int()?.cast_unsigned());
+    let version = RecordVersion::from_number(fields.int()?.cast_unsigned());
     let epoch = fields.int()?.try_into().ok()?;
     let kind = fields.next()?;
     let secret_digest = SecretBytes::from(hex(fields.next()?)?);

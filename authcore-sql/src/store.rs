@@ -2,17 +2,17 @@
 
 use std::sync::{Arc, Mutex};
 
-use authcore::{
-    Inserted, Purged, Replaced, SessionId, SessionRecord, StoreError, Subject, Timestamp, Version,
-};
-use sqlx::{Connection as _, SqlStr};
-use tokio::time::Instant;
-
 use crate::call::{Connections, Effect, Failure, Operation};
 use crate::dialect::{RemoveAll, Sql, Statements};
 use crate::driver::{Driver, Value};
 use crate::names::Names;
 use crate::row::{self, Columns};
+use authcore::store::{
+    InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, StoreError,
+};
+use authcore::{SessionId, Subject, Timestamp};
+use sqlx::{Connection as _, SqlStr};
+use tokio::time::Instant;
 
 /// A store on a database of sqlx's.
 pub(crate) struct Store<D: Driver>(Arc<Inner<D>>);
@@ -46,13 +46,13 @@ impl<D: Driver> Store<D> {
         &self.0
     }
 
-    pub(crate) async fn insert(&self, record: &SessionRecord) -> Result<Inserted, StoreError> {
+    pub(crate) async fn insert(&self, record: &SessionRecord) -> Result<InsertOutcome, StoreError> {
         let (columns, deadline) = (Columns::of(record), self.deadline());
         match self.execute(deadline, &self.0.statements.insert, &columns.to_insert()).await {
-            Ok(_) => Ok(Inserted::Done),
+            Ok(_) => Ok(InsertOutcome::Inserted),
             // Or is it an index of the host's that refuses it? Then another id is no way out.
             Err(Failure::Taken) if !self.exists(deadline, record.id()).await? => Err(Failure::Taken.into()),
-            Err(Failure::Taken) => Ok(Inserted::Conflict),
+            Err(Failure::Taken) => Ok(InsertOutcome::Conflict),
             Err(Failure::Store(error)) => Err(error),
         }
     }
@@ -66,15 +66,15 @@ impl<D: Driver> Store<D> {
     pub(crate) async fn replace(
         &self,
         record: &SessionRecord,
-        expected: Version,
-    ) -> Result<Replaced, StoreError> {
+        expected: RecordVersion,
+    ) -> Result<ReplaceOutcome, StoreError> {
         let (columns, deadline) = (Columns::of(record), self.deadline());
         if self.execute(deadline, &self.0.statements.replace, &columns.to_replace(expected)).await? > 0 {
-            return Ok(Replaced::Done);
+            return Ok(ReplaceOutcome::Replaced);
         }
         // Nothing was written, so this can be asked in peace: ids do not come twice.
         let exists = self.exists(deadline, record.id()).await?;
-        Ok(if exists { Replaced::Stale } else { Replaced::Gone })
+        Ok(if exists { ReplaceOutcome::Stale } else { ReplaceOutcome::Missing })
     }
 
     pub(crate) async fn remove(&self, id: SessionId) -> Result<bool, StoreError> {
@@ -111,7 +111,11 @@ impl<D: Driver> Store<D> {
 
     /// Looks at as many of the rows that are due as it may remove, and at no more: so it is short, however
     /// many there are.
-    pub(crate) async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+    pub(crate) async fn purge_expired(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<PurgeOutcome, StoreError> {
         let (limit, deadline) = (limit.min(MOST_AT_ONCE), self.deadline());
         let now = Value::Int(now.as_millis().cast_signed());
         let values = [now, Value::Int(limit as i64), now];
@@ -127,7 +131,7 @@ impl<D: Driver> Store<D> {
         // nobody.
         let more = removed + postponed > 0
             && self.one_row(deadline, &self.0.statements.due, &[now]).await?.is_some();
-        Ok(Purged { removed: removed as usize, more })
+        Ok(PurgeOutcome { removed: removed as usize, more })
     }
 
     async fn exists(&self, deadline: Instant, id: SessionId) -> Result<bool, StoreError> {

@@ -4,16 +4,15 @@ use std::fmt;
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use authcore::{
-    Inserted, Purged, Replaced, SessionId, SessionRecord, SessionStore, StoreError, Subject, Timestamp,
-    Version,
-};
-
 use crate::builder::{Plan, Settings, Source, Tables};
 use crate::call::Route;
 use crate::store::Store;
 use crate::url::{self, UrlError};
+use async_trait::async_trait;
+use authcore::store::{
+    InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore, StoreError,
+};
+use authcore::{SessionId, Subject, Timestamp};
 
 macro_rules! store {
     (
@@ -62,7 +61,7 @@ macro_rules! store {
 
         #[async_trait]
         impl SessionStore for $store {
-            async fn insert(&self, record: &SessionRecord) -> Result<Inserted, StoreError> {
+            async fn insert(&self, record: &SessionRecord) -> Result<InsertOutcome, StoreError> {
                 self.0.insert(record).await
             }
 
@@ -70,7 +69,7 @@ macro_rules! store {
                 self.0.load(id).await
             }
 
-            async fn replace(&self, record: &SessionRecord, expected: Version) -> Result<Replaced, StoreError> {
+            async fn replace(&self, record: &SessionRecord, expected: RecordVersion) -> Result<ReplaceOutcome, StoreError> {
                 self.0.replace(record, expected).await
             }
 
@@ -91,7 +90,7 @@ macro_rules! store {
             }
 
             /// Removes at most 10,000 in one call, whatever the limit.
-            async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+            async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<PurgeOutcome, StoreError> {
                 self.0.purge_expired(now, limit).await
             }
         }
@@ -177,7 +176,7 @@ store!(
     ///
     /// let store = PostgresStore::builder("postgres://app:secret@localhost/app").connect_unmigrated().await?;
     /// store.migrate().await?;
-    /// let auth = Auth::sessions(ServerSessions::builder(store).build()?);
+    /// let auth = Auth::with_sessions(ServerSessions::builder(store).build()?);
     /// # Ok(())
     /// # }
     /// ```
@@ -245,7 +244,7 @@ store!(
     ///
     /// let store = MySqlStore::builder("mysql://app:secret@localhost/app").connect_unmigrated().await?;
     /// store.migrate().await?;
-    /// let auth = Auth::sessions(ServerSessions::builder(store).build()?);
+    /// let auth = Auth::with_sessions(ServerSessions::builder(store).build()?);
     /// # Ok(())
     /// # }
     /// ```
@@ -292,9 +291,9 @@ store!(
     ///
     /// let store = SqliteStore::builder("sqlite::memory:").connect_unmigrated().await?;
     /// store.migrate().await?;
-    /// let auth = Auth::sessions(ServerSessions::builder(store).build()?);
+    /// let auth = Auth::with_sessions(ServerSessions::builder(store).build()?);
     /// let issued = auth.login(Login::new("user-42")?).await?;
-    /// assert_eq!(auth.authenticate(issued.credential()).await?.subject(), "user-42");
+    /// assert_eq!(auth.authenticate(issued.credential().expose()).await?.subject(), "user-42");
     /// # Ok(())
     /// # }
     /// ```

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use authcore::{StoreError, StoreErrorKind};
+use authcore::store::{StoreError, StoreErrorKind};
 
 /// What the URLs of one database may have in them.
 pub(crate) struct Rules {

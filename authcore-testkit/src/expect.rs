@@ -2,7 +2,8 @@
 
 use std::fmt::Debug;
 
-use authcore::{Error, ErrorKind, Rejection};
+use authcore::error::Rejection;
+use authcore::{Error, ErrorKind};
 
 /// Takes the value out, or fails the check; `what` begins with the rule.
 pub(crate) trait Must<T> {

@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use authcore::{
-    Inserted, Purged, Replaced, SessionId, SessionRecord, SessionStore, StoreError, Subject, Timestamp,
-    Version,
+use authcore::store::{
+    InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore, StoreError,
 };
+use authcore::{SessionId, Subject, Timestamp};
 
 /// The calls of a [`SessionStore`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,11 +52,11 @@ pub enum Fault {
 /// use authcore_testkit::{Call, Fault, FaultyStore};
 ///
 /// let store = FaultyStore::new(MemoryStore::new());
-/// let auth = Auth::sessions(ServerSessions::builder(store.clone()).build()?);
+/// let auth = Auth::with_sessions(ServerSessions::builder(store.clone()).build()?);
 /// let issued = auth.login(Login::new("ada")?).await?;
 ///
 /// store.fail_every(Call::Load, Fault::BeforeCommit);
-/// let error = auth.authenticate(issued.credential()).await.unwrap_err();
+/// let error = auth.authenticate(issued.credential().expose()).await.unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::Unavailable);
 /// # Ok(())
 /// # }
@@ -182,7 +182,7 @@ impl fmt::Debug for FaultyStore {
 
 #[async_trait]
 impl SessionStore for FaultyStore {
-    async fn insert(&self, record: &SessionRecord) -> Result<Inserted, StoreError> {
+    async fn insert(&self, record: &SessionRecord) -> Result<InsertOutcome, StoreError> {
         self.meddle(Call::Insert, self.inner.insert(record)).await
     }
 
@@ -190,7 +190,11 @@ impl SessionStore for FaultyStore {
         self.meddle(Call::Load, self.inner.load(id)).await
     }
 
-    async fn replace(&self, record: &SessionRecord, expected: Version) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &SessionRecord,
+        expected: RecordVersion,
+    ) -> Result<ReplaceOutcome, StoreError> {
         self.meddle(Call::Replace, self.inner.replace(record, expected)).await
     }
 
@@ -210,7 +214,7 @@ impl SessionStore for FaultyStore {
         self.meddle(Call::RemoveAll, self.inner.remove_all(subject, keep)).await
     }
 
-    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<PurgeOutcome, StoreError> {
         self.meddle(Call::PurgeExpired, self.inner.purge_expired(now, limit)).await
     }
 }

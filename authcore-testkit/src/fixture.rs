@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use authcore::SessionStore;
+use authcore::store::SessionStore;
 
 /// A fresh, empty store for one check, and what keeps it alive.
 ///

@@ -3,13 +3,13 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use authcore::{
-    Inserted, Purged, Replaced, SessionId, SessionRecord, SessionStore, Subject, Timestamp, Version,
-};
-
 use crate::Fixture;
 use crate::expect::Must as _;
 use crate::records::shown;
+use authcore::store::{
+    InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore,
+};
+use authcore::{SessionId, Subject, Timestamp};
 
 /// A store, and the rule that is being checked.
 #[derive(Debug, Clone)]
@@ -56,28 +56,28 @@ impl Probe {
         );
     }
 
-    pub(crate) async fn insert(&self, record: &SessionRecord) -> Inserted {
+    pub(crate) async fn insert(&self, record: &SessionRecord) -> InsertOutcome {
         self.store.insert(record).await.must(&format!("{}: insert", self.rule))
     }
 
     /// Inserts a record whose id is free.
     pub(crate) async fn add(&self, record: &SessionRecord) {
         let inserted = self.insert(record).await;
-        self.same("insert of an id that is free", inserted, Inserted::Done);
+        self.same("insert of an id that is free", inserted, InsertOutcome::Inserted);
     }
 
     pub(crate) async fn load(&self, id: SessionId) -> Option<SessionRecord> {
         self.store.load(id).await.must(&format!("{}: load", self.rule))
     }
 
-    pub(crate) async fn replace(&self, record: &SessionRecord, expected: Version) -> Replaced {
+    pub(crate) async fn replace(&self, record: &SessionRecord, expected: RecordVersion) -> ReplaceOutcome {
         self.store.replace(record, expected).await.must(&format!("{}: replace", self.rule))
     }
 
     /// Replaces a record that nobody else changes.
     pub(crate) async fn advance(&self, from: &SessionRecord, to: &SessionRecord) {
         let replaced = self.replace(to, from.version()).await;
-        self.same("replace of the stored version, without a rival", replaced, Replaced::Done);
+        self.same("replace of the stored version, without a rival", replaced, ReplaceOutcome::Replaced);
     }
 
     pub(crate) async fn remove(&self, id: SessionId) -> bool {
@@ -103,7 +103,7 @@ impl Probe {
         all
     }
 
-    pub(crate) async fn purge(&self, now: Timestamp, limit: usize) -> Purged {
+    pub(crate) async fn purge(&self, now: Timestamp, limit: usize) -> PurgeOutcome {
         self.store.purge_expired(now, limit).await.must(&format!("{}: purge_expired", self.rule))
     }
 

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use authcore::{
-    Clock as _, Device, Realm, RecordParts, SecretBytes, SessionDetails, SessionId, SessionRecord,
-    StoredCredential, Subject, SystemClock, Timestamp, Version,
-};
-
 use crate::expect::Must as _;
+use authcore::clock::{Clock as _, SystemClock};
+use authcore::store::{
+    RecordParts, RecordVersion, SecretBytes, SessionDetails, SessionRecord, StoredCredential,
+};
+use authcore::{Device, Realm, SessionId, Subject, Timestamp};
 
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -60,7 +60,7 @@ pub(crate) fn record_with(subject: &Subject, change: impl FnOnce(&mut RecordPart
     let now = real_now();
     let mut parts = RecordParts {
         id: fresh_id(subject),
-        version: Version::FIRST,
+        version: RecordVersion::FIRST,
         epoch: 0,
         subject: subject.clone(),
         credential: StoredCredential::Session { secret_digest: SecretBytes::from([0x5a; 32]) },

@@ -1,6 +1,6 @@
 //! The application's claims: its own JSON object about a subject.
 
-mod mismatch;
+pub(crate) mod mismatch;
 mod reserved;
 mod secret_names;
 
@@ -11,13 +11,12 @@ use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{LoginError, SessionRecord};
+use crate::error::LoginError;
+use crate::store::SessionRecord;
 
-pub use mismatch::ClaimsMismatch;
+pub(crate) use mismatch::ClaimsMismatch;
 pub(crate) use mismatch::is_readable;
-pub use reserved::RESERVED_CLAIMS;
 pub(crate) use reserved::Reserved;
-pub use secret_names::SECRET_CLAIMS;
 pub(crate) use secret_names::SecretNames;
 
 /// The application's own JSON object about a subject (role, tenant, ...), given at login.
@@ -25,7 +24,7 @@ pub(crate) use secret_names::SecretNames;
 /// Members keep the exact text of their values, so that changing one never rounds a number in another.
 ///
 /// ```
-/// # fn main() -> Result<(), authcore::LoginError> {
+/// # fn main() -> Result<(), authcore::error::LoginError> {
 /// use authcore::Claims;
 ///
 /// let mut claims = Claims::new();
@@ -41,6 +40,21 @@ pub(crate) use secret_names::SecretNames;
 pub struct Claims(BTreeMap<String, Box<RawValue>>);
 
 impl Claims {
+    /// Claim names that tokens use, and that an application's claims cannot have in any strategy (rule T13).
+    ///
+    /// They are those of RFC 7519, RFC 9068, RFC 8176 and OpenID Connect that say whom a token is for, how
+    /// long it is valid, what it is bound to and how its subject was authenticated, and the two of this
+    /// crate, `auth_realm` and `session_kind`. `scope`, `roles`, `groups`, `entitlements`, `name`, `email`
+    /// and the like are free.
+    pub const RESERVED_NAMES: &[&str] = reserved::NAMES;
+
+    /// Claim names that announce a secret, which a login refuses at any depth of the claims (rule T10):
+    /// anybody who sees a token can read its claims, and a store keeps them unencrypted.
+    ///
+    /// Names match exactly, except for ASCII case.
+    /// [`Auth::with_secret_claims`](crate::Auth::with_secret_claims) changes the list.
+    pub const SECRET_NAMES: &[&str] = secret_names::NAMES;
+
     /// No claims: the empty object.
     pub const fn new() -> Self {
         Self(BTreeMap::new())
@@ -226,7 +240,7 @@ mod tests {
 
     #[test]
     fn t13_reserved_names_are_refused_at_the_top_level_only() {
-        for name in RESERVED_CLAIMS {
+        for name in Claims::RESERVED_NAMES {
             let error = Claims::from_serialize(&json!({ *name: 1 })).unwrap_err();
             assert_eq!(error, LoginError::ReservedClaim(name));
             assert!(Claims::new().set(name, &1).is_err());

@@ -5,51 +5,45 @@
 mod auth;
 mod base64url;
 mod claims;
-mod clock;
-mod error;
-mod issued;
+pub mod clock;
+mod credentials;
+pub mod error;
+mod json;
+pub mod jwt;
 mod login;
-mod memory;
 #[cfg(feature = "password")]
 pub mod password;
 mod principal;
 mod realm;
-mod refresh;
+mod refresh_tokens;
 mod secret;
 mod session;
-mod store;
+pub mod store;
+pub mod strategy;
 mod subject;
-mod token;
 
-pub use auth::{Admin, Auth, Effective, Revoked, SessionInfo};
-pub use claims::{Claims, ClaimsMismatch, RESERVED_CLAIMS, SECRET_CLAIMS};
-pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use error::{ClaimFault, ConfigError, Error, ErrorKind, LoginError, Rejection};
-pub use issued::{Incident, IncidentKind, Issued};
+pub use auth::Auth;
+pub use auth::admin::Admin;
+pub use auth::operation::Operation;
+pub use auth::revocation::{Revocation, RevocationEffect};
+pub use auth::session_info::SessionInfo;
+pub use claims::Claims;
+pub use clock::timestamp::Timestamp;
+pub use credentials::{Credential, IssuedCredentials, RefreshCredential};
+pub use error::api_error::{Error, ErrorKind};
 pub use login::Login;
-pub use memory::MemoryStore;
-pub use principal::{Principal, TokenContents, VerifiedToken};
-pub use realm::{InvalidRealm, Realm};
-pub use refresh::{Refresh, RefreshBuilder, RefreshDecision, RefreshHook};
-pub use secret::SecretBytes;
-pub use session::api_key::API_KEY_PREFIX;
-pub use session::context::{CallContext, Usage};
-pub use session::details::SessionDetails;
+pub use principal::Principal;
+pub use realm::Realm;
+pub use refresh_tokens::RefreshTokens;
 pub use session::device::Device;
-pub use session::id::{InvalidSessionId, SessionId};
-pub use session::kind::{InvalidKind, SessionKind};
+pub use session::id::SessionId;
+pub use session::kind::SessionKind;
 pub use session::policy::SessionPolicy;
-pub use session::record::{RecordParts, SessionRecord, StoredCredential, Version};
-pub use session::server::{ServerSessions, ServerSessionsBuilder};
-pub use session::{OpenedSession, Renewal, SessionStrategy, Sessions};
-pub use store::{Inserted, Purged, Replaced, SessionStore, StoreError, StoreErrorKind};
+pub use session::server_sessions::ServerSessions;
+pub use store::memory::MemoryStore;
 pub use subject::Subject;
-pub use token::builder::{JwtBuilder, TrustedIssuer};
-pub use token::jwt::{Jwt, TokenBuffer, VerifiedClaims};
-pub use token::keys::{Algorithm, Key, KeyRing};
-pub use token::{AccessToken, Grant, SessionClaims, TokenStrategy};
 
-/// The guides: longer prose than fits an item.
+/// Guides: what the strategies cost, what is defended, and the rules that every part keeps.
 pub mod guide {
     #[doc = include_str!("docs/choosing-a-strategy.md")]
     pub mod choosing_a_strategy {}

@@ -5,14 +5,15 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::claims::Claims;
+use crate::error::LoginError;
 use crate::secret::SecretString;
 use crate::session::details::{MAX_METHOD_LEN, MAX_METHODS, MAX_TEXT_LEN, SessionDetails, is_detail};
-use crate::{Device, LoginError, SessionKind, Subject, Timestamp};
+use crate::{Device, SessionKind, Subject, Timestamp};
 
 /// Somebody who has just proved who they are, by whatever means the application uses.
 ///
 /// ```
-/// # fn main() -> Result<(), authcore::LoginError> {
+/// # fn main() -> Result<(), authcore::error::LoginError> {
 /// use authcore::{Device, Login};
 ///
 /// #[derive(serde::Serialize)]
@@ -39,7 +40,7 @@ impl Login {
     ///
     /// # Errors
     ///
-    /// [`LoginError::Subject`] if `subject` is empty, longer than 255 bytes or contains NUL.
+    /// [`LoginError::InvalidSubject`] if `subject` is empty, longer than 255 bytes or contains NUL.
     pub fn new(subject: impl Into<String>) -> Result<Self, LoginError> {
         Ok(Self::of(Subject::new(subject)?))
     }

@@ -32,6 +32,7 @@ mod stored;
 mod text;
 mod throttle;
 
+pub use crate::store::ReplaceOutcome;
 pub use accounts::{Account, Accounts, AccountsError};
 pub use error::PasswordError;
 pub use hasher::{PasswordHasher, PasswordHasherBuilder, Verdict};

@@ -1,21 +1,23 @@
 //! Who a request is.
 
-mod contents;
-mod facts;
+pub(crate) mod facts;
+pub(crate) mod session_ref;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 use serde::Deserialize;
 
 use crate::claims::{ClaimsMismatch, is_readable};
-use crate::token::SessionClaims;
-use crate::{Error, Realm, Rejection, SessionId, SessionKind, SessionRecord, Subject, Timestamp};
+use crate::error::Rejection;
+use crate::jwt::TokenContents;
+use crate::session::credential_kind::CredentialKind;
+use crate::store::SessionRecord;
+use crate::strategy::{SessionClaims, VerifiedToken};
+use crate::{Error, Realm, SessionId, SessionKind, Subject, Timestamp};
 
-pub use contents::TokenContents;
-pub(crate) use contents::{NOT_A_LOGIN, StatedKind};
 pub(crate) use facts::{Origin, Source, TokenFacts};
+pub(crate) use session_ref::SessionRef;
 
 /// Who a request is: what a verified credential says.
 ///
@@ -35,86 +37,6 @@ enum Proof {
     Live(Box<(SessionRecord, TokenFacts)>),
 }
 
-/// What a [`TokenStrategy`](crate::TokenStrategy) read from a good token.
-#[derive(Clone)]
-#[expect(clippy::exhaustive_structs, reason = "token strategies build it")]
-pub struct VerifiedToken {
-    /// `sub`, within the realm that the token is for.
-    pub subject: Subject,
-    /// `sid` and `epoch`, if the token belongs to a session of ours.
-    pub session: Option<SessionClaims>,
-    /// The kind of that session.
-    pub kind: SessionKind,
-    /// Whether the token represents a login.
-    pub is_login: bool,
-    /// `iss`, if it is not our own: subjects of different issuers are different people.
-    pub foreign_issuer: Option<Arc<str>>,
-    /// `iat`.
-    pub issued_at: Timestamp,
-    /// `auth_time`, or `iat` if there is none.
-    pub authenticated_at: Timestamp,
-    /// `exp`.
-    pub expires_at: Timestamp,
-    /// The application's claims: the text of one JSON object, without the registered ones.
-    pub claims: String,
-    /// The id of the key that verified the token; empty if it was not verified, so that [`Principal::token`]
-    /// is `None`.
-    pub key_id: String,
-    /// All that the token says, for [`Principal::token`]: the text of one JSON object.
-    pub contents: String,
-}
-
-impl VerifiedToken {
-    /// A token of our own with these times and claims, the default kind, and nothing else that it says.
-    pub const fn new(subject: Subject, issued_at: Timestamp, expires_at: Timestamp, claims: String) -> Self {
-        Self {
-            subject,
-            session: None,
-            kind: SessionKind::DEFAULT,
-            is_login: true,
-            foreign_issuer: None,
-            issued_at,
-            authenticated_at: issued_at,
-            expires_at,
-            claims,
-            key_id: String::new(),
-            contents: String::new(),
-        }
-    }
-}
-
-impl fmt::Debug for VerifiedToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifiedToken")
-            .field("subject", &self.subject)
-            .field("session", &self.session)
-            .field("kind", &self.kind)
-            .field("foreign_issuer", &self.foreign_issuer)
-            .field("issued_at", &self.issued_at)
-            .field("authenticated_at", &self.authenticated_at)
-            .field("expires_at", &self.expires_at)
-            .field("key_id", &self.key_id)
-            .field("claims", &format_args!("[{} bytes]", self.claims.len()))
-            .finish_non_exhaustive()
-    }
-}
-
-/// Which session a principal belongs to, and which credential of it is required.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SessionRef {
-    pub(crate) id: SessionId,
-    pub(crate) epoch: u32,
-    pub(crate) kind: CredentialKind,
-}
-
-/// The kinds of credential that a session can have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CredentialKind {
-    Session,
-    Refresh,
-    ApiKey,
-}
-
 impl Principal {
     /// The principal of a session token or an API key, which ends at `expires_at` with its session.
     pub(crate) const fn from_session(record: SessionRecord, expires_at: Timestamp) -> Self {
@@ -131,7 +53,7 @@ impl Principal {
         Self { expires_at: self.expires_at, proof }
     }
 
-    /// The principal of a token that a [`TokenStrategy`](crate::TokenStrategy) has verified.
+    /// The principal of a token that a [`TokenStrategy`](crate::strategy::TokenStrategy) has verified.
     pub fn from_token(token: VerifiedToken) -> Self {
         let origin = Origin {
             session: token.session,
@@ -224,6 +146,13 @@ impl Principal {
             Proof::Token(token) => token.is_plain(),
             Proof::Live(_) => false,
         }
+    }
+
+    /// Refuses the credential of another realm (rule A12).
+    #[inline]
+    pub(crate) fn check_realm(&self, realm: &Realm) -> Result<(), Rejection> {
+        let same = if self.is_plain() { realm.is_unnamed() } else { self.realm_name() == realm.name() };
+        if same { Ok(()) } else { Err(Rejection::OtherRealm) }
     }
 
     /// Whether the credential says that it represents a login.

@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// let tenant = Realm::new("tenant-7")?;
 /// assert_eq!(tenant.name(), "tenant-7");
 /// assert!(Realm::new("").is_err() && Realm::new("a\nb").is_err());
-/// # Ok::<(), authcore::InvalidRealm>(())
+/// # Ok::<(), authcore::error::InvalidRealm>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Realm(Option<Arc<str>>);

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{LoginError, Realm};
+use crate::Realm;
+use crate::error::LoginError;
 
 /// The authenticated user's identifier, the `sub` of RFC 7519, within a [`Realm`].
 ///
@@ -32,10 +33,14 @@ impl Subject {
     ///
     /// # Errors
     ///
-    /// [`LoginError::Subject`] if `text` is empty, longer than [`Subject::MAX_LEN`] bytes or contains NUL.
+    /// [`LoginError::InvalidSubject`] if `text` is empty, longer than [`Subject::MAX_LEN`] bytes or contains NUL.
     pub fn new(text: impl Into<String>) -> Result<Self, LoginError> {
         let text = text.into();
-        if Self::is_one(&text) { Ok(Self { key: text.into(), start: 0 }) } else { Err(LoginError::Subject) }
+        if Self::is_one(&text) {
+            Ok(Self { key: text.into(), start: 0 })
+        } else {
+            Err(LoginError::InvalidSubject)
+        }
     }
 
     /// The subject of the same text in `realm`.

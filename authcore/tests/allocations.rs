@@ -6,9 +6,13 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
 
+use authcore::clock::ManualClock;
+use authcore::error::Rejection;
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing, TokenBuffer};
+use authcore::store::{SessionRecord, SessionStore as _};
+use authcore::strategy::TokenStrategy as _;
 use authcore::{
-    Algorithm, Auth, Device, Issued, Jwt, Key, KeyRing, Login, ManualClock, MemoryStore, Refresh, Rejection,
-    ServerSessions, SessionRecord, SessionStore as _, Timestamp, TokenBuffer, TokenStrategy as _,
+    Auth, Device, IssuedCredentials, Login, MemoryStore, RefreshTokens, ServerSessions, Timestamp,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -86,7 +90,7 @@ fn login(claims: &Value) -> Login {
     Login::new("user-42").unwrap().claims(claims).unwrap()
 }
 
-fn issue(auth: Auth, claims: &Value) -> Issued {
+fn issue(auth: Auth, claims: &Value) -> IssuedCredentials {
     auth.with_clock(ManualClock::new(NOW)).login(login(claims)).now_or_never().unwrap().unwrap()
 }
 
@@ -98,13 +102,13 @@ fn experienced_jwt() -> Jwt {
 }
 
 fn own_token(claims: &Value) -> String {
-    issue(Auth::tokens(jwt()), claims).credential().to_owned()
+    issue(Auth::with_tokens(jwt()), claims).credential().expose().to_owned()
 }
 
 /// An access token of the hybrid strategy, which names its session.
 fn session_token(claims: &Value) -> String {
-    let refresh = Refresh::builder(MemoryStore::new()).build().unwrap();
-    issue(Auth::hybrid(jwt(), refresh).unwrap(), claims).credential().to_owned()
+    let refresh = RefreshTokens::builder(MemoryStore::new()).build().unwrap();
+    issue(Auth::with_hybrid(jwt(), refresh).unwrap(), claims).credential().expose().to_owned()
 }
 
 fn sign(header: &str, payload: &str) -> String {
@@ -162,8 +166,9 @@ fn t8_a_principal_takes_one_allocation_or_two() {
 
 #[test]
 fn t8_authenticating_a_token_takes_two_allocations() {
-    let refresh = Refresh::builder(MemoryStore::new()).build().unwrap();
-    for auth in [Auth::tokens(experienced_jwt()), Auth::hybrid(experienced_jwt(), refresh).unwrap()] {
+    let refresh = RefreshTokens::builder(MemoryStore::new()).build().unwrap();
+    for auth in [Auth::with_tokens(experienced_jwt()), Auth::with_hybrid(experienced_jwt(), refresh).unwrap()]
+    {
         let auth = auth.with_clock(ManualClock::new(NOW));
         for (kind, token) in tokens() {
             let count = allocations(|| auth.authenticate(&token).now_or_never().unwrap().unwrap());
@@ -208,10 +213,10 @@ fn t8_t12_a_token_that_is_refused_takes_no_more_than_a_good_one() {
 
 #[test]
 fn a_session_of_the_embedded_store_is_verified_without_allocation() {
-    let auth = Auth::sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap());
+    let auth = Auth::with_sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap());
     let issued = auth.login(login(&json!({ "role": "admin" }))).now_or_never().unwrap().unwrap();
     let count = allocations(|| {
-        let principal = auth.authenticate(issued.credential()).now_or_never().unwrap().unwrap();
+        let principal = auth.authenticate(issued.credential().expose()).now_or_never().unwrap().unwrap();
         assert_eq!(principal.claims::<Role<'_>>().unwrap().role, "admin");
     });
     assert_eq!(count, 0);
@@ -221,7 +226,7 @@ fn a_session_of_the_embedded_store_is_verified_without_allocation() {
 #[test]
 fn a_stored_record_is_read_into_one_block() {
     let store = MemoryStore::new();
-    let auth = Auth::sessions(ServerSessions::builder(store.clone()).build().unwrap());
+    let auth = Auth::with_sessions(ServerSessions::builder(store.clone()).build().unwrap());
     let device = Device::unknown().with_label("Ada's phone").with_user_agent("Mozilla/5.0");
     let login = login(&json!({ "role": "admin" })).device(device.with_ip([127, 0, 0, 1].into()));
     let issued = auth.login(login).now_or_never().unwrap().unwrap();
@@ -270,9 +275,9 @@ fn t8_a_header_that_is_no_header_takes_a_bounded_number_of_allocations() {
 #[test]
 fn a3_authenticating_a_session_takes_two_allocations() {
     let sessions = ServerSessions::builder(MemoryStore::new()).build().unwrap();
-    let auth = Auth::sessions(sessions).with_clock(ManualClock::new(NOW));
+    let auth = Auth::with_sessions(sessions).with_clock(ManualClock::new(NOW));
     let issued = auth.login(login(&json!({ "role": "admin" }))).now_or_never().unwrap().unwrap();
-    let token = issued.credential();
+    let token = issued.credential().expose();
     let count = allocations(|| auth.authenticate(token).now_or_never().unwrap().unwrap());
     assert!(count <= 2, "{count}");
     let principal = auth.authenticate(token).now_or_never().unwrap().unwrap();

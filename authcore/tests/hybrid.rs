@@ -8,10 +8,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use authcore::clock::{Clock as _, ManualClock};
+use authcore::error::{IncidentKind, Rejection};
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
+use authcore::store::{SessionRecord, SessionStore, StoreError};
+use authcore::strategy::{RefreshDecision, RefreshHook, RefreshTokensBuilder};
 use authcore::{
-    Algorithm, Auth, Claims, Clock as _, Effective, Error, ErrorKind, IncidentKind, Issued, Jwt, Key,
-    KeyRing, Login, ManualClock, MemoryStore, Refresh, RefreshBuilder, RefreshDecision, RefreshHook,
-    Rejection, ServerSessions, SessionPolicy, SessionRecord, SessionStore, StoreError, Timestamp,
+    Auth, Claims, Error, ErrorKind, IssuedCredentials, Login, MemoryStore, RefreshCredential, RefreshTokens,
+    RevocationEffect, ServerSessions, SessionPolicy, Timestamp,
 };
 use authcore_testkit::{Call, Fault, FaultyStore};
 use base64::Engine as _;
@@ -34,28 +38,28 @@ struct World<S = MemoryStore> {
     store: S,
 }
 
-fn world(options: impl FnOnce(RefreshBuilder) -> RefreshBuilder) -> World {
+fn world(options: impl FnOnce(RefreshTokensBuilder) -> RefreshTokensBuilder) -> World {
     world_over(MemoryStore::new(), options)
 }
 
 fn world_over<S: SessionStore + Clone>(
     store: S,
-    options: impl FnOnce(RefreshBuilder) -> RefreshBuilder,
+    options: impl FnOnce(RefreshTokensBuilder) -> RefreshTokensBuilder,
 ) -> World<S> {
     let clock = ManualClock::new(NOW);
-    let refresh = options(Refresh::builder(store.clone())).build().unwrap();
-    let auth = Auth::hybrid(jwt(), refresh).unwrap().with_clock(clock.clone());
+    let refresh = options(RefreshTokens::builder(store.clone())).build().unwrap();
+    let auth = Auth::with_hybrid(jwt(), refresh).unwrap().with_clock(clock.clone());
     World { auth, clock, store }
 }
 
 impl<S> World<S> {
-    async fn login(&self) -> Issued {
+    async fn login(&self) -> IssuedCredentials {
         let login = Login::new("user-42").unwrap().claims(&json!({ "role": "admin" })).unwrap();
         self.auth.login(login).await.unwrap()
     }
 
-    async fn refresh(&self, issued: &Issued) -> Result<Issued, Error> {
-        self.auth.refresh(issued.refresh_token().unwrap()).await
+    async fn refresh(&self, issued: &IssuedCredentials) -> Result<IssuedCredentials, Error> {
+        self.auth.refresh(issued.refresh_token().unwrap().expose()).await
     }
 }
 
@@ -101,16 +105,19 @@ async fn r10_the_hook_replaces_claims_in_session_and_token() {
     world.clock.advance(MINUTE);
     host.replace(&json!({ "role": "reader" }));
     let second = world.refresh(&first).await.unwrap();
-    let principal = world.auth.authenticate(second.credential()).await.unwrap();
+    let principal = world.auth.authenticate(second.credential().expose()).await.unwrap();
     assert_eq!(principal.claims::<Value>().unwrap(), json!({ "role": "reader" }));
-    let live = world.auth.authenticate_live(second.credential()).await.unwrap();
+    let live = world.auth.authenticate_and_check_session(second.credential().expose()).await.unwrap();
     assert_eq!(live.claims::<Value>().unwrap(), json!({ "role": "reader" }));
 
     // Also where nothing rotates: a replay within the window.
     host.replace(&json!({ "role": "nobody" }));
     let replayed = world.refresh(&first).await.unwrap();
-    assert_eq!(replayed.refresh_token(), second.refresh_token());
-    let principal = world.auth.authenticate(replayed.credential()).await.unwrap();
+    assert_eq!(
+        replayed.refresh_token().map(RefreshCredential::expose),
+        second.refresh_token().map(RefreshCredential::expose)
+    );
+    let principal = world.auth.authenticate(replayed.credential().expose()).await.unwrap();
     assert_eq!(principal.claims::<Value>().unwrap(), json!({ "role": "nobody" }));
     assert_eq!(host.asked.load(Ordering::SeqCst), 2);
 }
@@ -204,15 +211,21 @@ async fn r10_t10_the_hook_cannot_bring_in_a_secret() {
 
 #[tokio::test]
 async fn r2_the_mobile_option_waits_for_the_successor_and_no_longer() {
-    let world = world(RefreshBuilder::grace_until_successor_is_used);
+    let world = world(RefreshTokensBuilder::grace_until_successor_is_used);
     let first = world.login().await;
     world.clock.advance(MINUTE);
     let second = world.refresh(&first).await.unwrap();
     world.clock.advance(600 * MINUTE);
     let again = world.refresh(&first).await.unwrap();
-    assert_eq!(again.refresh_token(), second.refresh_token());
+    assert_eq!(
+        again.refresh_token().map(RefreshCredential::expose),
+        second.refresh_token().map(RefreshCredential::expose)
+    );
     let third = world.refresh(&second).await.unwrap();
-    assert_ne!(third.refresh_token(), second.refresh_token());
+    assert_ne!(
+        third.refresh_token().map(RefreshCredential::expose),
+        second.refresh_token().map(RefreshCredential::expose)
+    );
     let reuse = world.refresh(&first).await.unwrap_err();
     assert_eq!(reuse.incident().unwrap().kind(), IncidentKind::Reuse);
 }
@@ -220,27 +233,36 @@ async fn r2_the_mobile_option_waits_for_the_successor_and_no_longer() {
 /// What the option's documentation says of a successor that is used just after its birth.
 #[tokio::test]
 async fn r2_r11_the_mobile_option_counts_only_uses_that_rotate() {
-    let world = world(RefreshBuilder::grace_until_successor_is_used);
+    let world = world(RefreshTokensBuilder::grace_until_successor_is_used);
     let first = world.login().await;
     world.clock.advance(MINUTE);
     let second = world.refresh(&first).await.unwrap();
     world.clock.advance(Duration::from_secs(5));
-    assert_eq!(world.refresh(&second).await.unwrap().refresh_token(), second.refresh_token());
+    assert_eq!(
+        world.refresh(&second).await.unwrap().refresh_token().map(RefreshCredential::expose),
+        second.refresh_token().map(RefreshCredential::expose)
+    );
     world.clock.advance(600 * MINUTE);
-    assert_eq!(world.refresh(&first).await.unwrap().refresh_token(), second.refresh_token());
+    assert_eq!(
+        world.refresh(&first).await.unwrap().refresh_token().map(RefreshCredential::expose),
+        second.refresh_token().map(RefreshCredential::expose)
+    );
     world.refresh(&second).await.unwrap();
     assert!(world.refresh(&first).await.unwrap_err().incident().is_some());
 }
 
 #[tokio::test]
 async fn rotation_is_turned_off_by_name() {
-    let world = world(RefreshBuilder::without_rotation);
+    let world = world(RefreshTokensBuilder::without_rotation);
     let first = world.login().await;
     for _ in 0..3 {
         world.clock.advance(3 * 24 * 60 * MINUTE);
         let next = world.refresh(&first).await.unwrap();
-        assert_eq!(next.refresh_token(), first.refresh_token());
-        assert!(world.auth.authenticate(next.credential()).await.is_ok());
+        assert_eq!(
+            next.refresh_token().map(RefreshCredential::expose),
+            first.refresh_token().map(RefreshCredential::expose)
+        );
+        assert!(world.auth.authenticate(next.credential().expose()).await.is_ok());
     }
     world.clock.advance(8 * 24 * 60 * MINUTE);
     assert_eq!(refused(world.refresh(&first).await), Rejection::Expired);
@@ -251,10 +273,14 @@ async fn without_a_window_every_second_use_is_reuse() {
     let world = world(|refresh| refresh.grace_window(Duration::ZERO));
     let first = world.login().await;
     let second = world.refresh(&first).await.unwrap();
-    assert_ne!(second.refresh_token(), first.refresh_token(), "no window, so no birth to wait for either");
+    assert_ne!(
+        second.refresh_token().map(RefreshCredential::expose),
+        first.refresh_token().map(RefreshCredential::expose),
+        "no window, so no birth to wait for either"
+    );
     world.clock.advance(Duration::from_millis(1));
     let late = world.refresh(&first).await.unwrap_err();
-    assert_eq!(late.incident().unwrap().kind(), IncidentKind::ReplayedLate);
+    assert_eq!(late.incident().unwrap().kind(), IncidentKind::LateReplay);
 }
 
 #[tokio::test]
@@ -264,7 +290,7 @@ async fn logout_takes_whichever_credential_the_client_still_has() {
     for wait in [Duration::ZERO, 60 * MINUTE] {
         let issued = world.login().await;
         world.clock.advance(wait);
-        let revoked = world.auth.logout(issued.credential()).await.unwrap();
+        let revoked = world.auth.logout(issued.credential().expose()).await.unwrap();
         assert_eq!(revoked.sessions, [issued.principal().session_id().unwrap()]);
         assert_eq!(refused(world.refresh(&issued).await), Rejection::SessionEnded);
     }
@@ -275,11 +301,11 @@ async fn logout_takes_whichever_credential_the_client_still_has() {
         world.clock.advance(MINUTE);
         last = world.refresh(&last).await.unwrap();
     }
-    let revoked = world.auth.logout(first.refresh_token().unwrap()).await.unwrap();
+    let revoked = world.auth.logout(first.refresh_token().unwrap().expose()).await.unwrap();
     assert_eq!(revoked.sessions.len(), 1);
     assert_eq!(refused(world.refresh(&last).await), Rejection::SessionEnded);
     // Once more: nothing is left to end, and that is no error.
-    let again = world.auth.logout(first.refresh_token().unwrap()).await.unwrap();
+    let again = world.auth.logout(first.refresh_token().unwrap().expose()).await.unwrap();
     assert!(again.sessions.is_empty());
     assert!(world.auth.logout("garbage").await.is_err());
 }
@@ -289,32 +315,32 @@ async fn logout_says_until_when_the_access_token_verifies() {
     let world = world(|refresh| refresh);
     let issued = world.login().await;
     world.clock.advance(5 * MINUTE);
-    let revoked = world.auth.logout(issued.credential()).await.unwrap();
+    let revoked = world.auth.logout(issued.credential().expose()).await.unwrap();
     // Whatever was issued until the session was gone has expired by then.
     let end = NOW.plus(5 * MINUTE).plus(LIFETIME).plus(LEEWAY);
-    assert_eq!(revoked.effective, Effective::At(end));
+    assert_eq!(revoked.effect, RevocationEffect::At(end));
     let last_moment = Timestamp::from_millis(issued.expires_at().plus(LEEWAY).as_millis() - 1);
     world.clock.set(last_moment);
-    assert!(world.auth.authenticate(issued.credential()).await.is_ok(), "as it was said");
-    assert!(world.auth.authenticate_live(issued.credential()).await.is_err());
+    assert!(world.auth.authenticate(issued.credential().expose()).await.is_ok(), "as it was said");
+    assert!(world.auth.authenticate_and_check_session(issued.credential().expose()).await.is_err());
     world.clock.set(end);
-    assert!(world.auth.authenticate(issued.credential()).await.is_err());
+    assert!(world.auth.authenticate(issued.credential().expose()).await.is_err());
 
     let issued = world.login().await;
     world.clock.advance(60 * MINUTE);
-    let late = world.auth.logout(issued.refresh_token().unwrap()).await.unwrap();
-    assert_eq!(late.effective, Effective::At(world.clock.now().plus(LIFETIME).plus(LEEWAY)));
+    let late = world.auth.logout(issued.refresh_token().unwrap().expose()).await.unwrap();
+    assert_eq!(late.effect, RevocationEffect::At(world.clock.now().plus(LIFETIME).plus(LEEWAY)));
 
     let issued = world.login().await;
     let end = issued.refresh_expires_at().unwrap();
     world.clock.set(end.minus(MINUTE));
-    let late = world.auth.logout(issued.refresh_token().unwrap()).await.unwrap();
-    assert_eq!(late.effective, Effective::At(end.plus(LEEWAY)), "no token outlives its session (R9)");
+    let late = world.auth.logout(issued.refresh_token().unwrap().expose()).await.unwrap();
+    assert_eq!(late.effect, RevocationEffect::At(end.plus(LEEWAY)), "no token outlives its session (R9)");
 
     let issued = world.login().await;
     world.clock.set(issued.refresh_expires_at().unwrap().plus(LEEWAY));
-    let late = world.auth.logout(issued.refresh_token().unwrap()).await.unwrap();
-    assert_eq!(late.effective, Effective::Now, "its access tokens have all expired");
+    let late = world.auth.logout(issued.refresh_token().unwrap().expose()).await.unwrap();
+    assert_eq!(late.effect, RevocationEffect::Now, "its access tokens have all expired");
 }
 
 #[tokio::test]
@@ -322,8 +348,8 @@ async fn logout_counts_the_token_at_hand_if_the_clock_went_back() {
     let world = world(|refresh| refresh);
     let issued = world.login().await;
     world.clock.set(NOW.minus(LEEWAY));
-    let revoked = world.auth.logout(issued.credential()).await.unwrap();
-    assert_eq!(revoked.effective, Effective::At(issued.expires_at().plus(LEEWAY)));
+    let revoked = world.auth.logout(issued.credential().expose()).await.unwrap();
+    assert_eq!(revoked.effect, RevocationEffect::At(issued.expires_at().plus(LEEWAY)));
 }
 
 /// Whatever issues an access token just before the session is gone, logout says how long that token verifies.
@@ -339,16 +365,16 @@ async fn logout_counts_what_was_issued_while_it_ran() {
             clock.advance(MINUTE);
             let next = match renews {
                 true => rival.renew(own.principal()).await.unwrap(),
-                false => rival.refresh(own.refresh_token().unwrap()).await.unwrap(),
+                false => rival.refresh(own.refresh_token().unwrap().expose()).await.unwrap(),
             };
             *sent.lock().unwrap() = Some(next);
         });
-        let revoked = world.auth.logout(issued.credential()).await.unwrap();
-        let Effective::At(end) = revoked.effective else { panic!("{revoked:?}") };
+        let revoked = world.auth.logout(issued.credential().expose()).await.unwrap();
+        let RevocationEffect::At(end) = revoked.effect else { panic!("{revoked:?}") };
         let next = sender.lock().unwrap().take().unwrap();
         assert_eq!(end, next.expires_at().plus(LEEWAY), "renews: {renews}");
         world.clock.set(end);
-        assert!(world.auth.authenticate(next.credential()).await.is_err());
+        assert!(world.auth.authenticate(next.credential().expose()).await.is_err());
     }
 }
 
@@ -360,10 +386,10 @@ async fn revocations_count_what_was_issued_while_they_ran() {
     let (rival, clock, own) = (world.auth.clone(), world.clock.clone(), issued.clone());
     world.store.before_next(Call::RemoveAll, async move {
         clock.advance(MINUTE);
-        rival.refresh(own.refresh_token().unwrap()).await.unwrap();
+        rival.refresh(own.refresh_token().unwrap().expose()).await.unwrap();
     });
     let revoked = world.auth.admin().revoke_all(&issued.principal().to_subject()).await.unwrap();
-    assert_eq!(revoked.effective, Effective::At(NOW.plus(11 * MINUTE).plus(LIFETIME).plus(LEEWAY)));
+    assert_eq!(revoked.effect, RevocationEffect::At(NOW.plus(11 * MINUTE).plus(LIFETIME).plus(LEEWAY)));
 }
 
 /// A record from before the last refresh says nothing of the access token that came with it (R6).
@@ -376,25 +402,25 @@ async fn logout_does_not_trust_a_store_that_went_back() {
     let second = world.refresh(&first).await.unwrap();
     assert!(world.store.remove(old.id()).await.unwrap());
     let _ = world.store.insert(&old).await.unwrap();
-    let revoked = world.auth.logout(second.refresh_token().unwrap()).await.unwrap();
-    assert_eq!(revoked.effective, Effective::At(second.expires_at().plus(LEEWAY)));
+    let revoked = world.auth.logout(second.refresh_token().unwrap().expose()).await.unwrap();
+    assert_eq!(revoked.effect, RevocationEffect::At(second.expires_at().plus(LEEWAY)));
 }
 
 #[tokio::test]
 async fn a11_a_renewed_session_leaves_older_credentials_behind() {
     let world = world(|refresh| refresh);
     let old = world.login().await;
-    let principal = world.auth.authenticate(old.credential()).await.unwrap();
+    let principal = world.auth.authenticate(old.credential().expose()).await.unwrap();
     world.clock.advance(MINUTE);
-    let new = world.auth.reauthenticated(&principal).await.unwrap();
+    let new = world.auth.record_reauthentication(&principal).await.unwrap();
     assert_eq!(new.principal().authenticated_at(), NOW.plus(MINUTE));
     assert_eq!(new.principal().session_id(), principal.session_id());
     assert_eq!(refused(world.refresh(&old).await), Rejection::WrongSecret);
-    assert!(world.auth.authenticate_live(old.credential()).await.is_err());
+    assert!(world.auth.authenticate_and_check_session(old.credential().expose()).await.is_err());
     assert!(world.auth.logout_everywhere(&principal).await.is_err());
-    assert!(world.auth.logout(old.credential()).await.is_err());
-    assert!(world.auth.logout(old.refresh_token().unwrap()).await.is_err());
-    let fresh = world.auth.authenticate_live(new.credential()).await.unwrap();
+    assert!(world.auth.logout(old.credential().expose()).await.is_err());
+    assert!(world.auth.logout(old.refresh_token().unwrap().expose()).await.is_err());
+    let fresh = world.auth.authenticate_and_check_session(new.credential().expose()).await.unwrap();
     assert_eq!(world.auth.sessions_of(&fresh).await.unwrap().len(), 1);
 }
 
@@ -402,7 +428,7 @@ async fn a11_a_renewed_session_leaves_older_credentials_behind() {
 async fn a11_a_principal_ends_with_its_access_token() {
     let world = world(|refresh| refresh);
     let issued = world.login().await;
-    let principal = world.auth.authenticate(issued.credential()).await.unwrap();
+    let principal = world.auth.authenticate(issued.credential().expose()).await.unwrap();
     let (auth, id) = (&world.auth, principal.session_id().unwrap());
     world.clock.set(Timestamp::from_millis(issued.expires_at().plus(LEEWAY).as_millis() - 1));
     assert_eq!(auth.sessions_of(&principal).await.unwrap().len(), 1, "as long as the token verifies");
@@ -410,7 +436,7 @@ async fn a11_a_principal_ends_with_its_access_token() {
     world.clock.set(issued.expires_at().plus(LEEWAY));
     for principal in [issued.principal(), &principal, &changed] {
         assert_eq!(refused(auth.renew(principal).await), Rejection::Expired);
-        assert_eq!(refused(auth.reauthenticated(principal).await), Rejection::Expired);
+        assert_eq!(refused(auth.record_reauthentication(principal).await), Rejection::Expired);
         let change = auth.update_claims(principal, |_| panic!("is not asked")).await;
         assert_eq!(refused(change), Rejection::Expired);
         assert_eq!(refused(auth.sessions_of(principal).await), Rejection::Expired);
@@ -418,8 +444,15 @@ async fn a11_a_principal_ends_with_its_access_token() {
         assert_eq!(refused(auth.logout_others(principal).await), Rejection::Expired);
         assert_eq!(refused(auth.logout_everywhere(principal).await), Rejection::Expired);
     }
-    assert_eq!(refused(auth.authenticate_live(issued.credential()).await), Rejection::Expired);
-    assert_eq!(auth.logout(issued.credential()).await.unwrap().sessions, [id], "logout is not affected");
+    assert_eq!(
+        refused(auth.authenticate_and_check_session(issued.credential().expose()).await),
+        Rejection::Expired
+    );
+    assert_eq!(
+        auth.logout(issued.credential().expose()).await.unwrap().sessions,
+        [id],
+        "logout is not affected"
+    );
 }
 
 #[tokio::test]
@@ -429,7 +462,9 @@ async fn r8_a_session_id_alone_ends_nothing() {
     let attacker = world.auth.login(Login::new("mallory").unwrap()).await.unwrap();
     let id = victim.principal().session_id().unwrap();
     // The victim's id, and everything else of the attacker's own session.
-    let bytes = |issued: &Issued| URL_SAFE_NO_PAD.decode(&issued.refresh_token().unwrap()[4..]).unwrap();
+    let bytes = |issued: &IssuedCredentials| {
+        URL_SAFE_NO_PAD.decode(&issued.refresh_token().unwrap().expose()[4..]).unwrap()
+    };
     let mut forged = bytes(&attacker);
     forged[1..17].copy_from_slice(id.as_bytes());
     assert_eq!(forged[..17], bytes(&victim)[..17]);
@@ -445,16 +480,16 @@ async fn r8_a_session_id_alone_ends_nothing() {
 #[tokio::test]
 async fn credentials_of_one_strategy_are_nothing_to_another_on_the_same_store() {
     let world = world(|refresh| refresh);
-    let sessions = Auth::sessions(ServerSessions::builder(world.store.clone()).build().unwrap())
+    let sessions = Auth::with_sessions(ServerSessions::builder(world.store.clone()).build().unwrap())
         .with_clock(world.clock.clone());
     let by_refresh = world.login().await;
     let by_session = sessions.login(Login::new("user-42").unwrap()).await.unwrap();
-    assert!(sessions.authenticate(by_refresh.refresh_token().unwrap()).await.is_err());
-    assert!(sessions.authenticate(by_refresh.credential()).await.is_err());
-    assert!(world.auth.refresh(by_session.credential()).await.is_err());
-    assert!(world.auth.authenticate(by_session.credential()).await.is_err());
+    assert!(sessions.authenticate(by_refresh.refresh_token().unwrap().expose()).await.is_err());
+    assert!(sessions.authenticate(by_refresh.credential().expose()).await.is_err());
+    assert!(world.auth.refresh(by_session.credential().expose()).await.is_err());
+    assert!(world.auth.authenticate(by_session.credential().expose()).await.is_err());
     // The secret of one, dressed up as the other.
-    let dressed = format!("acs_{}", &by_refresh.refresh_token().unwrap()[4..68]);
+    let dressed = format!("acs_{}", &by_refresh.refresh_token().unwrap().expose()[4..68]);
     assert!(sessions.authenticate(&dressed).await.is_err());
     assert!(sessions.renew(by_refresh.principal()).await.is_err());
     assert!(world.auth.renew(by_session.principal()).await.is_err());
@@ -485,20 +520,21 @@ async fn r9_access_tokens_never_outlive_their_session() {
 
 #[test]
 fn what_cannot_work_is_an_error_when_auth_is_built() {
-    let build = |refresh: RefreshBuilder| refresh.build();
-    assert!(build(Refresh::builder(MemoryStore::new()).grace_window(Duration::from_secs(60))).is_ok());
+    let build = |refresh: RefreshTokensBuilder| refresh.build();
+    assert!(build(RefreshTokens::builder(MemoryStore::new()).grace_window(Duration::from_secs(60))).is_ok());
     let error =
-        build(Refresh::builder(MemoryStore::new()).grace_window(Duration::from_secs(61))).unwrap_err();
+        build(RefreshTokens::builder(MemoryStore::new()).grace_window(Duration::from_secs(61))).unwrap_err();
     assert!(error.to_string().contains("60 seconds"), "{error}");
     let policy = |idle: Duration, absolute: Duration| {
         SessionPolicy::new().idle_timeout(idle).absolute_timeout(absolute)
     };
     let upside_down = policy(2 * MINUTE, MINUTE);
-    assert!(build(Refresh::builder(MemoryStore::new()).policy(upside_down.clone())).is_err());
+    assert!(build(RefreshTokens::builder(MemoryStore::new()).policy(upside_down.clone())).is_err());
     assert!(ServerSessions::builder(MemoryStore::new()).policy(upside_down).build().is_err());
     for (idle, good) in [(30 * MINUTE, true), (30 * MINUTE - Duration::from_secs(1), false)] {
-        let refresh = build(Refresh::builder(MemoryStore::new()).policy(policy(idle, 60 * MINUTE))).unwrap();
-        assert_eq!(Auth::hybrid(jwt(), refresh).is_ok(), good);
+        let refresh =
+            build(RefreshTokens::builder(MemoryStore::new()).policy(policy(idle, 60 * MINUTE))).unwrap();
+        assert_eq!(Auth::with_hybrid(jwt(), refresh).is_ok(), good);
     }
 }
 
@@ -506,17 +542,17 @@ fn what_cannot_work_is_an_error_when_auth_is_built() {
 async fn changed_claims_show_in_the_next_access_token() {
     let world = world(|refresh| refresh);
     let issued = world.login().await;
-    let principal = world.auth.authenticate(issued.credential()).await.unwrap();
+    let principal = world.auth.authenticate(issued.credential().expose()).await.unwrap();
     let changed =
         world.auth.update_claims(&principal, |claims| Ok(claims.set("theme", "dark")?)).await.unwrap();
     assert_eq!(changed.claims::<Value>().unwrap(), json!({ "role": "admin", "theme": "dark" }));
     let next = world.refresh(&issued).await.unwrap();
-    let principal = world.auth.authenticate(next.credential()).await.unwrap();
+    let principal = world.auth.authenticate(next.credential().expose()).await.unwrap();
     assert_eq!(principal.claims::<Value>().unwrap(), json!({ "role": "admin", "theme": "dark" }));
     let secret = world.auth.update_claims(&principal, |claims| Ok(claims.set("password", "x")?)).await;
     assert_eq!(secret.unwrap_err().kind(), ErrorKind::Internal);
     let large = world.auth.update_claims(&principal, |claims| Ok(claims.set("x", &"y".repeat(3072))?)).await;
-    assert!(matches!(large, Err(Error::Login(authcore::LoginError::ClaimsTooLarge { .. }))));
+    assert!(matches!(large, Err(Error::Login(authcore::error::LoginError::ClaimsTooLarge { .. }))));
     let record = world.store.load(principal.session_id().unwrap()).await.unwrap().unwrap();
     assert_eq!(record.claims_json(), r#"{"role":"admin","theme":"dark"}"#, "a failed change writes nothing");
 }
@@ -526,8 +562,8 @@ async fn every_principal_ends_with_its_credential() {
     let world = world(|refresh| refresh);
     let issued = world.login().await;
     let end = NOW.plus(LIFETIME);
-    let principal = world.auth.authenticate(issued.credential()).await.unwrap();
-    let live = world.auth.authenticate_live(issued.credential()).await.unwrap();
+    let principal = world.auth.authenticate(issued.credential().expose()).await.unwrap();
+    let live = world.auth.authenticate_and_check_session(issued.credential().expose()).await.unwrap();
     let changed = world.auth.update_claims(&live, |claims| Ok(claims.set("a", &1)?)).await.unwrap();
     for principal in [issued.principal(), &principal, &live, &changed] {
         assert_eq!(principal.expires_at(), end);
@@ -541,8 +577,12 @@ async fn every_principal_ends_with_its_credential() {
 #[derive(Debug)]
 struct Eternal(Jwt);
 
-impl authcore::TokenStrategy for Eternal {
-    fn issue(&self, grant: &authcore::Grant<'_>, now: Timestamp) -> Result<authcore::AccessToken, Error> {
+impl authcore::strategy::TokenStrategy for Eternal {
+    fn issue(
+        &self,
+        grant: &authcore::strategy::UnsignedToken<'_>,
+        now: Timestamp,
+    ) -> Result<authcore::strategy::AccessToken, Error> {
         self.0.issue(grant, now)
     }
 
@@ -569,10 +609,13 @@ impl authcore::TokenStrategy for Eternal {
 
 #[tokio::test]
 async fn an_endless_lifetime_is_refused_and_never_a_panic() {
-    let refresh = Refresh::builder(MemoryStore::new()).build().unwrap();
-    assert!(Auth::hybrid(Eternal(jwt()), refresh).is_err());
-    assert!(Auth::tokens_with_reissue(Eternal(jwt()), LIFETIME).is_err());
-    let auth = Auth::tokens(Eternal(jwt())).with_clock(ManualClock::new(NOW));
+    let refresh = RefreshTokens::builder(MemoryStore::new()).build().unwrap();
+    assert!(Auth::with_hybrid(Eternal(jwt()), refresh).is_err());
+    assert!(Auth::with_tokens_and_reissue(Eternal(jwt()), LIFETIME).is_err());
+    let auth = Auth::with_tokens(Eternal(jwt())).with_clock(ManualClock::new(NOW));
     let issued = auth.login(Login::new("user-42").unwrap()).await.unwrap();
-    assert_eq!(auth.logout(issued.credential()).await.unwrap().effective, Effective::At(Timestamp::MAX));
+    assert_eq!(
+        auth.logout(issued.credential().expose()).await.unwrap().effect,
+        RevocationEffect::At(Timestamp::MAX)
+    );
 }

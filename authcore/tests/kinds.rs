@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use authcore::{
-    Algorithm, Auth, Error, Jwt, Key, KeyRing, Login, LoginError, ManualClock, MemoryStore, Rejection,
-    ServerSessions, SessionKind, SessionPolicy, Timestamp,
-};
+use authcore::clock::ManualClock;
+use authcore::error::{LoginError, Rejection};
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
+use authcore::{Auth, Error, Login, MemoryStore, ServerSessions, SessionKind, SessionPolicy, Timestamp};
 
 fn guest() -> SessionKind {
     SessionKind::new("guest").unwrap()
@@ -19,12 +19,12 @@ fn sessions(policy: SessionPolicy) -> Auth {
         .kind(SessionKind::REMEMBERED, SessionPolicy::remembered())
         .kind(guest(), SessionPolicy::new().not_a_login())
         .kind(SessionKind::API_KEY, SessionPolicy::api_key());
-    Auth::sessions(sessions.build().unwrap())
+    Auth::with_sessions(sessions.build().unwrap())
 }
 
 fn tokens() -> Auth {
     let keys = KeyRing::new(Key::hmac("k1", Algorithm::HS256, &[7; 32]).unwrap());
-    Auth::tokens(Jwt::builder(keys).issuer("https://auth.example.com").audience("api").build().unwrap())
+    Auth::with_tokens(Jwt::builder(keys).issuer("https://auth.example.com").audience("api").build().unwrap())
 }
 
 #[test]
@@ -48,9 +48,9 @@ async fn a13_what_is_not_a_login_can_be_asked_of_a_principal() {
     let auth = sessions(SessionPolicy::new());
     for (kind, is_login) in [(SessionKind::DEFAULT, true), (guest(), false)] {
         let issued = auth.login(Login::new("ada").unwrap().kind(kind)).await.unwrap();
-        let principal = auth.authenticate_any(issued.credential()).await.unwrap();
+        let principal = auth.authenticate_any_kind(issued.credential().expose()).await.unwrap();
         assert_eq!(auth.is_login(&principal), is_login);
-        let refused = auth.authenticate(issued.credential()).await.err();
+        let refused = auth.authenticate(issued.credential().expose()).await.err();
         assert_eq!(matches!(refused, Some(Error::Unauthenticated(Rejection::NotALogin))), !is_login);
     }
 }
@@ -64,12 +64,12 @@ async fn a14_a_session_of_any_kind_can_be_verified_without_a_use() {
         let issued = auth.login(Login::new("ada").unwrap()).await.unwrap();
         clock.advance(Duration::from_secs(400));
         if passive {
-            auth.authenticate_any_passively(issued.credential()).await.unwrap();
+            auth.authenticate_any_kind_passively(issued.credential().expose()).await.unwrap();
         } else {
-            auth.authenticate_any(issued.credential()).await.unwrap();
+            auth.authenticate_any_kind(issued.credential().expose()).await.unwrap();
         }
         clock.advance(Duration::from_secs(400));
-        assert_eq!(auth.authenticate(issued.credential()).await.is_ok(), stays);
+        assert_eq!(auth.authenticate(issued.credential().expose()).await.is_ok(), stays);
     }
 }
 

@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use authcore::{
-    Auth, Login, ManualClock, MemoryStore, ServerSessions, SessionPolicy, SessionStore, Timestamp,
-};
+use authcore::clock::ManualClock;
+use authcore::store::SessionStore;
+use authcore::{Auth, Login, MemoryStore, ServerSessions, SessionPolicy, Timestamp};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -15,11 +15,11 @@ fn world() -> (Auth, MemoryStore, ManualClock) {
     let store = MemoryStore::with_clock(clock.clone());
     let policy = SessionPolicy::new().idle_timeout(HOUR).absolute_timeout(HOUR);
     let sessions = ServerSessions::builder(store.clone()).policy(policy).build().unwrap();
-    (Auth::sessions(sessions).with_clock(clock.clone()), store, clock)
+    (Auth::with_sessions(sessions).with_clock(clock.clone()), store, clock)
 }
 
 async fn login(auth: &Auth, number: usize) -> String {
-    auth.login(Login::new(format!("user-{number}")).unwrap()).await.unwrap().credential().to_owned()
+    auth.login(Login::new(format!("user-{number}")).unwrap()).await.unwrap().credential().expose().to_owned()
 }
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn s6_nothing_is_freed_before_its_time_by_the_stores_own_clock() {
     // The callers' clock is a day ahead; the store counts from the write.
     let ahead = ManualClock::new(Timestamp::from_secs(1_800_086_400));
     let sessions = ServerSessions::builder(store.clone()).build().unwrap();
-    let elsewhere = Auth::sessions(sessions).with_clock(ahead);
+    let elsewhere = Auth::with_sessions(sessions).with_clock(ahead);
     for number in 1000..3000 {
         login(&elsewhere, number).await;
     }

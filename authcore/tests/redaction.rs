@@ -7,12 +7,19 @@ use std::fmt::{Debug, Display};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use authcore::clock::ManualClock;
+use authcore::error::{ClaimFault, ConfigError, LoginError, Rejection};
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing, TokenBuffer, TrustedIssuer};
+use authcore::store::{
+    SecretBytes, SessionRecord, SessionStore, StoreError, StoreErrorKind, StoredCredential,
+};
+use authcore::strategy::{
+    AccessToken, CallContext, RefreshDecision, RefreshHook, SessionClaims, SessionStrategy, TokenStrategy,
+    UnsignedToken, VerifiedToken,
+};
 use authcore::{
-    AccessToken, Algorithm, Auth, CallContext, ClaimFault, Claims, ConfigError, Error, ErrorKind, Grant, Jwt,
-    Key, KeyRing, Login, LoginError, ManualClock, MemoryStore, Principal, Realm, Refresh, RefreshDecision,
-    RefreshHook, Rejection, SecretBytes, ServerSessions, SessionClaims, SessionRecord, SessionStore,
-    SessionStrategy, StoreError, StoreErrorKind, StoredCredential, Timestamp, TokenBuffer, TokenStrategy,
-    TrustedIssuer, VerifiedToken,
+    Auth, Claims, Error, ErrorKind, Login, MemoryStore, Principal, Realm, RefreshTokens, ServerSessions,
+    Timestamp,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -114,27 +121,29 @@ async fn s10_debug_shows_no_secret() {
 
     let clock = ManualClock::new(NOW);
     let store = MemoryStore::new();
-    let refresh = Refresh::builder(store.clone());
+    let refresh = RefreshTokens::builder(store.clone());
     search.show(&refresh);
-    let auth = Auth::hybrid(jwt(), refresh.build().unwrap()).unwrap().with_clock(clock.clone());
+    let auth = Auth::with_hybrid(jwt(), refresh.build().unwrap()).unwrap().with_clock(clock.clone());
     let builder = ServerSessions::builder(MemoryStore::new());
     search.show(&builder);
     let sessions = builder.build().unwrap();
     search.show(&sessions);
-    for auth in [auth.clone(), Auth::sessions(sessions), Auth::tokens(jwt()).with_clock(clock.clone())] {
+    for auth in
+        [auth.clone(), Auth::with_sessions(sessions), Auth::with_tokens(jwt()).with_clock(clock.clone())]
+    {
         let issued = auth.login(login()).await.unwrap();
-        search.secret(issued.credential());
-        issued.refresh_token().into_iter().for_each(|token| search.secret(token));
-        search.show(&login().replacing(issued.credential()));
+        search.secret(issued.credential().expose());
+        issued.refresh_token().into_iter().for_each(|token| search.secret(token.expose()));
+        search.show(&login().replacing(issued.credential().expose()));
         search.show(&issued);
         search.show(issued.principal());
-        search.show(&auth.authenticate(issued.credential()).await.unwrap());
+        search.show(&auth.authenticate(issued.credential().expose()).await.unwrap());
         search.show(&auth);
         search.show(&auth.admin());
         if let Ok(devices) = auth.sessions_of(issued.principal()).await {
             search.show(&devices);
         }
-        search.show(&auth.logout(issued.credential()).await.unwrap());
+        search.show(&auth.logout(issued.credential().expose()).await.unwrap());
     }
 
     let issued = auth.login(login()).await.unwrap();
@@ -153,11 +162,13 @@ async fn s10_debug_shows_no_secret() {
     search.show(&Claims::from_serialize(&json!({ "note": CLAIM })).unwrap());
 
     let mut buffer = TokenBuffer::new();
-    search.secret(issued.credential());
-    search.show(&jwt().verify_claims::<serde_json::Value>(issued.credential(), NOW, &mut buffer).unwrap());
+    search.secret(issued.credential().expose());
+    search.show(
+        &jwt().verify_claims::<serde_json::Value>(issued.credential().expose(), NOW, &mut buffer).unwrap(),
+    );
     search.show(&buffer);
-    search.show(&AccessToken::new(issued.credential(), NOW));
-    search.show(&jwt().verify(issued.credential(), NOW).unwrap());
+    search.show(&AccessToken::new(issued.credential().expose(), NOW));
+    search.show(&jwt().verify(issued.credential().expose(), NOW).unwrap());
     search.check();
 }
 
@@ -179,7 +190,7 @@ async fn s10_debug_of_what_strategies_are_made_of_shows_no_secret() {
     search.show(&sessions.find(opened.credential(), &CallContext::new(&Realm::UNNAMED, NOW)).await.unwrap());
 
     let claims = opened.record().claims_json();
-    let mut grant = Grant::new("user-42", claims, NOW);
+    let mut grant = UnsignedToken::new("user-42", claims, NOW);
     search.show(&grant);
     grant.session = Some(SessionClaims { id: opened.record().id(), epoch: 0 });
     grant.not_after = Some(NOW);
@@ -224,21 +235,21 @@ async fn s10_debug_of_a_refresh_with_a_hook_shows_no_claim() {
     let mut search = Search::default();
     search.secret(CLAIM);
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
-    let builder = Refresh::builder(store.clone()).on_refresh(Host);
+    let builder = RefreshTokens::builder(store.clone()).on_refresh(Host);
     search.show(&builder);
     let refresh = builder.build().unwrap();
     search.show(&refresh);
     assert!(format!("{refresh:?}").contains("Host"), "which hook it is may be shown");
-    let auth = Auth::hybrid(jwt(), refresh).unwrap().with_clock(clock.clone());
+    let auth = Auth::with_hybrid(jwt(), refresh).unwrap().with_clock(clock.clone());
     search.show(&auth);
     let first = auth.login(login()).await.unwrap();
     clock.advance(Duration::from_secs(60));
-    let second = auth.refresh(first.refresh_token().unwrap()).await.unwrap();
+    let second = auth.refresh(first.refresh_token().unwrap().expose()).await.unwrap();
     let record = store.load(second.principal().session_id().unwrap()).await.unwrap().unwrap();
     assert_eq!(record.claims_json(), format!(r#"{{"replaced":"{CLAIM}"}}"#), "the hook was asked");
     for issued in [&first, &second] {
-        search.secret(issued.credential());
-        search.secret(issued.refresh_token().unwrap());
+        search.secret(issued.credential().expose());
+        search.secret(issued.refresh_token().unwrap().expose());
         search.show(issued);
     }
     let decision = Host.on_refresh(&record).await.unwrap();
@@ -306,10 +317,10 @@ async fn s10_errors_show_no_secret() {
     search.secret(CLAIM);
     let clock = ManualClock::new(NOW);
     let store = MemoryStore::new();
-    let refresh = Refresh::builder(store.clone()).build().unwrap();
-    let auth = Auth::hybrid(jwt(), refresh).unwrap().with_clock(clock.clone());
+    let refresh = RefreshTokens::builder(store.clone()).build().unwrap();
+    let auth = Auth::with_hybrid(jwt(), refresh).unwrap().with_clock(clock.clone());
     let issued = auth.login(login()).await.unwrap();
-    let (access, token) = (issued.credential(), issued.refresh_token().unwrap());
+    let (access, token) = (issued.credential().expose(), issued.refresh_token().unwrap().expose());
     search.secret(access);
     search.secret(token);
 
@@ -354,11 +365,12 @@ async fn s10_errors_show_no_secret() {
 
 #[cfg(feature = "password")]
 mod password {
+    use authcore::Subject;
     use authcore::password::{
         Account, Accounts, AccountsError, InvalidPassword, NewPassword, Password, PasswordError,
         PasswordHash, PasswordHasher, PasswordLogin,
     };
-    use authcore::{Replaced, Subject};
+    use authcore::store::ReplaceOutcome;
 
     use super::*;
 
@@ -385,8 +397,8 @@ mod password {
             _: &Subject,
             _: &PasswordHash,
             _: &PasswordHash,
-        ) -> Result<Replaced, AccountsError> {
-            Ok(Replaced::Gone)
+        ) -> Result<ReplaceOutcome, AccountsError> {
+            Ok(ReplaceOutcome::Missing)
         }
     }
 
@@ -420,12 +432,12 @@ mod password {
         let verdict = hasher.verify(Password::new(PASSWORD).unwrap(), Some(&hash)).await;
         search.show(&verdict.unwrap());
 
-        let auth = Auth::sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap());
+        let auth = Auth::with_sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap());
         let passwords = PasswordLogin::new(auth, hasher, One(hash));
         search.show(&passwords);
         let password = Password::new(PASSWORD).unwrap();
         let issued = passwords.login("user-42", password, |login| login).await.unwrap();
-        search.secret(issued.credential());
+        search.secret(issued.credential().expose());
         search.show(&issued);
         let (current, new) = (Password::new(PASSWORD).unwrap(), NewPassword::new(PASSWORD).unwrap());
         let refused = passwords.change_password(issued.principal(), current, new).await.unwrap_err();
@@ -446,7 +458,7 @@ mod password {
             assert!(matches!(error, PasswordError::CorruptHash));
             search.show_error(&error);
         }
-        let auth = Auth::tokens(jwt());
+        let auth = Auth::with_tokens(jwt());
         let passwords = PasswordLogin::new(auth, hasher, One(hash));
         let attempt = async |name: &str, password: &str| {
             passwords.login(name, Password::new(password).unwrap(), |login| login).await.unwrap_err()

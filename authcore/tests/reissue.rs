@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use authcore::{
-    Algorithm, Auth, Error, Jwt, Key, KeyRing, Login, ManualClock, MemoryStore, Refresh, Rejection,
-    Timestamp, TrustedIssuer,
-};
+use authcore::clock::ManualClock;
+use authcore::error::Rejection;
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing, TrustedIssuer};
+use authcore::{Auth, Error, Login, MemoryStore, RefreshTokens, Timestamp};
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -23,29 +23,29 @@ fn jwt() -> Jwt {
 }
 
 fn auth() -> Auth {
-    Auth::tokens_with_reissue(jwt(), HOUR).unwrap().with_clock(ManualClock::new(NOW))
+    Auth::with_tokens_and_reissue(jwt(), HOUR).unwrap().with_clock(ManualClock::new(NOW))
 }
 
-fn rejection(outcome: Result<authcore::Issued, Error>) -> Rejection {
+fn rejection(outcome: Result<authcore::IssuedCredentials, Error>) -> Rejection {
     outcome.unwrap_err().rejection().unwrap().clone()
 }
 
 #[tokio::test]
 async fn a_foreign_issuers_token_never_becomes_our_own() {
     let partner = Jwt::builder(KeyRing::new(key("p1", 8))).issuer("https://partner.example").audience("api");
-    let partner = Auth::tokens(partner.build().unwrap()).with_clock(ManualClock::new(NOW));
+    let partner = Auth::with_tokens(partner.build().unwrap()).with_clock(ManualClock::new(NOW));
     let theirs = partner.login(Login::new("admin").unwrap()).await.unwrap();
-    let principal = auth().authenticate(theirs.credential()).await.unwrap();
+    let principal = auth().authenticate(theirs.credential().expose()).await.unwrap();
     assert_eq!(principal.foreign_issuer(), Some("https://partner.example"));
-    assert_eq!(rejection(auth().refresh(theirs.credential()).await), Rejection::WrongIssuer);
+    assert_eq!(rejection(auth().refresh(theirs.credential().expose()).await), Rejection::WrongIssuer);
 }
 
 #[tokio::test]
 async fn a_token_of_a_session_is_not_reissued_without_it() {
-    let refresh = Refresh::builder(MemoryStore::new()).build().unwrap();
-    let hybrid = Auth::hybrid(jwt(), refresh).unwrap().with_clock(ManualClock::new(NOW));
+    let refresh = RefreshTokens::builder(MemoryStore::new()).build().unwrap();
+    let hybrid = Auth::with_hybrid(jwt(), refresh).unwrap().with_clock(ManualClock::new(NOW));
     let issued = hybrid.login(Login::new("user-42").unwrap()).await.unwrap();
-    assert_eq!(rejection(auth().refresh(issued.credential()).await), Rejection::WrongKind);
+    assert_eq!(rejection(auth().refresh(issued.credential().expose()).await), Rejection::WrongKind);
 }
 
 /// The leeway is for clocks that differ, and moves neither the login's time nor the limit.
@@ -55,8 +55,8 @@ async fn a_reissue_by_a_slower_clock_dates_no_login_into_the_future() {
     let auth = auth().with_clock(clock.clone());
     let issued = auth.login(Login::new("user-42").unwrap()).await.unwrap();
     clock.set(NOW.minus(Duration::from_secs(30)));
-    let again = auth.refresh(issued.credential()).await.unwrap();
-    for principal in [again.principal(), &auth.authenticate(again.credential()).await.unwrap()] {
+    let again = auth.refresh(issued.credential().expose()).await.unwrap();
+    for principal in [again.principal(), &auth.authenticate(again.credential().expose()).await.unwrap()] {
         assert_eq!(principal.authenticated_at(), NOW.minus(Duration::from_secs(30)));
     }
 }
@@ -67,7 +67,7 @@ fn the_limit_lies_between_the_lifetime_of_a_token_and_a_day() {
     for (limit, good) in
         [(15 * minute, true), (14 * minute, false), (24 * HOUR, true), (24 * HOUR + minute, false)]
     {
-        assert_eq!(Auth::tokens_with_reissue(jwt(), limit).is_ok(), good, "{limit:?}");
+        assert_eq!(Auth::with_tokens_and_reissue(jwt(), limit).is_ok(), good, "{limit:?}");
     }
 }
 

@@ -8,10 +8,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use authcore::clock::ManualClock;
+use authcore::error::Rejection;
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
+use authcore::store::{
+    InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore, StoreError,
+    StoreErrorKind,
+};
 use authcore::{
-    Algorithm, Auth, Error, Inserted, Issued, Jwt, Key, KeyRing, Login, ManualClock, MemoryStore, Purged,
-    Refresh, Rejection, Replaced, ServerSessions, SessionId, SessionPolicy, SessionRecord, SessionStore,
-    StoreError, StoreErrorKind, Subject, Timestamp, Version,
+    Auth, Error, IssuedCredentials, Login, MemoryStore, RefreshCredential, RefreshTokens, ServerSessions,
+    SessionId, SessionPolicy, Subject, Timestamp,
 };
 use authcore_testkit::{Call, FaultyStore};
 
@@ -47,7 +53,7 @@ impl Odd {
 
 #[async_trait]
 impl SessionStore for Odd {
-    async fn insert(&self, record: &SessionRecord) -> Result<Inserted, StoreError> {
+    async fn insert(&self, record: &SessionRecord) -> Result<InsertOutcome, StoreError> {
         self.inner.insert(record).await
     }
 
@@ -56,7 +62,11 @@ impl SessionStore for Odd {
         if lie.is_some() { Ok(lie) } else { self.inner.load(id).await }
     }
 
-    async fn replace(&self, record: &SessionRecord, expected: Version) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &SessionRecord,
+        expected: RecordVersion,
+    ) -> Result<ReplaceOutcome, StoreError> {
         let fails = self.lies.lock().unwrap().replace_fails;
         match fails {
             Some(kind) => Err(StoreError::new(kind, "a lie")),
@@ -87,7 +97,7 @@ impl SessionStore for Odd {
         self.inner.remove_all(subject, keep).await
     }
 
-    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<PurgeOutcome, StoreError> {
         self.inner.purge_expired(now, limit).await
     }
 }
@@ -105,29 +115,29 @@ fn policy() -> SessionPolicy {
 fn sessions(policy: SessionPolicy) -> World {
     let (store, clock) = (Odd::default(), ManualClock::new(NOW));
     let sessions = ServerSessions::builder(store.clone()).policy(policy).build().unwrap();
-    World { auth: Auth::sessions(sessions).with_clock(clock.clone()), clock, store }
+    World { auth: Auth::with_sessions(sessions).with_clock(clock.clone()), clock, store }
 }
 
 fn hybrid() -> World {
     let (store, clock) = (Odd::default(), ManualClock::new(NOW));
     let keys = KeyRing::new(Key::hmac("k1", Algorithm::HS256, &[7; 32]).unwrap());
     let jwt = Jwt::builder(keys).issuer("https://auth.example.com").audience("api").build().unwrap();
-    let refresh = Refresh::builder(store.clone()).policy(policy()).build().unwrap();
-    let auth = Auth::hybrid(jwt, refresh).unwrap().with_clock(clock.clone());
+    let refresh = RefreshTokens::builder(store.clone()).policy(policy()).build().unwrap();
+    let auth = Auth::with_hybrid(jwt, refresh).unwrap().with_clock(clock.clone());
     World { auth, clock, store }
 }
 
 impl World {
-    async fn login(&self, subject: &str) -> Issued {
+    async fn login(&self, subject: &str) -> IssuedCredentials {
         self.auth.login(Login::new(subject).unwrap()).await.unwrap()
     }
 
-    async fn stored(&self, issued: &Issued) -> SessionRecord {
+    async fn stored(&self, issued: &IssuedCredentials) -> SessionRecord {
         self.store.inner.load(id(issued)).await.unwrap().unwrap()
     }
 }
 
-fn id(issued: &Issued) -> SessionId {
+fn id(issued: &IssuedCredentials) -> SessionId {
     issued.principal().session_id().unwrap()
 }
 
@@ -146,12 +156,12 @@ fn store_error<T: fmt::Debug>(outcome: Result<T, Error>) -> StoreErrorKind {
 }
 
 /// The record with another time of its idle end, as the store might keep it.
-async fn end_at(world: &World, issued: &Issued, end: Timestamp) {
+async fn end_at(world: &World, issued: &IssuedCredentials, end: Timestamp) {
     let record = world.stored(issued).await;
     let mut parts = record.to_parts();
     (parts.version, parts.idle_expires_at) = (parts.version.next(), end);
     let next = SessionRecord::from_parts(&parts).unwrap();
-    assert_eq!(world.store.inner.replace(&next, record.version()).await.unwrap(), Replaced::Done);
+    assert_eq!(world.store.inner.replace(&next, record.version()).await.unwrap(), ReplaceOutcome::Replaced);
 }
 
 #[tokio::test]
@@ -160,11 +170,11 @@ async fn a5_a_slide_ignores_no_error_that_stays() {
         let world = sessions(policy());
         let issued = world.login("ada").await;
         world.store.tell(|lies| lies.replace_fails = Some(kind));
-        assert!(world.auth.authenticate(issued.credential()).await.is_ok(), "no slide is due");
+        assert!(world.auth.authenticate(issued.credential().expose()).await.is_ok(), "no slide is due");
         world.clock.advance(IDLE / 2);
-        assert_eq!(store_error(world.auth.authenticate(issued.credential()).await), kind);
+        assert_eq!(store_error(world.auth.authenticate(issued.credential().expose()).await), kind);
         world.store.tell(|lies| lies.replace_fails = Some(StoreErrorKind::Unavailable));
-        assert!(world.auth.authenticate(issued.credential()).await.is_ok());
+        assert!(world.auth.authenticate(issued.credential().expose()).await.is_ok());
     }
 }
 
@@ -189,7 +199,10 @@ async fn s6_a11_an_expired_session_admits_no_principal() {
         let (auth, principal) = (&world.auth, issued.principal());
         end_at(&world, &issued, NOW.plus(MINUTE)).await;
         world.clock.set(NOW.plus(MINUTE));
-        assert_eq!(refused(auth.authenticate_live(issued.credential()).await), Rejection::Expired);
+        assert_eq!(
+            refused(auth.authenticate_and_check_session(issued.credential().expose()).await),
+            Rejection::Expired
+        );
         assert_eq!(refused(auth.renew(principal).await), Rejection::Expired);
         let change = auth.update_claims(principal, |_| panic!("is not asked")).await;
         assert_eq!(refused(change), Rejection::Expired);
@@ -224,10 +237,13 @@ async fn s9_a_record_of_another_session_is_corrupt() {
         let wrong = world.stored(&other).await;
         world.store.tell(|lies| lies.loads = Some(wrong));
         let (auth, corrupt) = (&world.auth, StoreErrorKind::Corrupt);
-        assert_eq!(store_error(auth.authenticate_live(issued.credential()).await), corrupt);
+        assert_eq!(
+            store_error(auth.authenticate_and_check_session(issued.credential().expose()).await),
+            corrupt
+        );
         assert_eq!(store_error(auth.renew(issued.principal()).await), corrupt);
-        assert_eq!(store_error(auth.logout(issued.credential()).await), corrupt);
-        if let Some(refresh) = issued.refresh_token() {
+        assert_eq!(store_error(auth.logout(issued.credential().expose()).await), corrupt);
+        if let Some(refresh) = issued.refresh_token().map(RefreshCredential::expose) {
             assert_eq!(store_error(auth.refresh(refresh).await), corrupt);
         }
     }
@@ -250,8 +266,11 @@ async fn a11_a_session_of_another_subject_is_not_the_principals() {
         let change = auth.update_claims(principal, |_| panic!("is not asked")).await;
         assert_eq!(refused(change), Rejection::WrongKind);
         if issued.refresh_token().is_some() {
-            assert_eq!(refused(auth.authenticate_live(issued.credential()).await), Rejection::WrongKind);
-            assert_eq!(refused(auth.logout(issued.credential()).await), Rejection::WrongKind);
+            assert_eq!(
+                refused(auth.authenticate_and_check_session(issued.credential().expose()).await),
+                Rejection::WrongKind
+            );
+            assert_eq!(refused(auth.logout(issued.credential().expose()).await), Rejection::WrongKind);
         }
     }
 }
@@ -277,7 +296,7 @@ async fn a7_expired_sessions_do_not_count() {
     end_at(&world, &two, NOW.plus(MINUTE)).await;
     world.clock.set(NOW.plus(MINUTE));
     world.login("ada").await;
-    assert!(world.auth.authenticate(one.credential()).await.is_ok(), "there was a place");
+    assert!(world.auth.authenticate(one.credential().expose()).await.is_ok(), "there was a place");
 }
 
 /// A7: of logins at one moment, those with the smallest ids make room; a login that is among them fails.
@@ -292,14 +311,14 @@ async fn a7_ties_are_broken_by_id_and_the_own_login_fails() {
                 made += 1;
                 assert!(id(&second) > id(&first));
                 assert_eq!(
-                    refused(world.auth.authenticate(first.credential()).await),
+                    refused(world.auth.authenticate(first.credential().expose()).await),
                     Rejection::SessionEnded
                 );
-                assert!(world.auth.authenticate(second.credential()).await.is_ok());
+                assert!(world.auth.authenticate(second.credential().expose()).await.is_ok());
             }
             Err(Error::SessionLimit) => {
                 failed += 1;
-                assert!(world.auth.authenticate(first.credential()).await.is_ok());
+                assert!(world.auth.authenticate(first.credential().expose()).await.is_ok());
             }
             Err(error) => panic!("{error:?}"),
         }
@@ -313,7 +332,7 @@ async fn a7_ties_are_broken_by_id_and_the_own_login_fails() {
 async fn a7_a_login_that_was_overtaken_fails() {
     let store = MemoryStore::new();
     let faulty = FaultyStore::new(store.clone());
-    let auth = Auth::sessions(ServerSessions::builder(faulty.clone()).build().unwrap());
+    let auth = Auth::with_sessions(ServerSessions::builder(faulty.clone()).build().unwrap());
     let subject: Subject = "ada".parse().unwrap();
     faulty.before_next(Call::List, {
         let subject = subject.clone();
@@ -332,11 +351,11 @@ async fn a13_an_unreadable_session_keeps_no_other_alive() {
         .kind(authcore::SessionKind::API_KEY, authcore::SessionPolicy::api_key())
         .build()
         .unwrap();
-    let world = World { auth: Auth::sessions(strategy).with_clock(clock.clone()), clock, store };
+    let world = World { auth: Auth::with_sessions(strategy).with_clock(clock.clone()), clock, store };
     let (thief, own) = (world.login("ada").await, world.login("ada").await);
     world.store.tell(|lies| lies.list_is_corrupt = true);
     let ended = world.auth.logout_others(own.principal()).await.unwrap();
     assert_eq!(ended.sessions, [id(&thief)]);
-    assert_eq!(refused(world.auth.authenticate(thief.credential()).await), Rejection::SessionEnded);
-    assert!(world.auth.authenticate(own.credential()).await.is_ok());
+    assert_eq!(refused(world.auth.authenticate(thief.credential().expose()).await), Rejection::SessionEnded);
+    assert!(world.auth.authenticate(own.credential().expose()).await.is_ok());
 }

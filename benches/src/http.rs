@@ -17,7 +17,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use authcore::{Auth, Login, MemoryStore, Refresh, ServerSessions};
+use self::client::{Answer, Connections};
+use crate::measure::Row;
+use crate::remote::{TASKS, in_turn, side, single};
+use crate::tokens::{jwt, must};
+use authcore::{Auth, Login, MemoryStore, RefreshTokens, ServerSessions};
 use authcore_axum::{Guard, Principal};
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, VARY};
@@ -28,11 +32,6 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-
-use self::client::{Answer, Connections};
-use crate::measure::Row;
-use crate::remote::{TASKS, in_turn, side, single};
-use crate::tokens::{jwt, must};
 
 mod client;
 mod peer;
@@ -82,7 +81,7 @@ async fn log_in(auth: &Auth) -> Vec<String> {
     for _ in 0..TASKS {
         let login = must(must(Login::new(SUBJECT)).claims(&claims));
         let issued = must(auth.login(login).await);
-        cookies.push(format!("__Host-session={}", issued.credential()));
+        cookies.push(format!("__Host-session={}", issued.credential().expose()));
     }
     cookies
 }
@@ -147,15 +146,18 @@ fn row(name: &'static str, auth: Auth) -> Row {
 }
 
 fn tokens_row() -> Row {
-    row("http.tokens", Auth::tokens(jwt()))
+    row("http.tokens", Auth::with_tokens(jwt()))
 }
 
 fn sessions_row() -> Row {
-    row("http.sessions", Auth::sessions(must(ServerSessions::builder(MemoryStore::new()).build())))
+    row("http.sessions", Auth::with_sessions(must(ServerSessions::builder(MemoryStore::new()).build())))
 }
 
 fn hybrid_row() -> Row {
-    row("http.hybrid", must(Auth::hybrid(jwt(), must(Refresh::builder(MemoryStore::new()).build()))))
+    row(
+        "http.hybrid",
+        must(Auth::with_hybrid(jwt(), must(RefreshTokens::builder(MemoryStore::new()).build()))),
+    )
 }
 
 /// How a row is made.

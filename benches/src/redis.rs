@@ -8,6 +8,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::measure::Row;
+use crate::remote::{TASKS, in_turn, runtime, side, single};
+use crate::tokens::must;
 use authcore::{Auth, Login, ServerSessions};
 use authcore_redis::RedisStore;
 use authcore_tests::redis::{Cluster, PACKAGE, Server, is_installed};
@@ -19,10 +22,6 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::{Session, SessionStore as _};
 use tower_sessions_redis_store::RedisStore as TowerStore;
 use tower_sessions_redis_store::fred::prelude::{ClientLike as _, Config, Pool};
-
-use crate::measure::Row;
-use crate::remote::{TASKS, in_turn, runtime, side, single};
-use crate::tokens::must;
 
 /// Among how many sessions the memory of one is measured.
 const CROWD: usize = 100_000;
@@ -43,7 +42,7 @@ async fn log_in(auth: &Auth, numbers: std::ops::Range<usize>) -> Vec<String> {
     let numbers: Vec<usize> = numbers.collect();
     for numbers in numbers.chunks(256) {
         let issued = must(try_join_all(numbers.iter().map(|number| auth.login(login(*number)))).await);
-        credentials.extend(issued.iter().map(|issued| issued.credential().to_owned()));
+        credentials.extend(issued.iter().map(|issued| issued.credential().expose().to_owned()));
     }
     credentials
 }
@@ -106,7 +105,7 @@ fn row(
     let runtime = runtime();
     let auth = runtime.block_on(async {
         let store = must(RedisStore::connect(urls).await);
-        Auth::sessions(must(ServerSessions::builder(store).build()))
+        Auth::with_sessions(must(ServerSessions::builder(store).build()))
     });
     // The first ones also make what the server keeps once: scripts and buffers.
     let credentials: Arc<[String]> = runtime.block_on(log_in(&auth, CROWD..CROWD + TASKS)).into();

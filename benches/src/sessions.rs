@@ -9,6 +9,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::measure::{Row, Side};
+use crate::tokens::{must, ready};
 use authcore::{Auth, Device, Login, MemoryStore, ServerSessions};
 use serde::Deserialize;
 use serde_json::json;
@@ -16,9 +18,6 @@ use sha2::{Digest as _, Sha256};
 use tokio::runtime::Runtime;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::{MemoryStore as TowerStore, Session, SessionStore as _};
-
-use crate::measure::{Row, Side};
-use crate::tokens::{must, ready};
 
 /// How many tasks share the two threads of a throughput measurement, each with a session of its own.
 const TASKS: usize = 16;
@@ -30,7 +29,7 @@ struct Role<'a> {
 }
 
 fn auth() -> Auth {
-    Auth::sessions(must(ServerSessions::builder(MemoryStore::new()).build()))
+    Auth::with_sessions(must(ServerSessions::builder(MemoryStore::new()).build()))
 }
 
 /// The session token of a login with a 10-byte subject and 40 bytes of claims.
@@ -38,7 +37,7 @@ fn login(auth: &Auth, number: usize) -> String {
     let claims = json!({ "role": "admin", "tenant": "acme-1", "n": 7 });
     debug_assert_eq!(claims.to_string().len(), 40);
     let login = must(must(Login::new(format!("user{number:06}"))).claims(&claims)).device(Device::unknown());
-    must(ready(auth.login(login))).credential().to_owned()
+    must(ready(auth.login(login))).credential().expose().to_owned()
 }
 
 fn verify(auth: &Auth, credential: &str) {

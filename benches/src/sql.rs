@@ -14,7 +14,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use authcore::{Auth, Login, ServerSessions, SessionStore};
+use crate::measure::Row;
+use crate::remote::{Call, TASKS, in_turn, runtime, side, single};
+use crate::report::Finding;
+use crate::tokens::must;
+use authcore::store::SessionStore;
+use authcore::{Auth, Login, ServerSessions};
 use authcore_sql::{MySqlStoreBuilder, PostgresStoreBuilder, SqliteStoreBuilder};
 use authcore_tests::{mysql, postgres};
 use futures_util::future::try_join_all;
@@ -28,11 +33,6 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::{Session, SessionStore as TowerSessionStore};
 use tower_sessions_sqlx_store::sqlx as older;
 use tower_sessions_sqlx_store::{PostgresStore as TowerPostgres, SqliteStore as TowerSqlite};
-
-use crate::measure::Row;
-use crate::remote::{Call, TASKS, in_turn, runtime, side, single};
-use crate::report::Finding;
-use crate::tokens::must;
 
 pub(crate) mod crowd;
 mod list;
@@ -65,7 +65,7 @@ fn login(number: usize) -> Login {
 }
 
 fn auth(store: impl SessionStore) -> Auth {
-    Auth::sessions(must(ServerSessions::builder(store).build()))
+    Auth::with_sessions(must(ServerSessions::builder(store).build()))
 }
 
 async fn verify(auth: &Auth, credential: &str) {
@@ -85,7 +85,8 @@ impl Ours {
     async fn new(store: impl SessionStore) -> Self {
         let auth = auth(store);
         let issued = must(try_join_all((0..TASKS).map(|number| auth.login(login(number)))).await);
-        let credentials: Arc<[String]> = issued.iter().map(|issued| issued.credential().to_owned()).collect();
+        let credentials: Arc<[String]> =
+            issued.iter().map(|issued| issued.credential().expose().to_owned()).collect();
         let principals =
             must(try_join_all(credentials.iter().map(|credential| auth.authenticate(credential))).await);
         let ids = principals.iter().map(|principal| {

@@ -5,9 +5,11 @@
 
 use std::hint::black_box;
 
-use authcore::{
-    Algorithm, Auth, Clock, Jwt, Key, KeyRing, Login, Principal, SystemClock, TokenBuffer, TokenStrategy,
-};
+use crate::measure::{Row, Side};
+use authcore::clock::{Clock, SystemClock};
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing, TokenBuffer};
+use authcore::strategy::TokenStrategy;
+use authcore::{Auth, Login, Principal};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt as _;
@@ -20,8 +22,6 @@ use oxitoken::validation::keystore::LocalKeystore;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::Sha256;
-
-use crate::measure::{Row, Side};
 
 const SECRET: [u8; 32] = [7; 32];
 const ISSUER: &str = "https://auth.example.com";
@@ -69,7 +69,7 @@ fn login() -> Login {
 
 /// A token as authcore issues it.
 fn own_token() -> String {
-    must(ready(Auth::tokens(jwt()).login(login()))).credential().to_owned()
+    must(ready(Auth::with_tokens(jwt()).login(login()))).credential().expose().to_owned()
 }
 
 /// The same members in another order under another header, as another library would sign them.
@@ -110,7 +110,7 @@ fn borrowed(name: &'static str, token: String, good: bool) -> Side {
 }
 
 fn principal(token: String) -> Side {
-    let auth = Auth::tokens(jwt());
+    let auth = Auth::with_tokens(jwt());
     Side::new("authcore", move || {
         let principal = must(ready(auth.authenticate(black_box(&token))));
         black_box(must(principal.claims::<Role<'_>>()).role.len());
@@ -211,7 +211,7 @@ fn verify_row(name: &'static str, ours: Side, token: &str) -> Row {
 fn issue_row() -> Row {
     use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 
-    let auth = Auth::tokens(jwt());
+    let auth = Auth::with_tokens(jwt());
     let ours = Side::new("authcore", move || {
         black_box(must(ready(auth.login(login()))));
     });
@@ -287,7 +287,7 @@ pub fn growth() -> Vec<(String, Row)> {
     for fill in [0, 256, 1024, 2048] {
         let claims = json!({ "role": "admin", "x": "y".repeat(fill) });
         let login = must(must(Login::new("user-42")).claims(&claims));
-        let token = must(ready(Auth::tokens(jwt()).login(login))).credential().to_owned();
+        let token = must(ready(Auth::with_tokens(jwt()).login(login))).credential().expose().to_owned();
         let name = format!("token of {} bytes", token.len());
         rows.push((name, Row::new("growth", borrowed("authcore", token.clone(), true)).floor(floor(&token))));
     }

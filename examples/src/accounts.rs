@@ -4,7 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use authcore::password::{Account, Accounts, AccountsError, NewPassword, PasswordHash, PasswordHasher};
-use authcore::{Login, Realm, Replaced, Subject};
+use authcore::store::ReplaceOutcome;
+use authcore::{Login, Realm, Subject};
 use serde::{Deserialize, Serialize};
 
 /// Who logs in in all examples. There is `grace@example.com` too, who is an admin.
@@ -74,13 +75,13 @@ impl Accounts for DemoAccounts {
         subject: &Subject,
         expected: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<Replaced, AccountsError> {
+    ) -> Result<ReplaceOutcome, AccountsError> {
         match self.rows().iter_mut().find(|row| row.subject == *subject) {
-            None => Ok(Replaced::Gone),
-            Some(row) if row.hash.expose() != expected.expose() => Ok(Replaced::Stale),
+            None => Ok(ReplaceOutcome::Missing),
+            Some(row) if row.hash.expose() != expected.expose() => Ok(ReplaceOutcome::Stale),
             Some(row) => {
                 row.hash = new.clone();
-                Ok(Replaced::Done)
+                Ok(ReplaceOutcome::Replaced)
             }
         }
     }

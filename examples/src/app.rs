@@ -4,6 +4,8 @@ pub(crate) mod page;
 
 use std::error::Error;
 
+use crate::accounts::{DemoAccounts, Role};
+use crate::strategies::Strategy;
 use authcore::Auth;
 use authcore::password::{PasswordHasher, PasswordLogin};
 use authcore_axum::{Claims, GuardBuilder, Principal};
@@ -11,9 +13,6 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
-
-use crate::accounts::{DemoAccounts, Role};
-use crate::strategies::Strategy;
 
 /// A protected route and a page of text, beside the routes of `authcore-axum` for login, refresh, logout and devices.
 ///

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use authcore::{Clock, SystemClock, Timestamp};
+use authcore::Timestamp;
+use authcore::clock::{Clock, SystemClock};
 
 /// The system's clock, and as much later as it was told. Clones share the offset.
 #[derive(Debug, Clone, Default)]

@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use authcore::{Clock, MemoryStore, SessionStore};
+use authcore::MemoryStore;
+use authcore::clock::Clock;
+use authcore::store::SessionStore;
 use authcore_redis::RedisStore;
 use authcore_sql::{MySqlStore, PostgresStore, Purger, SqliteStore};
 
@@ -166,7 +168,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("100%41 of it#1.db");
         let choice = StoreChoice::parse(&format!("sqlite:{}", path.display())).unwrap();
-        choice.open("authcore_example_test", authcore::SystemClock).await.unwrap();
+        choice.open("authcore_example_test", authcore::clock::SystemClock).await.unwrap();
         assert!(path.is_file(), "{:?}", std::fs::read_dir(folder.path()).unwrap().collect::<Vec<_>>());
     }
 
@@ -178,7 +180,8 @@ mod tests {
             ("mysql://127.0.0.1:1/a", "could not be reached"),
         ] {
             let choice = StoreChoice::parse(text).unwrap();
-            let error = choice.open("authcore_example_test", authcore::SystemClock).await.err().unwrap();
+            let error =
+                choice.open("authcore_example_test", authcore::clock::SystemClock).await.err().unwrap();
             assert!(error.to_string().contains(expected), "{text}: {error}");
         }
     }

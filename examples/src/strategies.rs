@@ -2,7 +2,9 @@
 
 use std::error::Error;
 
-use authcore::{Algorithm, Auth, Jwt, Key, KeyRing, Refresh, ServerSessions, SessionStore};
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
+use authcore::store::SessionStore;
+use authcore::{Auth, RefreshTokens, ServerSessions};
 use authcore_axum::{Guard, GuardBuilder};
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -48,7 +50,7 @@ impl Strategy {
 ///
 /// If the policy cannot be met.
 pub fn sessions(store: impl SessionStore) -> Result<Auth, Failure> {
-    Ok(Auth::sessions(ServerSessions::builder(store).build()?))
+    Ok(Auth::with_sessions(ServerSessions::builder(store).build()?))
 }
 
 /// No request reads a store: the token says everything, until it expires.
@@ -57,7 +59,7 @@ pub fn sessions(store: impl SessionStore) -> Result<Auth, Failure> {
 ///
 /// If the operating system gives no random bytes for the key.
 pub fn tokens() -> Result<Auth, Failure> {
-    Ok(Auth::tokens(jwt()?))
+    Ok(Auth::with_tokens(jwt()?))
 }
 
 /// Access tokens that no request reads a store for, and a refresh token whose session is in `store`.
@@ -66,7 +68,7 @@ pub fn tokens() -> Result<Auth, Failure> {
 ///
 /// As [`tokens`], or if the policy cannot be met.
 pub fn hybrid(store: impl SessionStore) -> Result<Auth, Failure> {
-    Ok(Auth::hybrid(jwt()?, Refresh::builder(store).build()?)?)
+    Ok(Auth::with_hybrid(jwt()?, RefreshTokens::builder(store).build()?)?)
 }
 
 /// Tokens that live 15 minutes, under a key that lives as long as the process.

@@ -6,14 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::process::PATIENCE;
 use async_trait::async_trait;
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
+use authcore::store::{
+    InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore, StoreError,
+};
 use authcore::{
-    Algorithm, Auth, Error, ErrorKind, Inserted, Jwt, Key, KeyRing, Login, Purged, Refresh, Replaced,
-    ServerSessions, SessionId, SessionRecord, SessionStore, StoreError, Subject, Timestamp, Version,
+    Auth, Error, ErrorKind, Login, RefreshCredential, RefreshTokens, ServerSessions, SessionId, Subject,
+    Timestamp,
 };
 use tokio::task::JoinSet;
-
-use crate::process::PATIENCE;
 
 /// How many tasks there are.
 const TASKS: usize = 12;
@@ -81,7 +84,7 @@ pub struct Account {
     alive: Vec<(String, String)>,
     /// Session tokens whose revocation was acknowledged.
     revoked: Vec<String>,
-    /// Refresh tokens that clients hold.
+    /// RefreshTokens tokens that clients hold.
     refreshable: Vec<(String, String)>,
 }
 
@@ -102,10 +105,10 @@ impl Load {
         let sessions = ServerSessions::builder(Arc::clone(&store)).build().expect("the default policy holds");
         let key = Key::generate("k1", Algorithm::HS256).expect("there are random bytes");
         let jwt = Jwt::builder(KeyRing::new(key)).issuer("https://auth.example.com").audience("api").build();
-        let refresh = Refresh::builder(store).build().expect("the default policy holds");
-        let hybrid = Auth::hybrid(jwt.expect("the tokens' settings hold"), refresh);
+        let refresh = RefreshTokens::builder(store).build().expect("the default policy holds");
+        let hybrid = Auth::with_hybrid(jwt.expect("the tokens' settings hold"), refresh);
         let world = World {
-            sessions: Auth::sessions(sessions),
+            sessions: Auth::with_sessions(sessions),
             hybrid: hybrid.expect("the strategies fit"),
             slowest,
             subjects: Arc::new(subjects),
@@ -254,7 +257,7 @@ impl Account {
     async fn login(&mut self, world: &World, subject: &str) -> Option<String> {
         let login = Login::new(subject).expect("a subject");
         let issued = world.sessions.login(login).await;
-        Some(self.count("login", issued)?.credential().to_owned())
+        Some(self.count("login", issued)?.credential().expose().to_owned())
     }
 
     async fn verify(&mut self, world: &World, subject: &str, token: &str) {
@@ -317,12 +320,16 @@ impl Account {
         let login = Login::new(subject).expect("a subject");
         let issued = world.hybrid.login(login).await;
         let Some(issued) = self.count("login", issued) else { return };
-        let mut token = issued.refresh_token().unwrap_or_default().to_owned();
+        let mut token = issued.refresh_token().map(RefreshCredential::expose).unwrap_or_default().to_owned();
         for _ in 0..3 {
             // What was not answered is repeated with the same token, which works (rule R7).
             let refreshed = world.hybrid.refresh(&token).await;
             if let Some(issued) = self.count("refresh", refreshed) {
-                issued.refresh_token().unwrap_or_default().clone_into(&mut token);
+                issued
+                    .refresh_token()
+                    .map(RefreshCredential::expose)
+                    .unwrap_or_default()
+                    .clone_into(&mut token);
             }
         }
         self.refreshable.push((subject.to_owned(), token));
@@ -410,7 +417,7 @@ impl<S: SessionStore> Timed<S> {
 
 #[async_trait]
 impl<S: SessionStore> SessionStore for Timed<S> {
-    async fn insert(&self, record: &SessionRecord) -> Result<Inserted, StoreError> {
+    async fn insert(&self, record: &SessionRecord) -> Result<InsertOutcome, StoreError> {
         self.timed(self.store.insert(record)).await
     }
 
@@ -418,7 +425,11 @@ impl<S: SessionStore> SessionStore for Timed<S> {
         self.timed(self.store.load(id)).await
     }
 
-    async fn replace(&self, record: &SessionRecord, expected: Version) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &SessionRecord,
+        expected: RecordVersion,
+    ) -> Result<ReplaceOutcome, StoreError> {
         self.timed(self.store.replace(record, expected)).await
     }
 
@@ -438,7 +449,7 @@ impl<S: SessionStore> SessionStore for Timed<S> {
         self.timed(self.store.remove_all(subject, keep)).await
     }
 
-    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<PurgeOutcome, StoreError> {
         self.timed(self.store.purge_expired(now, limit)).await
     }
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
-use authcore::{SessionStore as _, StoreErrorKind};
+use authcore::store::{SessionStore as _, StoreErrorKind};
 use authcore_redis::RedisStore;
 use authcore_tests::redis::Server;
 use rustls::crypto::CryptoProvider;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
-use authcore::SessionStore as _;
+use authcore::store::SessionStore as _;
 use authcore_sql::PostgresStore;
 use authcore_tests::postgres::Server;
 use rustls::crypto::CryptoProvider;

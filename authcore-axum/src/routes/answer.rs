@@ -1,23 +1,22 @@
 //! What the routes answer: credentials, and what a revocation did.
 
-use authcore::{Effective, Issued, Revoked, SessionInfo};
+use crate::cookies::{Kind, Place};
+use crate::credentials::Transport;
+use crate::guard::Settings;
+use crate::refusal::Reason;
+use authcore::{IssuedCredentials, RefreshCredential, Revocation, RevocationEffect, SessionInfo};
 use axum::Json;
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::cookies::{Kind, Place};
-use crate::credentials::Transport;
-use crate::guard::Settings;
-use crate::refusal::Reason;
-
 impl Settings {
     /// Gives the client its credentials: as cookies or in the body, never both (rule C8). `page` is where a
     /// browser goes that sent a form.
     pub(super) fn hand_over(
         &self,
-        issued: &Issued,
+        issued: &IssuedCredentials,
         place: Place<'_>,
         page: Option<&str>,
     ) -> Result<Response, Reason> {
@@ -35,14 +34,16 @@ impl Settings {
         Ok(response)
     }
 
-    fn cookies_of(&self, issued: &Issued, place: Place<'_>) -> Result<Vec<HeaderValue>, Reason> {
+    fn cookies_of(&self, issued: &IssuedCredentials, place: Place<'_>) -> Result<Vec<HeaderValue>, Reason> {
         // The access cookie lives as long as the session may, because the refresh cookie is used together
         // with it (rules C1, C2).
         let end = issued.refresh_expires_at().unwrap_or(issued.expires_at());
         let max_age = issued.is_persistent().then(|| end.since(self.clock.now()));
-        let access = self.cookies.set(Kind::Access, place, issued.credential(), max_age);
-        let refresh =
-            issued.refresh_token().map(|token| self.cookies.set(Kind::Refresh, place, token, max_age));
+        let access = self.cookies.set(Kind::Access, place, issued.credential().expose(), max_age);
+        let refresh = issued
+            .refresh_token()
+            .map(RefreshCredential::expose)
+            .map(|token| self.cookies.set(Kind::Refresh, place, token, max_age));
         std::iter::once(access).chain(refresh).collect::<Option<_>>().ok_or_else(|| {
             tracing::error!("a credential of the strategy is too long for a cookie of 4,096 bytes");
             Reason::Internal
@@ -66,20 +67,22 @@ impl Settings {
 }
 
 /// As RFC 6749, section 5.1, has it.
-fn credentials(issued: &Issued) -> Value {
+fn credentials(issued: &IssuedCredentials) -> Value {
     let mut body = json!({
-        "access_token": issued.credential(),
+        "access_token": issued.credential().expose(),
         "token_type": "Bearer",
         "expires_in": issued.expires_in().as_secs(),
     });
-    if let (Some(token), Some(lifetime)) = (issued.refresh_token(), issued.refresh_expires_in()) {
+    if let (Some(token), Some(lifetime)) =
+        (issued.refresh_token().map(RefreshCredential::expose), issued.refresh_expires_in())
+    {
         body["refresh_token"] = token.into();
         body["refresh_expires_in"] = lifetime.as_secs().into();
     }
     body
 }
 
-fn summary(issued: &Issued) -> Value {
+fn summary(issued: &IssuedCredentials) -> Value {
     json!({
         "subject": issued.principal().subject(),
         "session_id": issued.principal().session_id().map(|id| id.to_string()),
@@ -88,11 +91,11 @@ fn summary(issued: &Issued) -> Value {
 }
 
 /// What a revocation ended, and from when on.
-pub(super) fn revoked(done: &Revoked) -> Value {
+pub(super) fn revoked(done: &Revocation) -> Value {
     let ended: Vec<_> = done.sessions.iter().map(ToString::to_string).collect();
-    match done.effective {
-        Effective::Now => json!({ "ended_sessions": ended, "effective": "now" }),
-        Effective::At(end) => {
+    match done.effect {
+        RevocationEffect::Now => json!({ "ended_sessions": ended, "effective": "now" }),
+        RevocationEffect::At(end) => {
             json!({ "ended_sessions": ended, "effective": "later", "effective_at": end.as_secs() })
         }
     }

@@ -3,19 +3,19 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use authcore::password::{Admission, Attempt, Password, PasswordError, Target};
-use authcore::{Device, Issued, Login, Rejection, SessionKind};
-use axum::extract::{Request, State};
-use axum::http::header::USER_AGENT;
-use axum::http::request::Parts;
-use axum::response::Response;
-use serde::Deserialize;
-
 use super::body;
 use crate::credentials::Transport;
 use crate::guard::{AuthState, Settings};
 use crate::protect::Asked;
 use crate::refusal::{Reason, Refusal, local_path};
+use authcore::error::Rejection;
+use authcore::password::{Admission, Attempt, Password, PasswordError, Target};
+use authcore::{Device, IssuedCredentials, Login, SessionKind};
+use axum::extract::{Request, State};
+use axum::http::header::USER_AGENT;
+use axum::http::request::Parts;
+use axum::response::Response;
+use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct LoginForm {
@@ -56,7 +56,7 @@ pub(super) async fn login(
         let answer = settings.hand_over(&issued, settings.cookies.place(&parts), page);
         if answer.is_err() {
             // Nobody will ever show it.
-            let _ = asked.auth().logout(issued.credential()).await;
+            let _ = asked.auth().logout(issued.credential().expose()).await;
         }
         answer
     };
@@ -78,7 +78,12 @@ pub(super) fn head(request: &Request) -> Parts {
 }
 
 impl Settings {
-    async fn log_in(&self, asked: &Asked, parts: &Parts, form: LoginForm) -> Result<Issued, Reason> {
+    async fn log_in(
+        &self,
+        asked: &Asked,
+        parts: &Parts,
+        form: LoginForm,
+    ) -> Result<IssuedCredentials, Reason> {
         let passwords = asked.passwords()?;
         let address = (self.client_address)(parts);
         // One that is too long is nobody's password, and need not be counted or hashed to know that.

@@ -1,13 +1,5 @@
 //! `POST /auth/logout`, `/auth/logout-others` and `/auth/logout-everywhere`
 
-use authcore::{API_KEY_PREFIX, Auth, Effective, Error, ErrorKind, Revoked};
-use axum::Json;
-use axum::extract::{Request, State};
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
-use serde::Deserialize;
-use serde_json::{Value, json};
-
 use super::answer::revoked;
 use super::body;
 use super::login::head;
@@ -17,6 +9,13 @@ use crate::credentials::{Held, Transport, bearer};
 use crate::guard::{AuthState, Settings};
 use crate::protect::Asked;
 use crate::refusal::{Reason, Refusal, see_other};
+use authcore::{Auth, Credential, Error, ErrorKind, Revocation, RevocationEffect};
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 #[derive(Default, Deserialize)]
 struct LogoutForm {
@@ -99,7 +98,7 @@ pub(super) async fn everywhere(
 }
 
 /// What a revocation ended, or where the page goes that asked for it.
-fn answer(done: &Revoked, page: Option<&str>) -> Response {
+fn answer(done: &Revocation, page: Option<&str>) -> Response {
     page.map_or_else(|| Json(revoked(done)).into_response(), see_other)
 }
 
@@ -108,7 +107,7 @@ impl LogoutForm {
     /// A13).
     async fn read(request: Request) -> Result<Option<String>, Reason> {
         let Self { refresh_token } = body::read_if_any(request).await?;
-        if refresh_token.starts_with(API_KEY_PREFIX) {
+        if refresh_token.starts_with(Credential::API_KEY_PREFIX) {
             return Err(Reason::Unauthenticated { presented: true });
         }
         Ok(Some(refresh_token).filter(|token| !token.is_empty()))
@@ -124,9 +123,9 @@ enum Proof<'h> {
 }
 
 impl Proof<'_> {
-    async fn end(self, auth: &Auth) -> Result<Revoked, Error> {
+    async fn end(self, auth: &Auth) -> Result<Revocation, Error> {
         match self {
-            Self::Pair(refresh, access) => auth.logout_paired(refresh, access).await,
+            Self::Pair(refresh, access) => auth.logout_with_access_token(refresh, access).await,
             Self::Alone(credential) => auth.logout(credential).await,
         }
     }
@@ -157,7 +156,7 @@ async fn end_session(auth: &Auth, proofs: Vec<Proof<'_>>) -> Result<Value, Reaso
     for proof in proofs {
         match proof.end(auth).await {
             Ok(done) => {
-                if done.sessions.is_empty() && done.effective == Effective::Now {
+                if done.sessions.is_empty() && done.effect == RevocationEffect::Now {
                     tracing::debug!("a logout of a session that had ended");
                 }
                 return Ok(revoked(&done));

@@ -1,11 +1,5 @@
 //! `POST /auth/refresh`
 
-use authcore::Issued;
-use axum::extract::{Request, State};
-use axum::http::request::Parts;
-use axum::response::Response;
-use serde::Deserialize;
-
 use super::body;
 use super::login::head;
 use crate::cookies::{Kind, Site, Unusable};
@@ -13,6 +7,11 @@ use crate::credentials::{Transport, bearer};
 use crate::guard::{AuthState, Settings};
 use crate::protect::Asked;
 use crate::refusal::{Reason, Refusal, named};
+use authcore::IssuedCredentials;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::response::Response;
+use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct RefreshForm {
@@ -55,7 +54,12 @@ impl Settings {
     /// The refresh cookie counts only beside an access cookie of the same session (rule C1). Where there is
     /// one cookie only, the strategy says whether that can be refreshed. Beside a bearer token no cookie
     /// counts (rule C5), so that it excuses no page of another site either (rule C4).
-    async fn refresh_by_cookies(&self, asked: &Asked, parts: &Parts, site: Site) -> Result<Issued, Reason> {
+    async fn refresh_by_cookies(
+        &self,
+        asked: &Asked,
+        parts: &Parts,
+        site: Site,
+    ) -> Result<IssuedCredentials, Reason> {
         let read = |kind| self.cookies.read(kind, site, &parts.headers);
         let unusable = |_: Unusable| Reason::Unauthenticated { presented: true };
         if bearer(&parts.headers).map_err(unusable)?.is_some() {
@@ -65,7 +69,7 @@ impl Settings {
         // One that cannot be used is none: whether one is needed is for the strategy to say.
         let auth = asked.auth();
         let refreshed = match (read(Kind::Refresh).ok().flatten(), access) {
-            (Some(refresh), Some(access)) => auth.refresh_paired(refresh, access).await,
+            (Some(refresh), Some(access)) => auth.refresh_with_access_token(refresh, access).await,
             (None, Some(access)) => auth.refresh(access).await,
             (_, None) => return Err(Reason::Unauthenticated { presented: false }),
         };

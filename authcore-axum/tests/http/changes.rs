@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::log::Log;
+use crate::world::{ALL, Browser, Strategy, World, bearer, credentials, jwt, post, request};
 use async_trait::async_trait;
-use authcore::{
-    AccessToken, Algorithm, Auth, Claims, Error, Grant, Jwt, Key, KeyRing, Principal, Refresh,
-    RefreshDecision, RefreshHook, Rejection, SessionId, SessionRecord, Subject, Timestamp, TokenStrategy,
-    VerifiedToken,
+use authcore::error::Rejection;
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
+use authcore::store::SessionRecord;
+use authcore::strategy::{
+    AccessToken, RefreshDecision, RefreshHook, TokenStrategy, UnsignedToken, VerifiedToken,
 };
+use authcore::{Auth, Claims, Error, Principal, RefreshTokens, SessionId, Subject, Timestamp};
 use axum::body::Body;
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Method, StatusCode};
 use serde_json::json;
-
-use crate::log::Log;
-use crate::world::{ALL, Browser, Strategy, World, bearer, credentials, jwt, post, request};
 
 /// What an operator may have changed since the access tokens were issued: the key, the issuer and the
 /// audience, or the longest lifetime that is accepted.
@@ -37,12 +38,14 @@ fn before() -> Jwt {
 }
 
 fn hybrid(jwt: Jwt, world: &World) -> Auth {
-    Auth::hybrid(jwt, Refresh::builder(Arc::clone(&world.store)).build().unwrap()).unwrap()
+    Auth::with_hybrid(jwt, RefreshTokens::builder(Arc::clone(&world.store)).build().unwrap()).unwrap()
 }
 
 async fn old_world() -> World {
     World::over(
-        |store| Auth::hybrid(before(), Refresh::builder(Arc::clone(store)).build().unwrap()).unwrap(),
+        |store| {
+            Auth::with_hybrid(before(), RefreshTokens::builder(Arc::clone(store)).build().unwrap()).unwrap()
+        },
         |guard| guard,
     )
     .await
@@ -293,7 +296,7 @@ async fn a16_claims_of_another_release_are_a_login_and_one_line_in_the_log() {
 struct Unreadable(Jwt);
 
 impl TokenStrategy for Unreadable {
-    fn issue(&self, grant: &Grant<'_>, now: Timestamp) -> Result<AccessToken, Error> {
+    fn issue(&self, grant: &UnsignedToken<'_>, now: Timestamp) -> Result<AccessToken, Error> {
         self.0.issue(grant, now)
     }
 
@@ -323,7 +326,7 @@ impl TokenStrategy for Unreadable {
 
 #[tokio::test]
 async fn a16_claims_that_no_type_can_read_are_a_rejected_token() {
-    let world = World::over(|_| Auth::tokens(Unreadable(jwt())), |guard| guard).await;
+    let world = World::over(|_| Auth::with_tokens(Unreadable(jwt())), |guard| guard).await;
     let mut browser = world.browser();
     browser.log_in().await;
     let log = Log::start();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::world::{Strategy, World, bearer, credentials, post};
 use authcore::{Auth, MemoryStore, ServerSessions};
 use authcore_axum::{Claims, Guard, GuardBuilder};
 use axum::Router;
@@ -11,10 +12,8 @@ use axum::routing::get;
 use serde_json::json;
 use tower::ServiceExt as _;
 
-use crate::world::{Strategy, World, bearer, credentials, post};
-
 fn sessions() -> Auth {
-    Auth::sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap())
+    Auth::with_sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap())
 }
 
 #[test]
@@ -92,6 +91,6 @@ async fn a16_claims_of_another_type_are_a_login() {
     let app =
         guard.protect(Router::new().route("/", get(async |Claims(number): Claims<u64>| number.to_string())));
     let issued = auth.login(authcore::Login::new("user-42").unwrap()).await.unwrap();
-    let response = app.oneshot(bearer("/", issued.credential())).await.unwrap();
+    let response = app.oneshot(bearer("/", issued.credential().expose())).await.unwrap();
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
 }

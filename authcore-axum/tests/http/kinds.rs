@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::log::Log;
+use crate::world::{ALL, Browser, PASSWORD, Strategy, World, bearer, credentials, guest, post, request};
 use authcore::{Device, Login, Subject};
 use authcore_axum::{Guard, Principal};
 use axum::Router;
@@ -10,9 +12,6 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use axum::http::{Method, Request, StatusCode};
 use axum::routing::get;
 use serde_json::{Value, json};
-
-use crate::log::Log;
-use crate::world::{ALL, Browser, PASSWORD, Strategy, World, bearer, credentials, guest, post, request};
 
 const STATEFUL: [Strategy; 2] = [Strategy::Sessions, Strategy::Hybrid];
 
@@ -28,7 +27,7 @@ fn remember(value: Value) -> Value {
 
 async fn api_key(world: &World, name: &str) -> String {
     let login = Login::new("user-42").unwrap().device(Device::unknown().with_label(name));
-    world.auth.create_api_key(login).await.unwrap().credential().to_owned()
+    world.auth.create_api_key(login).await.unwrap().credential().expose().to_owned()
 }
 
 async fn kind(browser: &mut Browser) -> Value {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::world::{ALL, Browser, PASSWORD, Strategy, UNREADABLE_HASH, World, bearer, credentials, post};
 use authcore::{Login, Subject};
 use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
@@ -13,8 +14,6 @@ use serde_json::json;
 use tracing::Dispatch;
 use tracing::dispatcher::{DefaultGuard, set_default};
 use tracing_subscriber::Registry;
-
-use crate::world::{ALL, Browser, PASSWORD, Strategy, UNREADABLE_HASH, World, bearer, credentials, post};
 
 /// Everything that this thread logs while it lives, of whatever level.
 pub(crate) struct Log {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::world::{ALL, Strategy, World, bearer, request};
 use authcore::{Auth, Login, MemoryStore, ServerSessions};
 use authcore_axum::{Guard, Principal};
 use axum::Router;
@@ -10,8 +11,6 @@ use axum::http::header::ACCEPT;
 use axum::http::{Method, StatusCode};
 use axum::routing::get;
 use tower::ServiceExt as _;
-
-use crate::world::{ALL, Strategy, World, bearer, request};
 
 #[tokio::test]
 async fn a_principal_protects_its_handler_in_every_strategy() {
@@ -98,8 +97,8 @@ async fn c6_a_refusal_says_nothing_about_why() {
     let nobody = browser.get("/me").await;
     assert_eq!(nobody.header("www-authenticate"), Some("Cookie"));
     let issued = world.auth.login(authcore::Login::new("user-42").unwrap()).await.unwrap();
-    let _ = world.auth.logout(issued.credential()).await.unwrap();
-    for bad in ["x", "acs_x", issued.credential(), "eyJhbGciOiJub25lIn0.e30."] {
+    let _ = world.auth.logout(issued.credential().expose()).await.unwrap();
+    for bad in ["x", "acs_x", issued.credential().expose(), "eyJhbGciOiJub25lIn0.e30."] {
         let answer = browser.send(bearer("/me", bad)).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
         assert_eq!(
@@ -141,7 +140,7 @@ async fn a_browser_that_goes_to_a_page_is_sent_to_the_login_page() {
 
 #[tokio::test]
 async fn the_way_back_from_the_login_page_is_the_one_that_the_browser_went() {
-    let auth = Auth::sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap());
+    let auth = Auth::with_sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap());
     let guard = Guard::builder(auth).login_page("/login").build().unwrap();
     let members = Router::new().route("/plain", get(async || "hello")).route_layer(guard.require_login());
     let inner = Router::new().route("/users", get(async |_: Principal| "hello")).merge(members);
@@ -181,11 +180,12 @@ async fn what_is_sensitive_wants_a_recent_login() {
 #[tokio::test]
 async fn what_one_guard_found_out_says_nothing_to_another() {
     let guard = || {
-        let auth = Auth::sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap());
+        let auth = Auth::with_sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap());
         (auth.clone(), Guard::builder(auth).build().unwrap())
     };
     let ((auth, shop), (_, office)) = (guard(), guard());
-    let credential = auth.login(Login::new("user-42").unwrap()).await.unwrap().credential().to_owned();
+    let credential =
+        auth.login(Login::new("user-42").unwrap()).await.unwrap().credential().expose().to_owned();
     let me = async |principal: Option<Principal>| principal.map_or("nobody", |_| "somebody");
     let router = || Router::new().route("/", get(me));
     let layered = |by: &Guard, within: &Guard| within.protect(router().route_layer(by.require_login()));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::world::{ALL, Answer, Browser, PASSWORD, Strategy, World, credentials, post, request};
 use authcore::Realm;
 use authcore_axum::GuardBuilder;
 use axum::body::Body;
@@ -9,8 +10,6 @@ use axum::http::header::{COOKIE, HOST};
 use axum::http::request::Parts;
 use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
-
-use crate::world::{ALL, Answer, Browser, PASSWORD, Strategy, World, credentials, post, request};
 
 /// The tenant of `t1.example.com` is `t1`; there are two.
 fn by_host(parts: &Parts) -> Option<Realm> {

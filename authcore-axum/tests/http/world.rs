@@ -6,13 +6,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use authcore::clock::ManualClock;
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
 use authcore::password::{
     Account, Accounts, AccountsError, NewPassword, PasswordHash, PasswordHasher, PasswordLogin,
 };
+use authcore::store::{
+    InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore, StoreError,
+};
+use authcore::strategy::RefreshTokensBuilder;
 use authcore::{
-    Algorithm, Auth, Inserted, Issued, Jwt, Key, KeyRing, Login, ManualClock, MemoryStore, Purged, Realm,
-    Refresh, RefreshBuilder, Replaced, ServerSessions, SessionId, SessionKind, SessionPolicy, SessionRecord,
-    SessionStore, StoreError, Subject, Timestamp, Version,
+    Auth, IssuedCredentials, Login, MemoryStore, Realm, RefreshCredential, RefreshTokens, ServerSessions,
+    SessionId, SessionKind, SessionPolicy, Subject, Timestamp,
 };
 use authcore_axum::{AnyPrincipal, AuthState, Claims, Guard, GuardBuilder, Principal};
 use axum::Router;
@@ -59,11 +64,13 @@ impl World {
         configure: impl FnOnce(GuardBuilder) -> GuardBuilder,
     ) -> Self {
         let auth = |store: &Arc<Watched>| match strategy {
-            Strategy::Sessions => Auth::sessions(ServerSessions::builder(Arc::clone(store)).build().unwrap()),
-            Strategy::Tokens => Auth::tokens(jwt()),
-            Strategy::Reissue => Auth::tokens_with_reissue(jwt(), Duration::from_secs(3600)).unwrap(),
+            Strategy::Sessions => {
+                Auth::with_sessions(ServerSessions::builder(Arc::clone(store)).build().unwrap())
+            }
+            Strategy::Tokens => Auth::with_tokens(jwt()),
+            Strategy::Reissue => Auth::with_tokens_and_reissue(jwt(), Duration::from_secs(3600)).unwrap(),
             Strategy::Hybrid => {
-                Auth::hybrid(jwt(), Refresh::builder(Arc::clone(store)).build().unwrap()).unwrap()
+                Auth::with_hybrid(jwt(), RefreshTokens::builder(Arc::clone(store)).build().unwrap()).unwrap()
             }
         };
         Self::over(auth, configure).await
@@ -91,13 +98,13 @@ impl World {
                 let builder = ServerSessions::builder(Arc::clone(store)).policy(default);
                 let builder =
                     kinds.into_iter().fold(builder, |builder, (kind, policy)| builder.kind(kind, policy));
-                Auth::sessions(builder.build().unwrap())
+                Auth::with_sessions(builder.build().unwrap())
             }
             _ => {
-                let builder = Refresh::builder(Arc::clone(store)).policy(default);
+                let builder = RefreshTokens::builder(Arc::clone(store)).policy(default);
                 let builder =
                     kinds.into_iter().fold(builder, |builder, (kind, policy)| builder.kind(kind, policy));
-                Auth::hybrid(jwt(), builder.build().unwrap()).unwrap()
+                Auth::with_hybrid(jwt(), builder.build().unwrap()).unwrap()
             }
         };
         Self::over(auth, configure).await
@@ -105,11 +112,12 @@ impl World {
 
     /// With the hybrid strategy, and options of its refreshes.
     pub(crate) async fn hybrid(
-        refresh: impl FnOnce(RefreshBuilder) -> RefreshBuilder,
+        refresh: impl FnOnce(RefreshTokensBuilder) -> RefreshTokensBuilder,
         configure: impl FnOnce(GuardBuilder) -> GuardBuilder,
     ) -> Self {
         let auth = |store: &Arc<Watched>| {
-            Auth::hybrid(jwt(), refresh(Refresh::builder(Arc::clone(store))).build().unwrap()).unwrap()
+            Auth::with_hybrid(jwt(), refresh(RefreshTokens::builder(Arc::clone(store))).build().unwrap())
+                .unwrap()
         };
         Self::over(auth, configure).await
     }
@@ -281,12 +289,12 @@ impl Browser {
     }
 
     /// Has the cookies that another login gave out.
-    pub(crate) fn hold(&mut self, issued: &Issued) {
+    pub(crate) fn hold(&mut self, issued: &IssuedCredentials) {
         let mut keep = |name: &str, value: &str, path: &str| {
             self.cookies.insert(name.to_owned(), (value.to_owned(), path.to_owned()));
         };
-        keep("__Host-session", issued.credential(), "/");
-        if let Some(refresh) = issued.refresh_token() {
+        keep("__Host-session", issued.credential().expose(), "/");
+        if let Some(refresh) = issued.refresh_token().map(RefreshCredential::expose) {
             keep("__Secure-session-refresh", refresh, "/auth");
         }
     }
@@ -379,13 +387,13 @@ impl Accounts for People {
         _: &Subject,
         expected: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<Replaced, AccountsError> {
+    ) -> Result<ReplaceOutcome, AccountsError> {
         let mut stored = self.0.lock().unwrap();
         if stored.expose() != expected.expose() {
-            return Ok(Replaced::Stale);
+            return Ok(ReplaceOutcome::Stale);
         }
         *stored = new.clone();
-        Ok(Replaced::Done)
+        Ok(ReplaceOutcome::Replaced)
     }
 }
 
@@ -423,7 +431,7 @@ impl Watched {
 
 #[async_trait]
 impl SessionStore for Watched {
-    async fn insert(&self, record: &SessionRecord) -> Result<Inserted, StoreError> {
+    async fn insert(&self, record: &SessionRecord) -> Result<InsertOutcome, StoreError> {
         self.call()?;
         self.store.insert(record).await
     }
@@ -433,7 +441,11 @@ impl SessionStore for Watched {
         self.store.load(id).await
     }
 
-    async fn replace(&self, record: &SessionRecord, expected: Version) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &SessionRecord,
+        expected: RecordVersion,
+    ) -> Result<ReplaceOutcome, StoreError> {
         self.call()?;
         self.store.replace(record, expected).await
     }
@@ -457,7 +469,7 @@ impl SessionStore for Watched {
         self.store.remove_all(subject, keep).await
     }
 
-    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<PurgeOutcome, StoreError> {
         self.store.purge_expired(now, limit).await
     }
 }

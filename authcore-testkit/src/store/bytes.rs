@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use authcore::{Device, SecretBytes, SessionRecord, StoredCredential, Timestamp, Version};
-
 use super::formats::full_details;
 use crate::Fixture;
 use crate::probe::Probe;
 use crate::records::{SHIBBOLETH, in_realm, next_with, record_with, subject};
+use authcore::store::{RecordVersion, SecretBytes, SessionRecord, StoredCredential};
+use authcore::{Device, Timestamp};
 
 /// Claims that a store which understands JSON would write differently.
 const CLAIMS: &[&str] = &[
@@ -131,7 +131,7 @@ pub async fn s7_the_largest_numbers_round_trip(fixture: Fixture) {
     let largest = i64::MAX as u64;
     for generation in [0, (1 << 53) + 1, largest] {
         let record = record_with(&subject("ada"), |parts| {
-            parts.version = Version::from_number(largest - 1);
+            parts.version = RecordVersion::from_number(largest - 1);
             parts.epoch = u32::MAX;
             parts.credential = StoredCredential::Refresh {
                 secret_digest: SecretBytes::from([1; 32]),

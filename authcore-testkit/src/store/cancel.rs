@@ -3,12 +3,12 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use authcore::{SessionRecord, SessionStore as _, Subject};
-use tokio::task::yield_now;
-
 use crate::Fixture;
 use crate::probe::Probe;
 use crate::records::{next, record, subject};
+use authcore::Subject;
+use authcore::store::{SessionRecord, SessionStore as _};
+use tokio::task::yield_now;
 
 /// How many awaits of one call are tried.
 const AWAITS: usize = 40;

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use authcore::{Replaced, Timestamp};
-
 use crate::Fixture;
 use crate::expect::Must as _;
 use crate::probe::Probe;
 use crate::records::{HOUR, living, next, next_with, real_now, record, record_with, subject};
+use authcore::Timestamp;
+use authcore::store::ReplaceOutcome;
 
 /// S6: the time to live counts from the caller's time of the write, however far the store's clock is from it.
 pub async fn s6_time_to_live_counts_from_the_last_use_by_the_callers_clock(fixture: Fixture) {
@@ -94,7 +94,7 @@ pub async fn s6_a_record_already_over_is_no_error(fixture: Fixture) {
         let ended = next_with(&live, |parts| parts.idle_expires_at = parts.last_seen_at.plus(life));
         store.advance(&live, &ended).await;
         let replaced = store.replace(&next(&ended, 1), ended.version()).await;
-        store.check(replaced != Replaced::Stale, "replace of a record that is over answered 'stale'");
+        store.check(replaced != ReplaceOutcome::Stale, "replace of a record that is over answered 'stale'");
         let listed = store.list(&ada).await.iter().filter(|found| found.subject() != ada.as_str()).count();
         store.same("records of others listed", listed, 0);
     }

@@ -1,12 +1,12 @@
 //! S7 and S9: details, and the formats of records as they were written once and for all.
 
-use authcore::{SessionDetails, SessionKind, SessionRecord};
-
 use super::bytes::round_trips;
 use crate::Fixture;
 use crate::expect::Must as _;
 use crate::probe::Probe;
 use crate::records::{in_realm, next_with, record_with, subject};
+use authcore::SessionKind;
+use authcore::store::{SessionDetails, SessionRecord};
 
 /// A session in format 1.
 const SESSION_1: &[u8] =

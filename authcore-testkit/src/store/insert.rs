@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use authcore::{Inserted, SessionStore as _};
-
 use crate::Fixture;
 use crate::expect::Must as _;
 use crate::probe::Probe;
 use crate::race::at_once;
 use crate::records::{neighbours, record, record_with, subject};
+use authcore::store::{InsertOutcome, SessionStore as _};
 
 const ROUNDS: usize = 20;
 
@@ -19,10 +18,10 @@ pub async fn s1_insert_never_overwrites(fixture: Fixture) {
     let stored = record(&ada);
     store.add(&stored).await;
     let again = store.insert(&stored).await;
-    store.same("insert of the very record that is stored", again, Inserted::Conflict);
+    store.same("insert of the very record that is stored", again, InsertOutcome::Conflict);
     let rival = record_with(&ada, |parts| (parts.id, parts.claims) = (stored.id(), "{}".into()));
     let inserted = store.insert(&rival).await;
-    store.same("insert of a taken id", inserted, Inserted::Conflict);
+    store.same("insert of a taken id", inserted, InsertOutcome::Conflict);
     store.holds(&stored, "insert of a taken id changed the stored record").await;
     store.same("insert of a taken id listed it again", store.ids(&ada).await, vec![stored.id()]);
 }
@@ -34,7 +33,7 @@ pub async fn s1_insert_never_overwrites_for_another_subject(fixture: Fixture) {
     let stored = record(&ada);
     store.add(&stored).await;
     let inserted = store.insert(&record_with(&ben, |parts| parts.id = stored.id())).await;
-    store.same("insert of an id that is another subject's", inserted, Inserted::Conflict);
+    store.same("insert of an id that is another subject's", inserted, InsertOutcome::Conflict);
     store.holds(&stored, "insert of a taken id by another subject changed the stored record").await;
     store.same("the refused record is listed", store.ids(&ben).await, vec![]);
 }
@@ -57,7 +56,8 @@ pub async fn s1_one_of_concurrent_inserts_wins(fixture: Fixture) {
             async move { store.insert(&rival).await.must("S1: one of many inserts") }
         }))
         .await;
-        let done: Vec<_> = rivals.iter().zip(&outcomes).filter(|(_, got)| **got == Inserted::Done).collect();
+        let done: Vec<_> =
+            rivals.iter().zip(&outcomes).filter(|(_, got)| **got == InsertOutcome::Inserted).collect();
         probe.same("inserts of one id at once that were done", done.len(), 1);
         for (winner, _) in done {
             probe.holds(winner, "the record of the insert that was done is not the stored one").await;

@@ -72,7 +72,7 @@ pub async fn s5_list_returns_every_session_of_the_subject(fixture: Fixture) {
         store.add(&record).await;
         expected.push(record);
     }
-    expected.sort_unstable_by_key(authcore::SessionRecord::id);
+    expected.sort_unstable_by_key(authcore::store::SessionRecord::id);
     let listed = store.list(&ada).await;
     store.same("the number of sessions listed", listed.len(), expected.len());
     for (got, expected) in listed.iter().zip(&expected) {

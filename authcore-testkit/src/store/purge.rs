@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use authcore::{Replaced, SessionRecord, SessionStore as _};
-use futures_util::future::join;
-
 use crate::Fixture;
 use crate::expect::Must as _;
 use crate::probe::Probe;
 use crate::race::at_once;
 use crate::records::{HOUR, living, next_with, real_now, record_with, subject};
+use authcore::store::{ReplaceOutcome, SessionRecord, SessionStore as _};
+use futures_util::future::join;
 
 /// Fails if the store purges nothing at all and the fixture did not say so.
 fn must_purge(fixture: &Fixture, store: &Probe, removed: usize, expired: usize) {
@@ -154,9 +153,11 @@ pub async fn s11_purge_never_takes_a_record_that_was_used_meanwhile(fixture: Fix
         let mut gone = 0;
         for (record, replaced) in &used {
             match replaced {
-                Replaced::Done => probe.holds(record, "a session that was used beside a purge").await,
-                Replaced::Gone => gone += 1,
-                Replaced::Stale => panic!("S11: replace beside a purge answered 'stale'"),
+                ReplaceOutcome::Replaced => {
+                    probe.holds(record, "a session that was used beside a purge").await
+                }
+                ReplaceOutcome::Missing => gone += 1,
+                ReplaceOutcome::Stale => panic!("S11: replace beside a purge answered 'stale'"),
             }
         }
         probe.same("records that a purge removed, beside those that were used", purged.removed, gone);

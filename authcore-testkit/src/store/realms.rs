@@ -1,10 +1,9 @@
 //! A12: realms that share a store.
 
-use authcore::Subject;
-
 use crate::Fixture;
 use crate::probe::Probe;
 use crate::records::{HOUR, in_realm, living, real_now, record, subject};
+use authcore::Subject;
 
 /// Subjects of several realms that a careless encoding of both takes for one another.
 fn colliding() -> Vec<Subject> {
@@ -75,7 +74,7 @@ pub async fn a12_remove_all_stays_in_its_realm(fixture: Fixture) {
     }
     for (index, owner) in owners.iter().enumerate() {
         let (gone, rest) = records[index * 3..].split_at(3);
-        let mut expected: Vec<_> = gone.iter().map(authcore::SessionRecord::id).collect();
+        let mut expected: Vec<_> = gone.iter().map(authcore::store::SessionRecord::id).collect();
         expected.sort_unstable();
         // The session to keep is one of another realm.
         let keep = records[(index * 3 + 3) % 9].id();

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use authcore::{Replaced, SessionStore as _};
-use futures_util::future::join;
-use tokio::task::yield_now;
-
 use crate::Fixture;
 use crate::expect::Must as _;
 use crate::probe::Probe;
 use crate::race::at_once;
 use crate::records::{next, record, subject};
+use authcore::store::{ReplaceOutcome, SessionStore as _};
+use futures_util::future::join;
+use tokio::task::yield_now;
 
 const ROUNDS: usize = 20;
 
@@ -46,7 +45,7 @@ pub async fn s3_an_older_copy_brings_nothing_back(fixture: Fixture) {
         }
         for copy in [&first, &second] {
             let replaced = store.replace(&next(copy, 2), copy.version()).await;
-            store.same("replace by an older copy after the removal", replaced, Replaced::Gone);
+            store.same("replace by an older copy after the removal", replaced, ReplaceOutcome::Missing);
             store.lacks(copy, "an older copy brought the session back").await;
         }
     }
@@ -81,10 +80,12 @@ pub async fn s3_writers_beside_remove_bring_nothing_back(fixture: Fixture) {
                 loop {
                     let late = over.load(Ordering::SeqCst);
                     match probe.replace(&next(&copy, writer), copy.version()).await {
-                        Replaced::Done if late => panic!("S3: a replace wrote after remove had returned"),
-                        Replaced::Done => copy = next(&copy, writer),
-                        Replaced::Gone => break,
-                        Replaced::Stale => match probe.load(copy.id()).await {
+                        ReplaceOutcome::Replaced if late => {
+                            panic!("S3: a replace wrote after remove had returned")
+                        }
+                        ReplaceOutcome::Replaced => copy = next(&copy, writer),
+                        ReplaceOutcome::Missing => break,
+                        ReplaceOutcome::Stale => match probe.load(copy.id()).await {
                             Some(current) => copy = current,
                             None => break,
                         },
@@ -93,7 +94,7 @@ pub async fn s3_writers_beside_remove_bring_nothing_back(fixture: Fixture) {
                     yield_now().await;
                 }
                 let again = probe.replace(&next(&copy, writer), copy.version()).await;
-                probe.same("replace of a record that was removed meanwhile", again, Replaced::Gone);
+                probe.same("replace of a record that was removed meanwhile", again, ReplaceOutcome::Missing);
             }
         }));
         let (remover, id, over) = (probe.clone(), stored.id(), Arc::clone(&over));

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use authcore::{SessionId, SessionRecord, SessionStore as _, Subject};
-use futures_util::future::join;
-
 use crate::Fixture;
 use crate::expect::Must as _;
 use crate::probe::Probe;
 use crate::race::at_once;
 use crate::records::{fresh_id, neighbours, record, subject};
+use authcore::store::{SessionRecord, SessionStore as _};
+use authcore::{SessionId, Subject};
+use futures_util::future::join;
 
 const ROUNDS: usize = 20;
 

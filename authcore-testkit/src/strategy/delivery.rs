@@ -2,16 +2,16 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_trait::async_trait;
-use authcore::{
-    Algorithm, Auth, Claims, Error, Jwt, Key, KeyRing, Login, LoginError, Refresh, RefreshDecision,
-    RefreshHook, SessionRecord, SessionStore as _,
-};
-
 use super::world::{AFTER_GRACE, GRACE, World, id, policy, token};
 use crate::Fixture;
 use crate::expect::{Must as _, refused, same};
 use crate::records::subject;
+use async_trait::async_trait;
+use authcore::error::LoginError;
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
+use authcore::store::{SessionRecord, SessionStore as _};
+use authcore::strategy::{RefreshDecision, RefreshHook};
+use authcore::{Auth, Claims, Error, Login, RefreshTokens};
 
 /// Answers claims with a text of so many bytes; keeps those there are at 0.
 #[derive(Debug, Clone, Default)]
@@ -88,37 +88,40 @@ pub async fn t17_a_retired_key_logs_nobody_out(fixture: Fixture) {
         .audience("renamed")
         .build()
         .must("T17: a JWT");
-    let refresh = Refresh::builder(old.store.clone()).policy(policy()).grace_window(GRACE).build();
-    let new =
-        old.beside(Auth::hybrid(jwt, refresh.must("T17: refresh sessions")).must("T17: the hybrid strategy"));
+    let refresh = RefreshTokens::builder(old.store.clone()).policy(policy()).grace_window(GRACE).build();
+    let new = old.beside(
+        Auth::with_hybrid(jwt, refresh.must("T17: refresh sessions")).must("T17: the hybrid strategy"),
+    );
 
     let issued = old.login("ada", "T17").await;
     old.clock.advance(2 * AFTER_GRACE);
-    let _ =
-        refused("T17: an access token of a retired key", new.auth.authenticate(issued.credential()).await);
-    let _ = refused("T17: logout by it alone", new.auth.logout(issued.credential()).await);
-    let login = Login::new("ada").must("T17: a login").replacing(issued.credential());
+    let _ = refused(
+        "T17: an access token of a retired key",
+        new.auth.authenticate(issued.credential().expose()).await,
+    );
+    let _ = refused("T17: logout by it alone", new.auth.logout(issued.credential().expose()).await);
+    let login = Login::new("ada").must("T17: a login").replacing(issued.credential().expose());
     let beside = new.auth.login(login).await.must("T17: login that names it alone");
     assert!(new.stored(id(&issued)).await.is_some(), "T17: an access token of a retired key ended a session");
-    let paired = new.auth.refresh_paired(token(&beside), issued.credential()).await;
+    let paired = new.auth.refresh_with_access_token(token(&beside), issued.credential().expose()).await;
     let _ = refused("T17: a pair of two sessions", paired);
-    let stays = new.auth.logout_paired(token(&beside), issued.credential()).await;
+    let stays = new.auth.logout_with_access_token(token(&beside), issued.credential().expose()).await;
     let _ = refused("T17: logout by a pair of two sessions", stays);
     assert!(new.stored(id(&beside)).await.is_some(), "T17: a pair of two sessions ended one of them");
 
-    let paired = new.auth.refresh_paired(token(&issued), issued.credential()).await;
+    let paired = new.auth.refresh_with_access_token(token(&issued), issued.credential().expose()).await;
     let next = paired.must("T17: refresh of a pair whose access token is of a retired key");
     same("T17: the session that goes on", id(&next), id(&issued));
-    new.authenticate(next.credential(), "T17: the access token of today's key").await;
+    new.authenticate(next.credential().expose(), "T17: the access token of today's key").await;
 
     let again = old.login("ben", "T17").await;
-    let ended = new.auth.logout_paired(token(&again), again.credential()).await;
+    let ended = new.auth.logout_with_access_token(token(&again), again.credential().expose()).await;
     let ended = ended.must("T17: logout of a pair whose access token is of a retired key").sessions;
     same("T17: the session that it ends", ended, vec![id(&again)]);
 
     let former = old.login("carl", "T17").await;
     let login = Login::new("carl").must("T17: a login");
-    let login = login.replacing(former.credential()).replacing(token(&former));
+    let login = login.replacing(former.credential().expose()).replacing(token(&former));
     let issued = new.auth.login(login).await.must("T17: login that replaces a pair");
     assert!(new.stored(id(&former)).await.is_none(), "T17: the replaced session is still there");
     assert!(new.stored(id(&issued)).await.is_some(), "T17: the new session is not there");

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use authcore::{
-    Auth, Clock as _, Error, Rejection, ServerSessions, SessionKind, SessionPolicy, SessionStore as _,
-};
-
 use super::world::{ABSOLUTE, IDLE, TICK, World, id, named_key, policy, proof};
 use crate::expect::{Must as _, refused, same, unavailable};
 use crate::records::{HOUR, subject};
 use crate::{Call, Fault, Fixture};
+use authcore::clock::Clock as _;
+use authcore::error::Rejection;
+use authcore::store::SessionStore as _;
+use authcore::{Auth, Error, ServerSessions, SessionKind, SessionPolicy};
 
 const LONG: Duration = HOUR.saturating_mul(48);
 
@@ -75,7 +75,9 @@ pub async fn a13_each_kind_has_its_own_limits(fixture: Fixture) {
             other => panic!("A13: an API key above the limit: expected 'session limit', got {other:?}"),
         }
         for key in &keys {
-            world.authenticate(key.credential(), "A13: an API key after logins and a key too many").await;
+            world
+                .authenticate(key.credential().expose(), "A13: an API key after logins and a key too many")
+                .await;
         }
         assert!(world.stored(id(&plain)).await.is_some(), "A13: logins of another kind ended a session");
         let listed = world.auth.admin().sessions_of(&subject("ada")).await.must("A13: the list");
@@ -93,7 +95,7 @@ pub async fn a13_a_stricter_policy_reaches_existing_sessions(fixture: Fixture) {
     let stricter = |policy: SessionPolicy| {
         let sessions = ServerSessions::builder(world.store.clone()).policy(policy.clone());
         let sessions = sessions.kind(SessionKind::REMEMBERED, policy).build().must("A13: sessions");
-        world.beside(Auth::sessions(sessions))
+        world.beside(Auth::with_sessions(sessions))
     };
     let by_idle = stricter(policy().idle_timeout(2 * HOUR));
     let by_absolute = stricter(policy().idle_timeout(2 * HOUR).absolute_timeout(3 * HOUR));
@@ -101,18 +103,18 @@ pub async fn a13_a_stricter_policy_reaches_existing_sessions(fixture: Fixture) {
         let issued = world.login_of_kind("ada", &kind, "A13").await;
         let written = world.stored(id(&issued)).await.must("A13: the session");
         world.clock.advance(2 * HOUR - TICK);
-        let passive = by_idle.auth.authenticate_passively(issued.credential()).await;
+        let passive = by_idle.auth.authenticate_passively(issued.credential().expose()).await;
         passive.must("A13: a session within the stricter idle timeout");
         world.clock.advance(TICK);
-        let outcome = by_idle.auth.authenticate(issued.credential()).await;
+        let outcome = by_idle.auth.authenticate(issued.credential().expose()).await;
         same("A13: beyond the stricter idle timeout", refused("A13", outcome), Rejection::Expired);
         let kept = world.stored(id(&issued)).await.must("A13: the session under a stricter policy");
         assert!(kept.as_bytes() == written.as_bytes(), "A13: a stricter policy was written to a session");
         // Another process, with the policy of before, keeps it alive; its absolute timeout is shortened too.
-        world.authenticate(issued.credential(), "A13: a session under the policy of before").await;
+        world.authenticate(issued.credential().expose(), "A13: a session under the policy of before").await;
         world.clock.advance(HOUR);
-        by_idle.authenticate(issued.credential(), "A13: a session that was used meanwhile").await;
-        let outcome = by_absolute.auth.authenticate(issued.credential()).await;
+        by_idle.authenticate(issued.credential().expose(), "A13: a session that was used meanwhile").await;
+        let outcome = by_absolute.auth.authenticate(issued.credential().expose()).await;
         same("A13: beyond the stricter absolute timeout", refused("A13", outcome), Rejection::Expired);
         let kept = world.stored(id(&issued)).await.must("A13: the session under a stricter policy");
         same("A13: the absolute expiry that is written", kept.expires_at(), written.expires_at());
@@ -129,15 +131,15 @@ pub async fn a13_an_unknown_kind_is_held_to_the_strictest_timeouts(fixture: Fixt
     let written = newer.stored(id(&issued)).await.must("A13: the session");
     // The kiosk's are the strictest: two hours without use, three in any case.
     world.clock.advance(HOUR);
-    world.authenticate(issued.credential(), "A13: a session of an unknown kind").await;
+    world.authenticate(issued.credential().expose(), "A13: a session of an unknown kind").await;
     let used = world.stored(id(&issued)).await.must("A13: the session of an unknown kind");
     same("A13: the idle timeout that is written", used.time_to_live(), LONG);
     world.clock.advance(2 * HOUR);
-    let outcome = world.auth.authenticate(issued.credential()).await;
+    let outcome = world.auth.authenticate(issued.credential().expose()).await;
     same("A13: an unknown kind beyond the strictest timeouts", refused("A13", outcome), Rejection::Expired);
     let kept = world.stored(id(&issued)).await.must("A13: the session of an unknown kind");
     same("A13: the absolute expiry that is written", kept.expires_at(), written.expires_at());
-    newer.authenticate(issued.credential(), "A13: the session where its kind is known").await;
+    newer.authenticate(issued.credential().expose(), "A13: the session where its kind is known").await;
 }
 
 /// A13: 'log out the others' spares the kinds that say so; 'log out everywhere' spares none.
@@ -211,14 +213,14 @@ pub async fn a13_a_logout_of_others_that_failed_can_be_repeated(fixture: Fixture
 pub async fn a13_an_api_key_is_checked_in_the_store(fixture: Fixture) {
     for world in World::with_kinds(&fixture, &kinds()) {
         let (own, key) = (world.login("ada", "A13").await, world.api_key("ada", "A13").await);
-        let principal = world.authenticate(key.credential(), "A13: an API key").await;
+        let principal = world.authenticate(key.credential().expose(), "A13: an API key").await;
         assert!(principal.is_api_key(), "A13: the principal of an API key is none of one");
         let _ = refused("A13: an API key that lists sessions", world.auth.sessions_of(&principal).await);
         let _ = refused("A13: an API key that ends sessions", world.auth.logout_everywhere(&principal).await);
         let _ = refused("A13: an API key that renews", world.auth.renew(&principal).await);
         // No secret of a key proves the session of another credential, nor the reverse.
         for prefix in ["acs_", "acr_"] {
-            let other = format!("{prefix}{}", &key.credential()[4..]);
+            let other = format!("{prefix}{}", &key.credential().expose()[4..]);
             assert!(world.auth.authenticate(&other).await.is_err(), "A13: an API key is good as '{prefix}'");
         }
         let other = format!("ack_{}", &proof(&own)[4..]);
@@ -228,7 +230,7 @@ pub async fn a13_an_api_key_is_checked_in_the_store(fixture: Fixture) {
         );
         let revoked = world.auth.revoke(own.principal(), id(&key)).await.must("A13: revoke");
         same("A13: the API key that was revoked", revoked.sessions, vec![id(&key)]);
-        let outcome = world.auth.authenticate(key.credential()).await;
+        let outcome = world.auth.authenticate(key.credential().expose()).await;
         same("A13: a revoked API key", refused("A13: a revoked API key", outcome), Rejection::SessionEnded);
     }
 }
@@ -239,12 +241,12 @@ pub async fn a14_a_passive_verification_is_no_use(fixture: Fixture) {
     let issued = world.login("ada", "A14").await;
     for _ in 0..4 {
         world.clock.advance(HOUR - TICK);
-        let passive = world.auth.authenticate_passively(issued.credential()).await;
+        let passive = world.auth.authenticate_passively(issued.credential().expose()).await;
         passive.must("A14: a passive verification within the idle timeout");
     }
     same("A14: writes by passive verifications", world.store.count(Call::Replace), 0);
     world.clock.advance(4 * TICK);
-    let outcome = world.auth.authenticate_passively(issued.credential()).await;
+    let outcome = world.auth.authenticate_passively(issued.credential().expose()).await;
     let reason = refused("A14: a session that was only verified passively", outcome);
     same("A14: a session that was only verified passively", reason, Rejection::Expired);
 }
@@ -258,7 +260,7 @@ pub async fn a15_the_last_use_lags_by_at_most_its_precision(fixture: Fixture) {
     for step in [precision - TICK, TICK, Duration::from_secs(1), precision, 3 * precision] {
         world.clock.advance(step);
         let now = world.clock.now();
-        world.authenticate(issued.credential(), "A15: a session in use").await;
+        world.authenticate(issued.credential().expose(), "A15: a session in use").await;
         let listed = world.auth.sessions_of(issued.principal()).await.must("A15: the list");
         let lag = now.since(listed.first().must("A15: the session").last_seen_at);
         assert!(

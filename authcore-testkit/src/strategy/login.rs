@@ -1,12 +1,13 @@
 //! A1, A3, A7, A9 and A10: logging in.
 
-use authcore::{Login, Rejection, SessionPolicy, SessionStore as _};
-
 use super::world::{World, id, policy, token};
 use crate::expect::{Must as _, refused, same, unavailable};
 use crate::race::at_once;
 use crate::records::subject;
 use crate::{Call, Fault, Fixture};
+use authcore::error::Rejection;
+use authcore::store::SessionStore as _;
+use authcore::{Login, RefreshCredential, SessionPolicy};
 
 /// A1: every login mints a new id and a new secret, and what a client made up is never adopted.
 pub async fn a1_login_always_mints(fixture: Fixture) {
@@ -18,12 +19,12 @@ pub async fn a1_login_always_mints(fixture: Fixture) {
     let login = Login::new("ada").must("A1: a login").replacing(made_up.clone());
     let one = world.auth.login(login).await.must("A1: login with a made-up former credential");
     let two = world.login("ada", "A1").await;
-    assert!(one.credential() != made_up, "A1: login adopted a credential that the client made up");
-    assert!(one.credential() != two.credential(), "A1: two logins gave one credential");
+    assert!(one.credential().expose() != made_up, "A1: login adopted a credential that the client made up");
+    assert!(one.credential().expose() != two.credential().expose(), "A1: two logins gave one credential");
     assert!(id(&one) != id(&two), "A1: two logins gave one session id");
     let _ = refused("A1: the made-up token after the login", world.auth.authenticate(&made_up).await);
     for issued in [&one, &two] {
-        world.authenticate(issued.credential(), "A1: a credential just issued").await;
+        world.authenticate(issued.credential().expose(), "A1: a credential just issued").await;
     }
 }
 
@@ -32,12 +33,20 @@ pub async fn a3_what_cannot_be_a_credential_costs_no_store_call(fixture: Fixture
     let (sessions, hybrid) = (World::sessions(&fixture, policy()), World::hybrid(&fixture));
     let (of_session, of_hybrid) = (sessions.login("ada", "A3").await, hybrid.login("ada", "A3").await);
     let long = format!("acs_{}", "A".repeat(1 << 20));
-    let longer = format!("{}A", of_session.credential());
-    let cut = &of_session.credential()[..60];
+    let longer = format!("{}A", of_session.credential().expose());
+    let cut = &of_session.credential().expose()[..60];
     let before = sessions.store.total();
-    for bad in
-        ["", "acs_", "acs_!", cut, &longer, &long, "Bearer x", token(&of_hybrid), of_hybrid.credential()]
-    {
+    for bad in [
+        "",
+        "acs_",
+        "acs_!",
+        cut,
+        &longer,
+        &long,
+        "Bearer x",
+        token(&of_hybrid),
+        of_hybrid.credential().expose(),
+    ] {
         let _ = refused("A3: what is no session token", sessions.auth.authenticate(bad).await);
         let _ = refused("A3: what is no session token, at logout", sessions.auth.logout(bad).await);
     }
@@ -45,7 +54,15 @@ pub async fn a3_what_cannot_be_a_credential_costs_no_store_call(fixture: Fixture
     let long = format!("acr_{}", "A".repeat(1 << 20));
     let longer = format!("{}A", token(&of_hybrid));
     let before = hybrid.store.total();
-    for bad in ["", "acr_", "acr_!", &longer, &long, of_session.credential(), of_hybrid.credential()] {
+    for bad in [
+        "",
+        "acr_",
+        "acr_!",
+        &longer,
+        &long,
+        of_session.credential().expose(),
+        of_hybrid.credential().expose(),
+    ] {
         let _ = refused("A3: what is no refresh token", hybrid.auth.refresh(bad).await);
     }
     same("A3: store calls for what is no refresh token", hybrid.store.total(), before);
@@ -65,7 +82,7 @@ pub async fn a7_a_login_above_the_limit_ends_the_oldest(fixture: Fixture) {
         world.clock.advance(std::time::Duration::from_secs(1));
     }
     for (index, issued) in issued.iter().enumerate() {
-        let outcome = world.auth.authenticate(issued.credential()).await;
+        let outcome = world.auth.authenticate(issued.credential().expose()).await;
         if index < 3 {
             let reason = refused("A7: the oldest sessions above the limit", outcome);
             same("A7: the reason to refuse one above the limit", reason, Rejection::SessionEnded);
@@ -73,7 +90,7 @@ pub async fn a7_a_login_above_the_limit_ends_the_oldest(fixture: Fixture) {
             outcome.must("A7: the newest sessions within the limit");
         }
     }
-    world.authenticate(other.credential(), "A7: another subject's session").await;
+    world.authenticate(other.credential().expose(), "A7: another subject's session").await;
 }
 
 /// A7: logins at the same moment settle at exactly the limit, and a login that fails leaves nothing usable.
@@ -90,7 +107,7 @@ pub async fn a7_concurrent_logins_settle_at_the_limit(fixture: Fixture) {
         for outcome in outcomes {
             match outcome {
                 Ok(issued) => {
-                    live += usize::from(world.auth.authenticate(issued.credential()).await.is_ok());
+                    live += usize::from(world.auth.authenticate(issued.credential().expose()).await.is_ok());
                 }
                 Err(authcore::Error::SessionLimit) => {}
                 Err(error) => panic!("A7: one of many logins: failed with {error:?}"),
@@ -120,11 +137,11 @@ pub async fn a9_a_store_error_is_never_an_answer(fixture: Fixture) {
     for fault in [Fault::BeforeCommit, Fault::AfterCommit] {
         for world in World::stateful(&fixture) {
             let issued = world.login("ada", "A9").await;
-            let (credential, principal) = (issued.credential(), issued.principal());
+            let (credential, principal) = (issued.credential().expose(), issued.principal());
             let auth = &world.auth;
             world.store.fail_all(fault);
             unavailable("A9: login", auth.login(Login::new("ada").must("A9: a login")).await);
-            unavailable("A9: the live check", auth.authenticate_live(credential).await);
+            unavailable("A9: the live check", auth.authenticate_and_check_session(credential).await);
             unavailable("A9: renew", auth.renew(principal).await);
             unavailable("A9: update_claims", auth.update_claims(principal, |_| Ok(())).await);
             unavailable("A9: the list of sessions", auth.sessions_of(principal).await);
@@ -135,13 +152,15 @@ pub async fn a9_a_store_error_is_never_an_answer(fixture: Fixture) {
             unavailable("A9: logout", auth.logout(credential).await);
             let replacing = Login::new("ada").must("A9: a login").replacing(credential);
             unavailable("A9: login that replaces", auth.login(replacing).await);
-            if let Some(refresh) = issued.refresh_token() {
+            if let Some(refresh) = issued.refresh_token().map(RefreshCredential::expose) {
                 unavailable("A9: refresh", auth.refresh(refresh).await);
             } else {
                 unavailable("A9: authenticate", auth.authenticate(credential).await);
             }
             world.store.heal();
-            auth.authenticate_live(credential).await.must("A9: the credential once the store is back");
+            auth.authenticate_and_check_session(credential)
+                .await
+                .must("A9: the credential once the store is back");
         }
     }
 }
@@ -152,8 +171,8 @@ pub async fn a10_login_replaces_only_what_verifies(fixture: Fixture) {
     for world in World::stateful(&fixture) {
         for former_subject in ["ada", "ben"] {
             let former = world.login(former_subject, "A10").await;
-            let mut credentials = vec![former.credential().to_owned()];
-            credentials.extend(former.refresh_token().map(str::to_owned));
+            let mut credentials = vec![former.credential().expose().to_owned()];
+            credentials.extend(former.refresh_token().map(|token| token.expose().to_owned()));
             let good = credentials.last().cloned().must("A10: a credential");
             let forged = swap_last_but_one(&good);
             for nothing in [id(&former).to_string(), forged, String::new(), "nonsense".to_owned()] {

@@ -3,16 +3,20 @@
 use std::fmt;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use authcore::{
-    Auth, Inserted, Issued, Principal, Purged, Refresh, Rejection, Replaced, ServerSessions, SessionId,
-    SessionRecord, SessionStore, StoreError, StoredCredential, Subject, Timestamp, Version,
-};
-
 use super::world::{AFTER_GRACE, World, id, jwt, policy, token};
 use crate::expect::{Must as _, refused, same};
 use crate::records::HOUR;
 use crate::{Call, Fixture};
+use async_trait::async_trait;
+use authcore::error::Rejection;
+use authcore::store::{
+    InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore, StoreError,
+    StoredCredential,
+};
+use authcore::{
+    Auth, IssuedCredentials, Principal, RefreshCredential, RefreshTokens, ServerSessions, SessionId, Subject,
+    Timestamp,
+};
 
 /// A6: from the moment `renew` returns, the old credential is refused and the new one is good.
 pub async fn a6_a_renewed_credential_fails_at_once(fixture: Fixture) {
@@ -20,26 +24,37 @@ pub async fn a6_a_renewed_credential_fails_at_once(fixture: Fixture) {
         let old = world.login("ada", "A6").await;
         let new = world.auth.renew(old.principal()).await.must("A6: renew");
         same("A6: the session id after a renewal", id(&new), id(&old));
-        world.auth.authenticate_live(new.credential()).await.must("A6: the new credential");
-        let _ = refused("A6: the old credential", world.auth.authenticate_live(old.credential()).await);
-        if let Some(refresh) = old.refresh_token() {
+        world
+            .auth
+            .authenticate_and_check_session(new.credential().expose())
+            .await
+            .must("A6: the new credential");
+        let _ = refused(
+            "A6: the old credential",
+            world.auth.authenticate_and_check_session(old.credential().expose()).await,
+        );
+        if let Some(refresh) = old.refresh_token().map(RefreshCredential::expose) {
             let reason = refused("A6: the old refresh token", world.auth.refresh(refresh).await);
             same("A6: the reason to refuse the old refresh token", reason, Rejection::WrongSecret);
             world.refresh(token(&new), "A6: the new refresh token").await;
         }
         world.clock.advance(HOUR / 60);
-        let stepped_up = world.auth.reauthenticated(new.principal()).await.must("A6: reauthenticated");
-        let now = authcore::Clock::now(&world.clock);
+        let stepped_up =
+            world.auth.record_reauthentication(new.principal()).await.must("A6: reauthenticated");
+        let now = authcore::clock::Clock::now(&world.clock);
         same("A6: the time of authentication", stepped_up.principal().authenticated_at(), now);
     }
 }
 
 /// Fails unless every operation that asks the store refuses `principal` for this reason.
-async fn refuses_everything(auth: &Auth, issued: &Issued, reason: &Rejection, rule: &str) {
+async fn refuses_everything(auth: &Auth, issued: &IssuedCredentials, reason: &Rejection, rule: &str) {
     let principal = issued.principal();
     let all = [
         ("renew", refused(&format!("{rule}: renew"), auth.renew(principal).await)),
-        ("reauthenticated", refused(&format!("{rule}: step-up"), auth.reauthenticated(principal).await)),
+        (
+            "reauthenticated",
+            refused(&format!("{rule}: step-up"), auth.record_reauthentication(principal).await),
+        ),
         ("update_claims", refused(rule, auth.update_claims(principal, |_| Ok(())).await)),
         ("sessions_of", refused(rule, auth.sessions_of(principal).await)),
         ("revoke", refused(rule, auth.revoke(principal, id(issued)).await)),
@@ -58,13 +73,23 @@ pub async fn a11_a_principal_does_not_outlive_its_credential(fixture: Fixture) {
         let old = world.login("ada", "A11").await;
         let new = world.auth.renew(old.principal()).await.must("A11: renew");
         refuses_everything(&world.auth, &old, &Rejection::Superseded, "A11: an outlived principal").await;
-        let _ = refused("A11: the live check", world.auth.authenticate_live(old.credential()).await);
+        let _ = refused(
+            "A11: the live check",
+            world.auth.authenticate_and_check_session(old.credential().expose()).await,
+        );
 
-        let gone = world.auth.logout(new.credential()).await.must("A11: logout");
+        let gone = world.auth.logout(new.credential().expose()).await.must("A11: logout");
         same("A11: the sessions that logout ended", gone.sessions, vec![id(&new)]);
         refuses_everything(&world.auth, &new, &Rejection::SessionEnded, "A11: a logged-out principal").await;
-        let _ = refused("A11: the live check", world.auth.authenticate_live(new.credential()).await);
-        world.auth.authenticate_live(other.credential()).await.must("A11: the subject's other session");
+        let _ = refused(
+            "A11: the live check",
+            world.auth.authenticate_and_check_session(new.credential().expose()).await,
+        );
+        world
+            .auth
+            .authenticate_and_check_session(other.credential().expose())
+            .await
+            .must("A11: the subject's other session");
     }
 }
 
@@ -111,10 +136,14 @@ pub async fn a11_only_own_sessions_are_revoked(fixture: Fixture) {
             others.contains(&id(&third)) && !others.contains(&id(&one)),
             "A11: logout_others ended {others:?}"
         );
-        auth.authenticate_live(one.credential()).await.must("A11: the own session after logout_others");
+        auth.authenticate_and_check_session(one.credential().expose())
+            .await
+            .must("A11: the own session after logout_others");
         let all = auth.logout_everywhere(one.principal()).await.must("A11: logout_everywhere").sessions;
         same("A11: sessions ended by logout_everywhere", all, vec![id(&one)]);
-        auth.authenticate_live(ben.credential()).await.must("A11: another subject's session");
+        auth.authenticate_and_check_session(ben.credential().expose())
+            .await
+            .must("A11: another subject's session");
     }
 }
 
@@ -125,14 +154,14 @@ pub async fn s3_a_request_in_flight_brings_no_session_back(fixture: Fixture) {
             let issued = world.login("ada", "S3").await;
             // What makes the request write: a slide is due, or a rotation.
             world.clock.advance(if issued.refresh_token().is_some() { AFTER_GRACE } else { HOUR });
-            let (rival, credential) = (world.auth.clone(), issued.credential().to_owned());
+            let (rival, credential) = (world.auth.clone(), issued.credential().expose().to_owned());
             world.store.before_next(Call::Replace, async move {
                 let ended = rival.logout(&credential).await.must("S3: the logout");
                 same("S3: sessions that the logout ended", ended.sessions.len(), 1);
             });
-            let outcome = match (operation, issued.refresh_token()) {
+            let outcome = match (operation, issued.refresh_token().map(RefreshCredential::expose)) {
                 (0, Some(refresh)) => world.auth.refresh(refresh).await.map(drop),
-                (0, None) => world.auth.authenticate(issued.credential()).await.map(drop),
+                (0, None) => world.auth.authenticate(issued.credential().expose()).await.map(drop),
                 (1, _) => world.auth.renew(issued.principal()).await.map(drop),
                 _ => world.auth.update_claims(issued.principal(), |_| Ok(())).await.map(drop),
             };
@@ -152,23 +181,30 @@ pub async fn s3_a_request_in_flight_brings_no_session_back(fixture: Fixture) {
 /// S17: nothing that the core replaces changes what a record keeps for life, and versions rise by one.
 pub async fn s17_replace_keeps_what_is_fixed(fixture: Fixture) {
     let witness = Witness(fixture.store());
-    let refresh = Refresh::builder(witness.clone()).policy(policy()).build().must("S17: refresh sessions");
+    let refresh =
+        RefreshTokens::builder(witness.clone()).policy(policy()).build().must("S17: refresh sessions");
     let sessions = ServerSessions::builder(witness).policy(policy()).build().must("S17: sessions");
     let mut world = World::hybrid(&fixture);
-    for auth in [Auth::sessions(sessions), Auth::hybrid(jwt(), refresh).must("S17: the hybrid strategy")] {
+    for auth in
+        [Auth::with_sessions(sessions), Auth::with_hybrid(jwt(), refresh).must("S17: the hybrid strategy")]
+    {
         world.auth = auth.with_clock(world.clock.clone());
         let issued = world.login("ada", "S17").await;
         world.clock.advance(HOUR);
-        let principal = if let Some(refresh) = issued.refresh_token() {
+        let principal = if let Some(refresh) = issued.refresh_token().map(RefreshCredential::expose) {
             world.refresh(refresh, "S17: refresh").await.principal().clone()
         } else {
-            world.authenticate(issued.credential(), "S17: a request whose slide is due").await
+            world.authenticate(issued.credential().expose(), "S17: a request whose slide is due").await
         };
         let changed: Principal =
             world.auth.update_claims(&principal, |_| Ok(())).await.must("S17: update_claims");
-        world.auth.reauthenticated(&changed).await.must("S17: reauthenticated");
+        world.auth.record_reauthentication(&changed).await.must("S17: reauthenticated");
         let stored = world.stored(id(&issued)).await.must("S17: the session");
-        same("S17: the version after three writes", stored.version().number(), Version::FIRST.number() + 3);
+        same(
+            "S17: the version after three writes",
+            stored.version().number(),
+            RecordVersion::FIRST.number() + 3,
+        );
     }
 }
 
@@ -184,8 +220,8 @@ impl fmt::Debug for Witness {
 
 #[async_trait]
 impl SessionStore for Witness {
-    async fn insert(&self, record: &SessionRecord) -> Result<Inserted, StoreError> {
-        same("S17: the version of a new record", record.version(), Version::FIRST);
+    async fn insert(&self, record: &SessionRecord) -> Result<InsertOutcome, StoreError> {
+        same("S17: the version of a new record", record.version(), RecordVersion::FIRST);
         self.0.insert(record).await
     }
 
@@ -193,7 +229,11 @@ impl SessionStore for Witness {
         self.0.load(id).await
     }
 
-    async fn replace(&self, record: &SessionRecord, expected: Version) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &SessionRecord,
+        expected: RecordVersion,
+    ) -> Result<ReplaceOutcome, StoreError> {
         let former = self.0.load(record.id()).await?.must("S17: the record that is replaced");
         same("S17: the new version", record.version(), expected.next());
         same("S17: the subject", record.subject(), former.subject());
@@ -221,7 +261,7 @@ impl SessionStore for Witness {
         self.0.remove_all(subject, keep).await
     }
 
-    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<PurgeOutcome, StoreError> {
         self.0.purge_expired(now, limit).await
     }
 }

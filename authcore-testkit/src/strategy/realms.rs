@@ -1,17 +1,16 @@
 //! A12: the strategies where realms share a store.
 
-use authcore::{Issued, Login, SessionKind, SessionPolicy};
-
 use super::world::{ABSOLUTE, World, id, policy, proof, token};
 use crate::Fixture;
 use crate::expect::{Must as _, refused, same};
 use crate::records::subject;
+use authcore::{IssuedCredentials, Login, RefreshCredential, SessionKind, SessionPolicy};
 
 fn worlds(fixture: &Fixture) -> [World; 2] {
     World::with_kinds(fixture, &[(SessionKind::API_KEY, SessionPolicy::api_key().absolute_timeout(ABSOLUTE))])
 }
 
-async fn bytes(world: &World, issued: &Issued) -> Vec<u8> {
+async fn bytes(world: &World, issued: &IssuedCredentials) -> Vec<u8> {
     world.stored(id(issued)).await.must("A12: the session of another realm").as_bytes().to_vec()
 }
 
@@ -26,25 +25,25 @@ pub async fn a12_no_credential_counts_in_another_realm(fixture: Fixture) {
             let before = [bytes(&world, &issued).await, bytes(&world, &key).await];
             for other in others {
                 let other = if other.is_empty() { world.clone() } else { world.in_realm(other) };
-                let mut credentials = vec![issued.credential(), key.credential()];
-                credentials.extend(issued.refresh_token());
+                let mut credentials = vec![issued.credential().expose(), key.credential().expose()];
+                credentials.extend(issued.refresh_token().map(RefreshCredential::expose));
                 for credential in &credentials {
                     let what = "A12: a credential of another realm";
                     let _ = refused(what, other.auth.authenticate(credential).await);
-                    let _ = refused(what, other.auth.authenticate_any(credential).await);
+                    let _ = refused(what, other.auth.authenticate_any_kind(credential).await);
                     let _ = refused(what, other.auth.authenticate_passively(credential).await);
-                    let _ = refused(what, other.auth.authenticate_live(credential).await);
+                    let _ = refused(what, other.auth.authenticate_and_check_session(credential).await);
                     let _ = refused(what, other.auth.logout(credential).await);
                     let login = Login::new("ada").must("A12: a login").replacing(*credential);
                     let fresh = other.auth.login(login).await.must("A12: login that names another realm's");
                     let _ = other.auth.logout(proof(&fresh)).await.must("A12: logout");
                 }
-                if let Some(refresh) = issued.refresh_token() {
+                if let Some(refresh) = issued.refresh_token().map(RefreshCredential::expose) {
                     let what = "A12: a refresh token of another realm";
-                    let access = issued.credential();
+                    let access = issued.credential().expose();
                     let _ = refused(what, other.auth.refresh(refresh).await);
-                    let _ = refused(what, other.auth.refresh_paired(refresh, access).await);
-                    let _ = refused(what, other.auth.logout_paired(refresh, access).await);
+                    let _ = refused(what, other.auth.refresh_with_access_token(refresh, access).await);
+                    let _ = refused(what, other.auth.logout_with_access_token(refresh, access).await);
                 }
                 let what = "A12: a principal of another realm";
                 let (auth, principal) = (&other.auth, issued.principal());
@@ -57,8 +56,8 @@ pub async fn a12_no_credential_counts_in_another_realm(fixture: Fixture) {
             }
             let after = [bytes(&world, &issued).await, bytes(&world, &key).await];
             assert!(before == after, "A12: a session was changed from another realm");
-            home.authenticate(issued.credential(), "A12: a credential in its own realm").await;
-            home.authenticate(key.credential(), "A12: an API key in its own realm").await;
+            home.authenticate(issued.credential().expose(), "A12: a credential in its own realm").await;
+            home.authenticate(key.credential().expose(), "A12: an API key in its own realm").await;
             if issued.refresh_token().is_some() {
                 home.refresh(token(&issued), "A12: a refresh token in its own realm").await;
             }
@@ -87,7 +86,9 @@ pub async fn a12_lists_limits_and_logouts_stay_in_their_realm(fixture: Fixture) 
     for (realm, name, both) in &all {
         same("A12: sessions of a subject of a realm", count(realm, name).await, 2);
         for issued in both {
-            realm.authenticate(issued.credential(), "A12: a session within the limit of its realm").await;
+            realm
+                .authenticate(issued.credential().expose(), "A12: a session within the limit of its realm")
+                .await;
         }
         let listed = realm.auth.sessions_of(both[0].principal()).await.must("A12: the list").len();
         same("A12: sessions that a principal is shown", listed, 2);

@@ -6,17 +6,17 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use authcore::{
-    Claims, Clock, Error, Issued, ManualClock, RefreshDecision, RefreshHook, Rejection, SessionPolicy,
-    SessionRecord, SessionStore as _, StoreError, Timestamp,
-};
-
 use super::world::{AFTER_GRACE, GRACE, IDLE, TICK, World, id, token};
 use crate::expect::{Must as _, refused, same, unavailable};
 use crate::race::at_once;
 use crate::records::HOUR;
 use crate::{Call, Fixture};
+use async_trait::async_trait;
+use authcore::clock::{Clock, ManualClock};
+use authcore::error::Rejection;
+use authcore::store::{SessionRecord, SessionStore as _, StoreError};
+use authcore::strategy::{RefreshDecision, RefreshHook};
+use authcore::{Claims, Error, IssuedCredentials, SessionPolicy, Timestamp};
 
 /// R1: every generation gives the next, and the access token that comes with it is good.
 pub async fn r1_every_generation_gives_the_next_once(fixture: Fixture) {
@@ -28,7 +28,7 @@ pub async fn r1_every_generation_gives_the_next_once(fixture: Fixture) {
         issued = world.refresh(token(&issued), "R1: the current refresh token").await;
         assert!(seen.insert(token(&issued).to_owned()), "R1: a refresh token came a second time");
         same("R1: the generation", world.generation(id(&issued), "R1: the session").await, generation);
-        let principal = world.authenticate(issued.credential(), "R1: the access token").await;
+        let principal = world.authenticate(issued.credential().expose(), "R1: the access token").await;
         same("R1: the session of the access token", principal.session_id(), Some(id(&issued)));
     }
 }
@@ -45,7 +45,7 @@ pub async fn r2_a_replay_within_the_window_gives_the_same_successor(fixture: Fix
         world.clock.set(begun.plus(after));
         let again = world.refresh(token(&first), "R2: a replay within the window").await;
         same("R2: the successor", token(&again), token(&second));
-        world.authenticate(again.credential(), "R2: the access token of a replay").await;
+        world.authenticate(again.credential().expose(), "R2: the access token of a replay").await;
     }
     same("R2: the generation after replays", world.generation(id(&first), "R2: the session").await, 1);
     // Fixed from the rotation: a replay does not make the window longer.
@@ -68,7 +68,7 @@ pub async fn r2_all_concurrent_presentations_get_one_successor(fixture: Fixture)
         same("R2: successors of one token", successors.len(), 1);
         same("R2: the generation", world.generation(id(&issued), "R2: the session").await, generation);
         for issued in &all {
-            world.authenticate(issued.credential(), "R2: the access token of one of 64").await;
+            world.authenticate(issued.credential().expose(), "R2: the access token of one of 64").await;
         }
         issued = all.into_iter().next().must("R2: the successor");
     }
@@ -76,7 +76,8 @@ pub async fn r2_all_concurrent_presentations_get_one_successor(fixture: Fixture)
 
 /// R2: with the option for mobile clients, the window stays open until the successor is used.
 pub async fn r2_the_named_option_keeps_the_window_open(fixture: Fixture) {
-    let world = World::hybrid_with(&fixture, authcore::RefreshBuilder::grace_until_successor_is_used);
+    let world =
+        World::hybrid_with(&fixture, authcore::strategy::RefreshTokensBuilder::grace_until_successor_is_used);
     let first = world.login("ada", "R2").await;
     world.clock.advance(AFTER_GRACE);
     let second = world.refresh(token(&first), "R2: the current refresh token").await;
@@ -167,12 +168,12 @@ pub async fn r9_one_moment_decides_a_call(fixture: Fixture) {
     });
     let next = world.refresh(token(&issued), "R9: refresh beside a rival").await;
     same("R9: readings of the clock by two refreshes", take(), 2);
-    let principal = world.authenticate(next.credential(), "R9: the access token").await;
+    let principal = world.authenticate(next.credential().expose(), "R9: the access token").await;
     same("R9: `exp` of the access token", next.expires_at().as_millis() % 1000, 0);
     assert!(principal.expires_at() <= next.expires_at(), "R9: `exp` is later than what was said at issue");
 
     // An hour of use after the other, to the last minutes of the session.
-    let mut issued: Issued = next;
+    let mut issued: IssuedCredentials = next;
     let end = issued.refresh_expires_at().must("R9: the end of the session");
     while world.clock.now().plus(HOUR + HOUR / 12) < end {
         world.clock.advance(HOUR);
@@ -228,8 +229,8 @@ pub async fn r10_the_hook_replaces_claims_or_denies(fixture: Fixture) {
     admin.set("role", "admin").must("R10: claims");
     let login = authcore::Login::new("ada").and_then(|login| login.claims(&admin)).must("R10: a login");
     let mut issued = world.auth.login(login).await.must("R10: login");
-    let role = async |issued: &Issued| {
-        let principal = world.authenticate(issued.credential(), "R10: the access token").await;
+    let role = async |issued: &IssuedCredentials| {
+        let principal = world.authenticate(issued.credential().expose(), "R10: the access token").await;
         principal.claims::<Claims>().must("R10: claims").get::<String>("role").must("R10: a role")
     };
     for (answer, expected) in [(Answer::Keep, "admin"), (Answer::Reader, "reader"), (Answer::Keep, "reader")]

@@ -1,11 +1,11 @@
 //! R7: the rotation over a store that fails.
 
-use authcore::{Error, ErrorKind, SessionStore as _};
-
 use super::world::{AFTER_GRACE, GRACE, World, id, token};
 use crate::expect::{Must as _, same};
 use crate::records::subject;
 use crate::{Fault, Fixture};
+use authcore::store::SessionStore as _;
+use authcore::{Error, ErrorKind};
 
 /// R7: the store fails at every call of a refresh in turn, before or after its effect. The same token presented
 /// again works, gives the one successor, and the chain goes on.
@@ -38,7 +38,12 @@ pub async fn r7_no_fault_logs_out_or_forks(fixture: Fixture) {
 }
 
 /// The token presented again, twice, and its successor after that.
-async fn same_chain(world: &World, first: &authcore::Issued, outcome: Option<&authcore::Issued>, name: &str) {
+async fn same_chain(
+    world: &World,
+    first: &authcore::IssuedCredentials,
+    outcome: Option<&authcore::IssuedCredentials>,
+    name: &str,
+) {
     world.clock.advance(GRACE / 3);
     let second = world.refresh(token(first), "R7: the same token after a fault").await;
     world.clock.advance(GRACE / 3);
@@ -52,6 +57,6 @@ async fn same_chain(world: &World, first: &authcore::Issued, outcome: Option<&au
     same("R7: the subject's sessions after a fault", listed.len(), 1);
     world.clock.advance(AFTER_GRACE);
     let third = world.refresh(token(&second), "R7: the successor after a fault").await;
-    world.authenticate(third.credential(), "R7: the access token after a fault").await;
+    world.authenticate(third.credential().expose(), "R7: the access token after a fault").await;
     same("R7: the generation", world.generation(id(first), "R7: the session").await, 2);
 }

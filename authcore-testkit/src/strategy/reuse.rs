@@ -1,11 +1,11 @@
 //! R3, R6 and R8: tokens that are too old, too new, or forged.
 
-use authcore::{Error, IncidentKind, Login, Rejection};
-
 use super::world::{AFTER_GRACE, GRACE, World, id, token};
 use crate::expect::{Must as _, refused, same, unavailable};
 use crate::race::at_once;
 use crate::{Call, Fault, Fixture};
+use authcore::error::{IncidentKind, Rejection};
+use authcore::{Error, Login};
 
 fn incident(what: &str, reason: Rejection) -> (IncidentKind, authcore::SessionId) {
     match reason {
@@ -18,7 +18,7 @@ fn incident(what: &str, reason: Rejection) -> (IncidentKind, authcore::SessionId
     }
 }
 
-async fn login(world: &World) -> authcore::Issued {
+async fn login(world: &World) -> authcore::IssuedCredentials {
     let phone = authcore::Device::unknown().with_label("phone");
     let login = Login::new("ada").must("R3: a login").device(phone);
     world.auth.login(login).await.must("R3: login")
@@ -33,10 +33,13 @@ pub async fn r3_a_late_replay_ends_the_session(fixture: Fixture) {
     world.clock.advance(AFTER_GRACE);
     let reason = refused("R3: a late replay", world.auth.refresh(token(&first)).await);
     let got = incident("R3: a late replay", reason);
-    same("R3: the incident", got, (IncidentKind::ReplayedLate, id(&first)));
+    same("R3: the incident", got, (IncidentKind::LateReplay, id(&first)));
     let reason = refused("R3: the successor after a late replay", world.auth.refresh(token(&second)).await);
     same("R3: the reason to refuse the successor", reason, Rejection::SessionEnded);
-    let _ = refused("R3: the live check", world.auth.authenticate_live(second.credential()).await);
+    let _ = refused(
+        "R3: the live check",
+        world.auth.authenticate_and_check_session(second.credential().expose()).await,
+    );
     world.refresh(token(&other), "R3: the subject's other session").await;
 }
 
@@ -109,7 +112,7 @@ pub async fn r3_a_removal_that_fails_gives_no_token(fixture: Fixture) {
 pub async fn r3_a_clock_that_went_back_is_no_reuse(fixture: Fixture) {
     let world = World::hybrid(&fixture);
     let first = login(&world).await;
-    let before = authcore::Clock::now(&world.clock);
+    let before = authcore::clock::Clock::now(&world.clock);
     world.clock.advance(AFTER_GRACE);
     let second = world.refresh(token(&first), "R3: the current refresh token").await;
     world.clock.set(before.minus(GRACE));
@@ -141,7 +144,7 @@ pub async fn r6_a_store_that_went_back_is_caught_up_with(fixture: Fixture) {
         let reports: Vec<_> = all.iter().filter_map(|issued| issued.incident()).collect();
         same("R6: calls that report that the store went back", reports.len(), 1);
         for report in reports {
-            same("R6: the incident", report.kind(), IncidentKind::StoreWentBack);
+            same("R6: the incident", report.kind(), IncidentKind::StoreRolledBack);
             same("R6: its session", report.session_id(), old.id());
         }
         for issued in &all {

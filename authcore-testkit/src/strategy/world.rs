@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use authcore::{
-    Algorithm, Auth, Device, Issued, Jwt, Key, KeyRing, Login, ManualClock, Principal, Refresh,
-    RefreshBuilder, ServerSessions, SessionId, SessionKind, SessionPolicy, SessionRecord, SessionStore,
-    StoredCredential,
-};
-
 use crate::expect::Must as _;
 use crate::records::{HOUR, real_now, realm};
 use crate::{FaultyStore, Fixture};
+use authcore::clock::ManualClock;
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
+use authcore::store::{SessionRecord, SessionStore, StoredCredential};
+use authcore::strategy::RefreshTokensBuilder;
+use authcore::{
+    Auth, Device, IssuedCredentials, Login, Principal, RefreshCredential, RefreshTokens, ServerSessions,
+    SessionId, SessionKind, SessionPolicy,
+};
 
 /// The idle timeout; a use is written down after a quarter of it, which is an hour.
 pub(crate) const IDLE: Duration = HOUR.saturating_mul(4);
@@ -52,7 +54,7 @@ impl World {
     /// The stateful strategy.
     pub(crate) fn sessions(fixture: &Fixture, policy: SessionPolicy) -> Self {
         Self::new(fixture, |store| {
-            Auth::sessions(
+            Auth::with_sessions(
                 ServerSessions::builder(store).policy(policy).build().must("the testkit: sessions"),
             )
         })
@@ -64,11 +66,14 @@ impl World {
     }
 
     /// The hybrid strategy, with more settings.
-    pub(crate) fn hybrid_with(fixture: &Fixture, set: impl FnOnce(RefreshBuilder) -> RefreshBuilder) -> Self {
+    pub(crate) fn hybrid_with(
+        fixture: &Fixture,
+        set: impl FnOnce(RefreshTokensBuilder) -> RefreshTokensBuilder,
+    ) -> Self {
         Self::new(fixture, |store| {
-            let builder = Refresh::builder(store).policy(policy()).grace_window(GRACE);
+            let builder = RefreshTokens::builder(store).policy(policy()).grace_window(GRACE);
             let refresh = set(builder).build().must("the testkit: refresh sessions");
-            Auth::hybrid(jwt(), refresh).must("the testkit: the hybrid strategy")
+            Auth::with_hybrid(jwt(), refresh).must("the testkit: the hybrid strategy")
         })
     }
 
@@ -83,7 +88,7 @@ impl World {
             let builder = ServerSessions::builder(store).policy(policy());
             let builder =
                 kinds.iter().cloned().fold(builder, |builder, (kind, policy)| builder.kind(kind, policy));
-            Auth::sessions(builder.build().must("the testkit: sessions"))
+            Auth::with_sessions(builder.build().must("the testkit: sessions"))
         });
         let hybrid = Self::hybrid_with(fixture, |builder| {
             kinds.iter().cloned().fold(builder, |builder, (kind, policy)| builder.kind(kind, policy))
@@ -102,13 +107,18 @@ impl World {
     }
 
     /// Logs a subject in by a session of this kind.
-    pub(crate) async fn login_of_kind(&self, subject: &str, kind: &SessionKind, rule: &str) -> Issued {
+    pub(crate) async fn login_of_kind(
+        &self,
+        subject: &str,
+        kind: &SessionKind,
+        rule: &str,
+    ) -> IssuedCredentials {
         let login = Login::new(subject).must("the testkit: a login").kind(kind.clone());
         self.auth.login(login).await.must(&format!("{rule}: login of kind {kind}"))
     }
 
     /// Makes an API key.
-    pub(crate) async fn api_key(&self, subject: &str, rule: &str) -> Issued {
+    pub(crate) async fn api_key(&self, subject: &str, rule: &str) -> IssuedCredentials {
         let outcome = self.auth.create_api_key(named_key(subject)).await;
         outcome.must(&format!("{rule}: an API key"))
     }
@@ -121,13 +131,13 @@ impl World {
     }
 
     /// Logs a subject in; `rule` begins the message if that fails.
-    pub(crate) async fn login(&self, subject: &str, rule: &str) -> Issued {
+    pub(crate) async fn login(&self, subject: &str, rule: &str) -> IssuedCredentials {
         let login = Login::new(subject).must("the testkit: a login");
         self.auth.login(login).await.must(&format!("{rule}: login"))
     }
 
     /// Presents a refresh token that is good.
-    pub(crate) async fn refresh(&self, token: &str, what: &str) -> Issued {
+    pub(crate) async fn refresh(&self, token: &str, what: &str) -> IssuedCredentials {
         self.auth.refresh(token).await.must(what)
     }
 
@@ -156,16 +166,16 @@ pub(crate) fn named_key(subject: &str) -> Login {
 }
 
 /// The credential that a session ends by: the refresh token, or else the only one.
-pub(crate) fn proof(issued: &Issued) -> &str {
-    issued.refresh_token().unwrap_or(issued.credential())
+pub(crate) fn proof(issued: &IssuedCredentials) -> &str {
+    issued.refresh_token().map_or_else(|| issued.credential().expose(), RefreshCredential::expose)
 }
 
 /// The refresh token that was issued.
-pub(crate) fn token(issued: &Issued) -> &str {
-    issued.refresh_token().must("R1: the refresh token of the hybrid strategy")
+pub(crate) fn token(issued: &IssuedCredentials) -> &str {
+    issued.refresh_token().must("R1: the refresh token of the hybrid strategy").expose()
 }
 
 /// The session that was issued.
-pub(crate) fn id(issued: &Issued) -> SessionId {
+pub(crate) fn id(issued: &IssuedCredentials) -> SessionId {
     issued.principal().session_id().must("A1: the session of a strategy that keeps sessions")
 }

@@ -4,10 +4,12 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use authcore::{
-    Clock as _, Inserted, MemoryStore, Purged, RecordParts, Replaced, SessionId, SessionRecord, SessionStore,
-    StoreError, StoredCredential, Subject, SystemClock, Timestamp, Version,
+use authcore::clock::{Clock as _, SystemClock};
+use authcore::store::{
+    InsertOutcome, PurgeOutcome, RecordParts, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore,
+    StoreError, StoredCredential,
 };
+use authcore::{MemoryStore, SessionId, Subject, Timestamp};
 use tokio::task::yield_now;
 
 /// What is wrong with a store.
@@ -100,7 +102,7 @@ impl Broken {
             }
             Defect::ClaimsTrimmed => parts.claims = parts.claims.trim().into(),
             Defect::DeviceDropped => parts.device = authcore::Device::unknown(),
-            Defect::DetailsDropped => parts.details = authcore::SessionDetails::default(),
+            Defect::DetailsDropped => parts.details = authcore::store::SessionDetails::default(),
             Defect::ApiKeyAsSession => {
                 if let StoredCredential::ApiKey { secret_digest } = parts.credential {
                     parts.credential = StoredCredential::Session { secret_digest };
@@ -173,7 +175,7 @@ impl std::fmt::Debug for Broken {
 
 #[async_trait]
 impl SessionStore for Broken {
-    async fn insert(&self, record: &SessionRecord) -> Result<Inserted, StoreError> {
+    async fn insert(&self, record: &SessionRecord) -> Result<InsertOutcome, StoreError> {
         let calls = self.shared(|shared| {
             shared.subjects.insert(record.to_subject());
             shared.seen.push(record.clone());
@@ -181,20 +183,20 @@ impl SessionStore for Broken {
             shared.calls
         });
         match self.defect {
-            Defect::ConflictOnceInAWhile if calls % 40 == 39 => return Ok(Inserted::Conflict),
+            Defect::ConflictOnceInAWhile if calls % 40 == 39 => return Ok(InsertOutcome::Conflict),
             Defect::InsertOverwrites => {
                 self.inner.remove(record.id()).await?;
             }
             Defect::InsertLooksThenWrites => {
                 if self.inner.load(record.id()).await?.is_some() {
-                    return Ok(Inserted::Conflict);
+                    return Ok(InsertOutcome::Conflict);
                 }
                 yield_now().await;
                 self.inner.remove(record.id()).await?;
             }
             Defect::InsertIndexesLater => {
                 let taken = self.inner.insert(record).await?;
-                if taken == Inserted::Done {
+                if taken == InsertOutcome::Inserted {
                     self.shared(|shared| shared.removed.push(record.clone()));
                     yield_now().await;
                     self.shared(|shared| shared.removed.retain(|hidden| hidden.id() != record.id()));
@@ -225,12 +227,16 @@ impl SessionStore for Broken {
         }
     }
 
-    async fn replace(&self, record: &SessionRecord, expected: Version) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &SessionRecord,
+        expected: RecordVersion,
+    ) -> Result<ReplaceOutcome, StoreError> {
         let stored = self.inner.load(record.id()).await?;
         match (self.defect, &stored) {
             (Defect::ReplaceUpserts, None) => {
                 let _ = self.inner.insert(record).await?;
-                return Ok(Replaced::Done);
+                return Ok(ReplaceOutcome::Replaced);
             }
             (Defect::ReplaceIgnoresVersion, Some(stored)) => {
                 return self.inner.replace(record, stored.version()).await;
@@ -245,15 +251,15 @@ impl SessionStore for Broken {
             }
             (Defect::ReplaceLooksThenWrites, Some(stored)) => {
                 if stored.version() != expected {
-                    return Ok(Replaced::Stale);
+                    return Ok(ReplaceOutcome::Stale);
                 }
                 yield_now().await;
                 self.inner.remove(record.id()).await?;
                 let _ = self.inner.insert(record).await?;
-                return Ok(Replaced::Done);
+                return Ok(ReplaceOutcome::Replaced);
             }
             (Defect::ReplaceSaysGoneForStale, Some(stored)) if stored.version() != expected => {
-                return Ok(Replaced::Gone);
+                return Ok(ReplaceOutcome::Missing);
             }
             (Defect::ForgetsNewEnd, Some(_)) => {
                 self.shared(|shared| shared.seen.extend(stored.clone()));
@@ -261,7 +267,7 @@ impl SessionStore for Broken {
             (Defect::ExpiresByItsOwnClock | Defect::LifeInWholeSeconds, Some(stored))
                 if self.dropped(stored) =>
             {
-                return Ok(Replaced::Gone);
+                return Ok(ReplaceOutcome::Missing);
             }
             _ => {}
         }
@@ -345,7 +351,7 @@ impl SessionStore for Broken {
         Ok(removed)
     }
 
-    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<PurgeOutcome, StoreError> {
         match self.defect {
             Defect::PurgeTakesLive => {
                 let later = now.plus(std::time::Duration::from_secs(3600));
@@ -370,9 +376,9 @@ impl SessionStore for Broken {
             }
             Defect::PurgeIgnoresLimit => self.inner.purge_expired(now, usize::MAX).await,
             Defect::PurgeNeverMore => {
-                Ok(Purged { more: false, ..self.inner.purge_expired(now, limit).await? })
+                Ok(PurgeOutcome { more: false, ..self.inner.purge_expired(now, limit).await? })
             }
-            Defect::PurgeDoesNothing => Ok(Purged::default()),
+            Defect::PurgeDoesNothing => Ok(PurgeOutcome::default()),
             Defect::ForgetsNewEnd => {
                 let former = self.shared(|shared| std::mem::take(&mut shared.seen));
                 let mut purged = self.inner.purge_expired(now, limit).await?;
@@ -398,7 +404,7 @@ impl SessionStore for Broken {
                     }
                     removed += usize::from(self.inner.remove(record.id()).await?);
                 }
-                Ok(Purged { removed, more })
+                Ok(PurgeOutcome { removed, more })
             }
             _ => self.inner.purge_expired(now, limit).await,
         }

@@ -1,8 +1,12 @@
 //! What acts on any subject.
 
-use super::manage::listed;
-use super::{Auth, Revoked, SessionInfo};
-use crate::{Error, Purged, SessionId, Subject};
+use super::Auth;
+use super::operation::Operation;
+use super::revocation::Revocation;
+use super::session_info::SessionInfo;
+use super::session_management::listed;
+use crate::store::PurgeOutcome;
+use crate::{Error, SessionId, Subject};
 
 /// What acts on any subject without a principal; see [`Auth::admin`].
 ///
@@ -20,7 +24,7 @@ impl Admin<'_> {
     /// [`Error::Store`]; [`Error::Login`] for a subject that states another realm; [`Error::Unsupported`] for
     /// tokens alone.
     pub async fn sessions_of(&self, subject: &Subject) -> Result<Vec<SessionInfo>, Error> {
-        let sessions = self.0.stateful("listing sessions")?;
+        let sessions = self.0.stateful(Operation::ListSessions)?;
         let all = sessions.list_live(&self.0.own_subject(subject)?, self.0.clock.now()).await?;
         Ok(listed(sessions, all, None))
     }
@@ -30,8 +34,8 @@ impl Admin<'_> {
     /// # Errors
     ///
     /// As [`Admin::sessions_of`].
-    pub async fn revoke(&self, subject: &Subject, id: SessionId) -> Result<Revoked, Error> {
-        let sessions = self.0.stateful("revoking a session")?;
+    pub async fn revoke(&self, subject: &Subject, id: SessionId) -> Result<Revocation, Error> {
+        let sessions = self.0.stateful(Operation::RevokeSessions)?;
         let removed = sessions.remove_of(&self.0.own_subject(subject)?, id).await?;
         Ok(self.0.revoked_one(removed.as_ref()))
     }
@@ -42,8 +46,8 @@ impl Admin<'_> {
     /// # Errors
     ///
     /// As [`Admin::sessions_of`].
-    pub async fn revoke_all(&self, subject: &Subject) -> Result<Revoked, Error> {
-        let store = self.0.stateful("revoking all sessions")?.store();
+    pub async fn revoke_all(&self, subject: &Subject) -> Result<Revocation, Error> {
+        let store = self.0.stateful(Operation::RevokeSessions)?.store();
         Ok(self.0.revoked(store.remove_all(&self.0.own_subject(subject)?, None).await?))
     }
 
@@ -53,8 +57,8 @@ impl Admin<'_> {
     /// # Errors
     ///
     /// As [`Admin::sessions_of`].
-    pub async fn purge_expired(&self, limit: usize) -> Result<Purged, Error> {
+    pub async fn purge_expired(&self, limit: usize) -> Result<PurgeOutcome, Error> {
         let now = self.0.clock.now();
-        Ok(self.0.stateful("purging")?.store().purge_expired(now, limit).await?)
+        Ok(self.0.stateful(Operation::PurgeExpired)?.store().purge_expired(now, limit).await?)
     }
 }

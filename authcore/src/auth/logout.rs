@@ -1,16 +1,18 @@
 //! Logout, and the credential that a login replaces: both begin with whichever credential the client still
 //! has.
 
-use super::{Auth, Effective, Revoked, Strategy};
-use crate::refresh::RefreshSessions;
-use crate::refresh::token::RefreshToken;
+use super::operation::Operation;
+use super::revocation::{Revocation, RevocationEffect};
+use super::{Auth, Strategy};
+use crate::error::Rejection;
+use crate::refresh_tokens::RefreshSessions;
+use crate::refresh_tokens::token::RefreshToken;
 use crate::secret::SecretString;
 use crate::session::api_key::{self, API_KEY_PREFIX};
-use crate::session::engine::Sessions;
-use crate::{
-    CallContext, Error, ErrorKind, Principal, Rejection, SessionId, SessionRecord, SessionStrategy,
-    StoreErrorKind, Timestamp, TokenStrategy,
-};
+use crate::session::sessions::Sessions;
+use crate::store::{SessionRecord, StoreErrorKind};
+use crate::strategy::{CallContext, SessionStrategy, TokenStrategy};
+use crate::{Error, ErrorKind, Principal, SessionId, Timestamp};
 
 impl Auth {
     /// Ends the session of this credential: the session token, the API key, the access token (also one that
@@ -18,37 +20,40 @@ impl Auth {
     ///
     /// A session that has ended already is no error; there is just nothing to end.
     ///
-    /// In the hybrid strategy, [`Revoked::effective`] is the end of the last access token that may have been
+    /// In the hybrid strategy, [`Revocation::effect`] is the end of the last access token that may have been
     /// issued until the session was gone, leeway included.
     ///
     /// # Errors
     ///
     /// [`Error::Unauthenticated`] for input that is not a credential of this strategy or proves nothing: any
     /// other text, a token with a wrong signature, or the id of an existing session with a wrong secret. An
-    /// access token of a key or policy that was retired proves nothing either; see [`Auth::logout_paired`]. A
+    /// access token of a key or policy that was retired proves nothing either; see [`Auth::logout_with_access_token`]. A
     /// session or refresh token of the right form whose id is not in the store is no error, although it may
     /// be made up: it cannot be told from one whose session has ended. Nothing is ended then, and
-    /// [`Revoked::sessions`] is empty.
+    /// [`Revocation::sessions`] is empty.
     ///
     /// [`Error::Store`] if the session may still be there: drop the client's credentials anyway, and say that
     /// the revocation is unconfirmed.
-    pub async fn logout(&self, credential: &str) -> Result<Revoked, Error> {
+    pub async fn logout(&self, credential: &str) -> Result<Revocation, Error> {
         let context = self.context();
         match &self.strategy {
             Strategy::Tokens { tokens, .. } => {
                 let principal = tokens.verify_ignoring_expiry(credential, context.now)?;
-                check_realm(&principal, &context)?;
+                principal.check_realm(context.realm)?;
                 let end = principal.expires_at().plus(tokens.leeway());
-                Ok(Revoked { sessions: Vec::new(), effective: at(end, context.now) })
+                Ok(Revocation { sessions: Vec::new(), effect: at(end, context.now) })
             }
             Strategy::Sessions(_) | Strategy::ServerSessions(_) => {
                 let record = self.find(credential, &context).await?;
-                let ended = end(self.stateful("logout")?, record).await?;
-                Ok(Revoked { sessions: ended, effective: Effective::Now })
+                let ended = end(self.stateful(Operation::RevokeSessions)?, record).await?;
+                Ok(Revocation { sessions: ended, effect: RevocationEffect::Now })
             }
             Strategy::Hybrid { refresh, .. } if credential.starts_with(API_KEY_PREFIX) => {
                 let record = self.find(credential, &context).await?;
-                Ok(Revoked { sessions: end(refresh.sessions(), record).await?, effective: Effective::Now })
+                Ok(Revocation {
+                    sessions: end(refresh.sessions(), record).await?,
+                    effect: RevocationEffect::Now,
+                })
             }
             Strategy::Hybrid { tokens, refresh } => {
                 let (record, presented) = match access_token(&**tokens, credential, &context)? {
@@ -62,8 +67,8 @@ impl Auth {
                 // Refreshes and renewals got through until the session was gone, and no later.
                 let now = self.clock.now();
                 let last = now.plus(tokens.lifetime()).min(session_end);
-                let effective = at(presented.max(last).plus(tokens.leeway()), now);
-                Ok(Revoked { sessions: ended, effective })
+                let effect = at(presented.max(last).plus(tokens.leeway()), now);
+                Ok(Revocation { sessions: ended, effect })
             }
         }
     }
@@ -79,7 +84,11 @@ impl Auth {
     /// # Errors
     ///
     /// As [`Auth::logout`].
-    pub async fn logout_paired(&self, refresh_token: &str, access_token: &str) -> Result<Revoked, Error> {
+    pub async fn logout_with_access_token(
+        &self,
+        refresh_token: &str,
+        access_token: &str,
+    ) -> Result<Revocation, Error> {
         if let Strategy::Hybrid { tokens, .. } = &self.strategy
             && let Ok(refresh) = RefreshToken::parse(refresh_token)
             && tokens.named_session(access_token) == Some(refresh.id)
@@ -129,7 +138,7 @@ impl Auth {
         context: &CallContext<'_>,
     ) -> Result<Option<SessionRecord>, Error> {
         if credential.starts_with(API_KEY_PREFIX) {
-            return api_key::find(self.stateful("API keys")?, credential, context).await;
+            return api_key::find(self.stateful(Operation::ApiKeys)?, credential, context).await;
         }
         match &self.strategy {
             Strategy::Sessions(sessions) => match sessions.find(credential, context).await? {
@@ -167,19 +176,8 @@ fn access_token(
         return Ok(None);
     }
     let principal = tokens.verify_ignoring_expiry(credential, context.now)?;
-    check_realm(&principal, context)?;
+    principal.check_realm(context.realm)?;
     Ok(Some(principal))
-}
-
-/// Refuses the credential of another realm (rule A12).
-#[inline]
-pub(super) fn check_realm(principal: &Principal, context: &CallContext<'_>) -> Result<(), Rejection> {
-    let same = if principal.is_plain() {
-        context.realm.is_unnamed()
-    } else {
-        principal.realm_name() == context.realm.name()
-    };
-    if same { Ok(()) } else { Err(Rejection::OtherRealm) }
 }
 
 async fn end(sessions: &Sessions, record: Option<SessionRecord>) -> Result<Vec<SessionId>, Error> {
@@ -188,6 +186,6 @@ async fn end(sessions: &Sessions, record: Option<SessionRecord>) -> Result<Vec<S
     Ok(removed.then_some(record.id()).into_iter().collect())
 }
 
-fn at(end: Timestamp, now: Timestamp) -> Effective {
-    if end <= now { Effective::Now } else { Effective::At(end) }
+fn at(end: Timestamp, now: Timestamp) -> RevocationEffect {
+    if end <= now { RevocationEffect::Now } else { RevocationEffect::At(end) }
 }

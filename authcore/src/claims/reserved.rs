@@ -1,11 +1,7 @@
 //! The claim names that tokens use.
 
-/// Names that an application's claims cannot take, in any strategy, because tokens use them (rule T13): those
-/// of RFC 7519, RFC 9068, RFC 8176 and OpenID Connect that say who a token is for, how long, bound to what,
-/// and how its subject was authenticated, and the two of this crate, `auth_realm` and `session_kind`.
-///
-/// `scope`, `roles`, `groups`, `entitlements`, `name`, `email` and the like are free.
-pub const RESERVED_CLAIMS: &[&str] = &[
+/// See [`Claims::RESERVED_NAMES`](super::Claims::RESERVED_NAMES).
+pub(super) const NAMES: &[&str] = &[
     "iss",
     "sub",
     "aud",
@@ -32,7 +28,7 @@ pub const RESERVED_CLAIMS: &[&str] = &[
 /// release before took them as the application's.
 const ALWAYS_RESERVED: usize = 16;
 
-/// One of [`RESERVED_CLAIMS`], by its place there.
+/// One of [`NAMES`], by its place there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reserved {
     Iss,
@@ -86,7 +82,7 @@ impl Reserved {
     }
 
     pub(crate) const fn name(self) -> &'static str {
-        RESERVED_CLAIMS[self as usize]
+        NAMES[self as usize]
     }
 
     /// Whether no record has ever had a claim of this name.
@@ -101,7 +97,7 @@ impl Reserved {
 }
 
 /// Each name has a bit.
-const _: () = assert!(RESERVED_CLAIMS.len() <= u32::BITS as usize);
+const _: () = assert!(NAMES.len() <= u32::BITS as usize);
 
 #[cfg(test)]
 mod tests {
@@ -110,7 +106,7 @@ mod tests {
     #[test]
     fn t13_every_reserved_name_is_found_and_has_a_bit_of_its_own() {
         let mut bits = 0;
-        for (place, name) in RESERVED_CLAIMS.iter().enumerate() {
+        for (place, name) in NAMES.iter().enumerate() {
             let reserved = Reserved::of(name).unwrap();
             assert_eq!((reserved as usize, reserved.name()), (place, *name));
             assert_eq!((bits & reserved.bit(), reserved.is_always()), (0, place < 16));

@@ -5,14 +5,10 @@ use std::fmt;
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 
-use crate::LoginError;
+use crate::error::LoginError;
 
-/// Names that say 'this is a secret', refused at login at any depth (rule T10): what a token carries is only
-/// encoded, and a session's claims are written to a store in clear.
-///
-/// Exact names, ASCII case folded. Change the list with
-/// [`Auth::with_secret_claims`](crate::Auth::with_secret_claims).
-pub const SECRET_CLAIMS: &[&str] = &[
+/// See [`Claims::SECRET_NAMES`](super::Claims::SECRET_NAMES).
+pub(super) const NAMES: &[&str] = &[
     "password",
     "passwd",
     "pwd",
@@ -39,7 +35,7 @@ pub(crate) struct SecretNames(Box<[Box<str>]>);
 
 impl Default for SecretNames {
     fn default() -> Self {
-        Self::new(SECRET_CLAIMS)
+        Self::new(NAMES)
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::PasswordHash;
-use crate::{Login, Realm, Replaced, Subject};
+use crate::store::ReplaceOutcome;
+use crate::{Login, Realm, Subject};
 
 /// What an application's [`Accounts`] failed with: any error. Its text shows no secret.
 pub type AccountsError = Box<dyn std::error::Error + Send + Sync>;
@@ -20,8 +21,8 @@ pub type AccountsError = Box<dyn std::error::Error + Send + Sync>;
 /// use std::collections::HashMap;
 /// use std::sync::Mutex;
 ///
-/// use authcore::password::{Account, Accounts, AccountsError, PasswordHash};
-/// use authcore::{Login, Realm, Replaced, Subject};
+/// use authcore::password::{Account, Accounts, AccountsError, PasswordHash, ReplaceOutcome};
+/// use authcore::{Login, Realm, Subject};
 ///
 /// /// Hashes by subject; people log in by their subject's name.
 /// #[derive(Debug, Default)]
@@ -43,14 +44,14 @@ pub type AccountsError = Box<dyn std::error::Error + Send + Sync>;
 ///         subject: &Subject,
 ///         expected: &PasswordHash,
 ///         new: &PasswordHash,
-///     ) -> Result<Replaced, AccountsError> {
+///     ) -> Result<ReplaceOutcome, AccountsError> {
 ///         // SQL: UPDATE users SET hash = $3 WHERE subject = $1 AND hash = $2
 ///         match self.0.lock().unwrap().get_mut(subject.as_str()) {
-///             None => Ok(Replaced::Gone),
-///             Some(stored) if stored != expected.expose() => Ok(Replaced::Stale),
+///             None => Ok(ReplaceOutcome::Missing),
+///             Some(stored) if stored != expected.expose() => Ok(ReplaceOutcome::Stale),
 ///             Some(stored) => {
 ///                 *stored = new.expose().to_owned();
-///                 Ok(Replaced::Done)
+///                 Ok(ReplaceOutcome::Replaced)
 ///             }
 ///         }
 ///     }
@@ -88,7 +89,7 @@ pub trait Accounts: fmt::Debug + Send + Sync + 'static {
     /// Stores `new` for the subject, in the subject's realm, if what is stored is `expected`, byte for byte,
     /// in one atomic step; never creates an account.
     ///
-    /// [`Replaced::Stale`] if another hash is stored, [`Replaced::Gone`] if there is no such account.
+    /// [`ReplaceOutcome::Stale`] if another hash is stored, [`ReplaceOutcome::Missing`] if there is no such account.
     ///
     /// # Errors
     ///
@@ -98,7 +99,7 @@ pub trait Accounts: fmt::Debug + Send + Sync + 'static {
         subject: &Subject,
         expected: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<Replaced, AccountsError>;
+    ) -> Result<ReplaceOutcome, AccountsError>;
 }
 
 #[async_trait]
@@ -116,7 +117,7 @@ impl<A: Accounts + ?Sized> Accounts for Arc<A> {
         subject: &Subject,
         expected: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<Replaced, AccountsError> {
+    ) -> Result<ReplaceOutcome, AccountsError> {
         (**self).replace_hash(subject, expected, new).await
     }
 }

@@ -1,7 +1,8 @@
 //! What can go wrong with passwords.
 
 use super::AccountsError;
-use crate::{Error, ErrorKind, LoginError, Rejection};
+use crate::error::{LoginError, Rejection};
+use crate::{Error, ErrorKind};
 
 /// What hashing, login and change of password answer instead of a result.
 ///

@@ -9,7 +9,7 @@ use super::mark::{SALT_LEN, SaltMark};
 use super::pool::Pool;
 use super::stored::{MAX_LANES, MAX_MEMORY, MAX_WORK, Parsed, checked_params};
 use super::{NewPassword, Password, PasswordError, PasswordHash};
-use crate::ConfigError;
+use crate::error::ConfigError;
 use crate::secret::fill_random;
 
 /// The least that can be configured, and the default (rule P1).

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::mark::SaltMark;
 use super::{Account, Accounts, NewPassword, Password, PasswordError, PasswordHash, PasswordHasher, Verdict};
-use crate::{Auth, Error, ErrorKind, Issued, Login, Principal, Realm, Rejection, Replaced, Revoked, Subject};
+use crate::error::Rejection;
+use crate::store::ReplaceOutcome;
+use crate::{Auth, Error, ErrorKind, IssuedCredentials, Login, Principal, Realm, Revocation, Subject};
 
 /// How often a change of password begins again because the stored hash changed under it.
 const ATTEMPTS: usize = 4;
@@ -16,7 +18,8 @@ const ATTEMPTS: usize = 4;
 ///
 /// ```
 /// # use authcore::password::{Account, Accounts, AccountsError, NewPassword, PasswordHash};
-/// # use authcore::{Login, Realm, Replaced, Subject};
+/// # use authcore::store::ReplaceOutcome;
+/// # use authcore::{Login, Realm, Subject};
 /// # #[derive(Debug)]
 /// # struct Users(PasswordHash);
 /// # #[async_trait::async_trait]
@@ -27,8 +30,8 @@ const ATTEMPTS: usize = 4;
 /// #     async fn password_hash(&self, _: &Subject) -> Result<Option<PasswordHash>, AccountsError> {
 /// #         Ok(Some(self.0.clone()))
 /// #     }
-/// #     async fn replace_hash(&self, _: &Subject, _: &PasswordHash, _: &PasswordHash) -> Result<Replaced, AccountsError> {
-/// #         Ok(Replaced::Stale)
+/// #     async fn replace_hash(&self, _: &Subject, _: &PasswordHash, _: &PasswordHash) -> Result<ReplaceOutcome, AccountsError> {
+/// #         Ok(ReplaceOutcome::Stale)
 /// #     }
 /// # }
 /// use authcore::password::{Password, PasswordHasher, PasswordLogin};
@@ -36,7 +39,7 @@ const ATTEMPTS: usize = 4;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let auth = Auth::sessions(ServerSessions::builder(MemoryStore::new()).build()?);
+/// let auth = Auth::with_sessions(ServerSessions::builder(MemoryStore::new()).build()?);
 /// let hasher = PasswordHasher::builder().build()?;
 /// # let users = Users(hasher.hash(NewPassword::new("correct horse battery")?).await?);
 /// let passwords = PasswordLogin::new(auth.clone(), hasher, users);
@@ -44,7 +47,7 @@ const ATTEMPTS: usize = 4;
 /// let password = Password::new("correct horse battery")?;
 /// let phone = Device::unknown().with_label("Ada's phone");
 /// let issued = passwords.login("ada", password, |login| login.device(phone)).await?;
-/// assert_eq!(auth.authenticate(issued.credential()).await?.subject(), "ada");
+/// assert_eq!(auth.authenticate(issued.credential().expose()).await?.subject(), "ada");
 /// # Ok(())
 /// # }
 /// ```
@@ -63,10 +66,10 @@ pub enum PasswordChanged {
     /// The other sessions have ended, and the caller's own session is renewed.
     Renewed {
         /// The new credential of the caller's session, for the client.
-        issued: Box<Issued>,
+        issued: Box<IssuedCredentials>,
         /// The sessions that this call ended, and until when their access tokens still verify (hybrid
         /// strategy).
-        revoked: Revoked,
+        revoked: Revocation,
     },
     /// The strategy keeps no sessions: every token that was issued before, the caller's included, verifies
     /// until it expires.
@@ -112,7 +115,7 @@ impl PasswordLogin {
         identifier: &str,
         password: Password,
         configure: impl FnOnce(Login) -> Login + Send,
-    ) -> Result<Issued, PasswordError> {
+    ) -> Result<IssuedCredentials, PasswordError> {
         let found =
             self.accounts.find(identifier, self.auth.realm()).await.map_err(PasswordError::Accounts)?;
         let Some(Account { login, hash: Some(stored) }) = found else {
@@ -241,9 +244,9 @@ impl PasswordLogin {
             let fresh = self.hasher.hash_marked(new.clone(), &mark, &stored).await?;
             let replaced = self.accounts.replace_hash(&subject, &stored, &fresh).await;
             match replaced.map_err(PasswordError::Accounts)? {
-                Replaced::Done => return Ok(Wrote::Now),
-                Replaced::Gone => return Err(PasswordError::wrong_password()),
-                Replaced::Stale => {}
+                ReplaceOutcome::Replaced => return Ok(Wrote::Now),
+                ReplaceOutcome::Missing => return Err(PasswordError::wrong_password()),
+                ReplaceOutcome::Stale => {}
             }
         }
         Err(Error::Contended.into())
@@ -275,11 +278,11 @@ impl PasswordLogin {
     ) -> Result<Vec<PasswordHash>, PasswordError> {
         let Ok(fresh) = self.hasher.rehash(password.clone()).await else { return Ok(vec![stored]) };
         match self.accounts.replace_hash(subject, &stored, &fresh).await {
-            Ok(Replaced::Done) => Ok(vec![fresh]),
+            Ok(ReplaceOutcome::Replaced) => Ok(vec![fresh]),
             // Stored or not: both are this password's.
             Err(_) => Ok(vec![stored, fresh]),
             // Another login may have renewed the hash, or the password is another now.
-            Ok(Replaced::Stale | Replaced::Gone) => {
+            Ok(ReplaceOutcome::Stale | ReplaceOutcome::Missing) => {
                 let current = self.accounts.password_hash(subject).await.map_err(PasswordError::Accounts)?;
                 let Some(current) = current else { return Err(PasswordError::wrong_password()) };
                 match self.verify_for_login(subject, password, &current).await? {
@@ -292,8 +295,8 @@ impl PasswordLogin {
 
     /// Ends a session that the client will never hear of; if the store cannot be reached, it stays behind and
     /// admits nobody.
-    async fn withdraw(&self, issued: Issued) {
-        let _ = self.auth.logout(issued.credential()).await;
+    async fn withdraw(&self, issued: IssuedCredentials) {
+        let _ = self.auth.logout(issued.credential().expose()).await;
     }
 }
 

@@ -78,8 +78,9 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::token::SessionClaims;
-    use crate::{SessionId, Timestamp, VerifiedToken};
+    use crate::strategy::SessionClaims;
+    use crate::strategy::VerifiedToken;
+    use crate::{SessionId, Timestamp};
 
     fn principal(subject: &str, session: Option<(u8, u32)>, authenticated_at: u64) -> Principal {
         let session = session.map(|(id, epoch)| SessionClaims { id: SessionId::from_bytes([id; 16]), epoch });

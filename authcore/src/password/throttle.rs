@@ -10,7 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::memory::{MemoryThrottle, MemoryThrottleBuilder};
-use crate::{Realm, StoreError, Timestamp};
+use crate::store::StoreError;
+use crate::{Realm, Timestamp};
 
 /// Who says a password, as far as that is known before the password is looked at.
 #[derive(Clone, Copy)]

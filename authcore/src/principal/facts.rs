@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::contents::TokenContents;
 use crate::Timestamp;
-use crate::token::SessionClaims;
+use crate::jwt::TokenContents;
+use crate::strategy::SessionClaims;
 
 /// What a principal keeps of a token; small, since it is moved as often as it is asked for.
 #[derive(Clone)]

@@ -1,17 +1,17 @@
 //! API keys: sessions of scripts, whose credential is sent as a bearer token and checked in the store by
 //! every strategy that has one.
 
-use super::OpenedSession;
-use super::context::CallContext;
-use super::engine::Sessions;
-use super::record::StoredCredential;
-use super::token::{PresentedToken, SessionToken};
-use crate::principal::CredentialKind;
+use super::session_token::{PresentedToken, SessionToken};
+use super::sessions::Sessions;
+use crate::error::{LoginError, Rejection};
 use crate::secret::SecretBytes;
-use crate::{Error, Login, LoginError, Rejection, SessionRecord};
+use crate::session::credential_kind::CredentialKind;
+use crate::store::{SessionRecord, StoredCredential};
+use crate::strategy::OpenedSession;
+use crate::strategy::call_context::CallContext;
+use crate::{Credential, Error, Login};
 
-/// What an API key begins with; nothing else that this crate issues does.
-pub const API_KEY_PREFIX: &str = "ack_";
+pub(crate) const API_KEY_PREFIX: &str = Credential::API_KEY_PREFIX;
 
 /// Makes a key for the login's subject.
 pub(crate) async fn create(

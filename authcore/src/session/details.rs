@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::kind::SessionKind;
-use crate::{StoreError, Subject};
+use crate::Subject;
+use crate::store::StoreError;
 
 /// What a login stated about itself in addition to its subject and claims: kept in the session's record, so
 /// that it survives refreshes.
@@ -101,7 +102,7 @@ impl SessionDetails {
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::Corrupt`](crate::StoreErrorKind::Corrupt) for anything else.
+    /// [`StoreErrorKind::Corrupt`](crate::store::StoreErrorKind::Corrupt) for anything else.
     pub fn from_json(json: Option<&str>) -> Result<Self, StoreError> {
         let Some(json) = json else { return Ok(Self::default()) };
         if !json.starts_with('{') {
@@ -114,7 +115,7 @@ impl SessionDetails {
         if details.is_valid() { Ok(details) } else { Err(NO_DETAILS) }
     }
 
-    pub(super) fn is_valid(&self) -> bool {
+    pub(crate) fn is_valid(&self) -> bool {
         let short = |text: &Option<Box<str>>| text.as_deref().is_none_or(|t| is_detail(t, MAX_TEXT_LEN));
         short(&self.client_id)
             && short(&self.acr)
@@ -124,7 +125,7 @@ impl SessionDetails {
     }
 
     /// The binary form: flags, then texts with their length before them, of which an empty one is missing.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let mut push = |text: &str| {
             // At most 255 bytes by `is_valid`.
             out.push(text.len() as u8);
@@ -140,7 +141,7 @@ impl SessionDetails {
     }
 
     /// Reads the binary form.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, StoreError> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, StoreError> {
         let mut rest = bytes;
         let mut text = || {
             let (len, behind) = rest.split_first().ok_or(NO_DETAILS)?;
@@ -170,13 +171,13 @@ impl SessionDetails {
 }
 
 /// The name of the kind in the binary form; empty for the default.
-pub(super) fn kind_name(details: &[u8]) -> &str {
+pub(crate) fn kind_name(details: &[u8]) -> &str {
     let Some((len, rest)) = details.split_first() else { return "" };
     rest.get(..usize::from(*len)).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
 }
 
 /// Whether the session represents a login, in the binary form.
-pub(super) fn is_login(details: &[u8]) -> bool {
+pub(crate) fn is_login(details: &[u8]) -> bool {
     details.last().is_none_or(|flag| *flag == 1)
 }
 

@@ -91,7 +91,7 @@ impl fmt::Debug for Device {
 }
 
 /// Whether a device keeps this text as it is.
-pub(super) fn is_clean(text: &str) -> bool {
+pub(crate) fn is_clean(text: &str) -> bool {
     !text.is_empty() && text.len() <= Device::MAX_LEN && !text.chars().any(char::is_control)
 }
 

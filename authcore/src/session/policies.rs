@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::kind::SessionKind;
 use super::policy::{SessionPolicy, Timeouts};
-use crate::principal::CredentialKind;
-use crate::{ConfigError, LoginError, Rejection, SessionRecord, Timestamp};
+use crate::Timestamp;
+use crate::error::{ConfigError, LoginError, Rejection};
+use crate::session::credential_kind::CredentialKind;
+use crate::store::SessionRecord;
 
 /// How many names of unknown kinds are remembered, so that each is logged once.
 const MAX_REPORTED: usize = 64;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::record::RecordParts;
-use crate::{ConfigError, SessionRecord, Timestamp};
+use crate::Timestamp;
+use crate::error::ConfigError;
+use crate::store::{RecordParts, SessionRecord};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -60,7 +61,7 @@ impl SessionPolicy {
     /// A policy for devices that many people use: 5 minutes without use, one hour in any case.
     ///
     /// The hybrid strategy needs access tokens of at most half that idle timeout for it: a
-    /// [lifetime](crate::JwtBuilder::lifetime) of 2.5 minutes or less, where the default is 15.
+    /// [lifetime](crate::jwt::JwtBuilder::lifetime) of 2.5 minutes or less, where the default is 15.
     pub fn kiosk() -> Self {
         Self::new().idle_timeout(Duration::from_secs(5 * 60)).absolute_timeout(HOUR)
     }
@@ -168,7 +169,7 @@ impl SessionPolicy {
     /// between password and second factor.
     ///
     /// [`Auth::authenticate`](crate::Auth::authenticate) refuses such a session;
-    /// [`Auth::authenticate_any`](crate::Auth::authenticate_any) accepts it.
+    /// [`Auth::authenticate_any_kind`](crate::Auth::authenticate_any_kind) accepts it.
     #[must_use]
     pub const fn not_a_login(mut self) -> Self {
         self.is_login = false;

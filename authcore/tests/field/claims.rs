@@ -1,10 +1,9 @@
 //! A claims type that changed with a deployment (rule A16).
 
+use super::*;
 use authcore::{Claims, ErrorKind};
 use serde::Deserialize;
 use serde_json::json;
-
-use super::*;
 
 #[derive(Debug, Deserialize)]
 #[expect(dead_code, reason = "only read")]
@@ -19,7 +18,7 @@ async fn a16_claims_of_another_type_mean_log_in_again() {
     for auth in [sessions(&store, &clock, |builder| builder), hybrid(jwt(), &store, &clock)] {
         let before = login().claims(&json!({ "name": "Ada", "role": "admin" })).unwrap();
         let issued = auth.login(before).await.unwrap();
-        let principal = auth.authenticate(issued.credential()).await.unwrap();
+        let principal = auth.authenticate(issued.credential().expose()).await.unwrap();
         let error = principal.claims::<Current>().unwrap_err();
         assert_eq!((error.kind(), error.to_string().contains("role")), (ErrorKind::Unauthenticated, false));
         let Error::Claims(mismatch) = error else { panic!("{error:?}") };

@@ -1,9 +1,10 @@
 //! What a verified credential says can be read (rule T16).
 
-use authcore::{Grant, Principal, TokenBuffer, TokenStrategy as _};
-use serde_json::{Value, json};
-
 use super::*;
+use authcore::Principal;
+use authcore::jwt::TokenBuffer;
+use authcore::strategy::{TokenStrategy as _, UnsignedToken};
+use serde_json::{Value, json};
 
 fn staff() -> authcore::Subject {
     "support-7".parse().unwrap()
@@ -45,28 +46,28 @@ async fn t16_what_a_login_states_is_read_in_every_strategy_and_survives_refreshe
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
     let by_session = sessions(&store, &clock, |builder| builder);
     let issued = by_session.login(stated()).await.unwrap();
-    let principal = by_session.authenticate(issued.credential()).await.unwrap();
+    let principal = by_session.authenticate(issued.credential().expose()).await.unwrap();
     assert_stated(&principal, "sessions");
     assert!(principal.token().is_none());
     let listed = by_session.sessions_of(&principal).await.unwrap();
     assert_eq!(listed[0].details.actor.as_deref(), Some("support-7"));
     assert_eq!(listed[0].details.client_id.as_deref(), Some("mobile-app"));
 
-    let alone = Auth::tokens_with_reissue(jwt(), 2 * HOUR).unwrap().with_clock(clock.clone());
+    let alone = Auth::with_tokens_and_reissue(jwt(), 2 * HOUR).unwrap().with_clock(clock.clone());
     let issued = alone.login(stated()).await.unwrap();
     assert_stated(issued.principal(), "tokens, as issued");
-    assert_stated(&alone.authenticate(issued.credential()).await.unwrap(), "tokens");
-    let again = alone.refresh(issued.credential()).await.unwrap();
-    assert_stated(&alone.authenticate(again.credential()).await.unwrap(), "tokens, issued again");
+    assert_stated(&alone.authenticate(issued.credential().expose()).await.unwrap(), "tokens");
+    let again = alone.refresh(issued.credential().expose()).await.unwrap();
+    assert_stated(&alone.authenticate(again.credential().expose()).await.unwrap(), "tokens, issued again");
 
     let both = hybrid(jwt(), &store, &clock);
     let issued = both.login(stated()).await.unwrap();
     assert_stated(issued.principal(), "hybrid, as issued");
     clock.advance(MINUTE);
     let next = both.refresh(refresh_token(&issued)).await.unwrap();
-    let principal = both.authenticate(next.credential()).await.unwrap();
+    let principal = both.authenticate(next.credential().expose()).await.unwrap();
     assert_stated(&principal, "hybrid, refreshed");
-    let live = both.authenticate_live(next.credential()).await.unwrap();
+    let live = both.authenticate_and_check_session(next.credential().expose()).await.unwrap();
     assert_stated(&live, "hybrid, live");
     assert_eq!(live.token().unwrap().id(), principal.token().unwrap().id());
 }
@@ -74,12 +75,12 @@ async fn t16_what_a_login_states_is_read_in_every_strategy_and_survives_refreshe
 #[tokio::test]
 async fn t16_the_contents_of_our_own_token_are_read_on_both_paths() {
     let clock = ManualClock::new(NOW);
-    let auth = Auth::tokens(jwt()).with_clock(clock);
+    let auth = Auth::with_tokens(jwt()).with_clock(clock);
     let issued = auth.login(login().claims(&json!({ "scope": "read" })).unwrap()).await.unwrap();
-    let principal = auth.authenticate(issued.credential()).await.unwrap();
+    let principal = auth.authenticate(issued.credential().expose()).await.unwrap();
     let mut buffer = TokenBuffer::new();
     let verifier = jwt();
-    let verified = verifier.verify_claims::<Value>(issued.credential(), NOW, &mut buffer).unwrap();
+    let verified = verifier.verify_claims::<Value>(issued.credential().expose(), NOW, &mut buffer).unwrap();
     for contents in [principal.token().unwrap(), verified.token] {
         assert_eq!(contents.issuer().as_deref(), Some("https://auth.example.com"));
         assert_eq!(contents.audiences(), ["api"]);
@@ -102,12 +103,12 @@ async fn t16_the_contents_of_a_trusted_issuers_token_are_read() {
         .client_id("portal")
         .build()
         .unwrap();
-    let mut grant = Grant::new("user-1", r#"{"azp_like":1}"#, NOW);
+    let mut grant = UnsignedToken::new("user-1", r#"{"azp_like":1}"#, NOW);
     grant.actor = Some("robot");
     let token = theirs.issue(&grant, NOW).unwrap();
-    let trusted = authcore::TrustedIssuer::new("https://idp.example.com", "api", key("theirs"));
+    let trusted = authcore::jwt::TrustedIssuer::new("https://idp.example.com", "api", key("theirs"));
     let ours = Jwt::builder(KeyRing::new(key("k1"))).issuer("https://auth.example.com").audience("api");
-    let auth = Auth::tokens(ours.trusting(trusted).build().unwrap()).with_clock(ManualClock::new(NOW));
+    let auth = Auth::with_tokens(ours.trusting(trusted).build().unwrap()).with_clock(ManualClock::new(NOW));
     let principal = auth.authenticate(token.expose()).await.unwrap();
     let contents = principal.token().unwrap();
     assert_eq!(contents.audiences(), ["api", "mail"]);

@@ -2,14 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
-use authcore::{
-    AccessToken, Claims, ErrorKind, Grant, LoginError, Principal, RefreshDecision, RefreshHook,
-    SessionRecord, SessionStore as _, StoreError, TokenStrategy,
-};
-use serde_json::json;
-
 use super::*;
+use async_trait::async_trait;
+use authcore::error::LoginError;
+use authcore::store::{SessionRecord, SessionStore as _, StoreError};
+use authcore::strategy::{AccessToken, RefreshDecision, RefreshHook, TokenStrategy, UnsignedToken};
+use authcore::{Claims, ErrorKind, Principal};
+use serde_json::json;
 
 /// Reads as many roles from the directory as it is told.
 #[derive(Debug, Clone, Default)]
@@ -60,7 +59,7 @@ async fn r12_a_refresh_that_does_not_fit_changes_nothing_and_is_no_theft() {
     assert_eq!(before.as_bytes(), after.as_bytes());
     *roles.0.lock().unwrap() = 3;
     let next = auth.refresh(refresh_token(&issued)).await.unwrap();
-    assert!(auth.authenticate(next.credential()).await.is_ok());
+    assert!(auth.authenticate(next.credential().expose()).await.is_ok());
 }
 
 #[tokio::test]
@@ -93,7 +92,7 @@ async fn r12_a_login_a_renewal_and_a_change_of_claims_that_do_not_fit_change_not
 struct Remote(Jwt, Arc<Mutex<bool>>);
 
 impl TokenStrategy for Remote {
-    fn issue(&self, grant: &Grant<'_>, now: Timestamp) -> Result<AccessToken, Error> {
+    fn issue(&self, grant: &UnsignedToken<'_>, now: Timestamp) -> Result<AccessToken, Error> {
         if *self.1.lock().unwrap() {
             self.0.issue(grant, now)
         } else {
@@ -126,8 +125,8 @@ impl TokenStrategy for Remote {
 #[tokio::test]
 async fn t19_a_signer_that_is_away_changes_nothing() {
     let (store, clock, up) = (MemoryStore::new(), ManualClock::new(NOW), Arc::new(Mutex::new(true)));
-    let refresh = Refresh::builder(store.clone()).build().unwrap();
-    let auth = Auth::hybrid(Remote(jwt(), Arc::clone(&up)), refresh).unwrap().with_clock(clock.clone());
+    let refresh = RefreshTokens::builder(store.clone()).build().unwrap();
+    let auth = Auth::with_hybrid(Remote(jwt(), Arc::clone(&up)), refresh).unwrap().with_clock(clock.clone());
     let issued = auth.login(login()).await.unwrap();
     let before = store.load(id(&issued)).await.unwrap().unwrap();
     *up.lock().unwrap() = false;

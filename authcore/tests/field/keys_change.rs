@@ -1,8 +1,8 @@
 //! A change of keys or settings logs nobody out (rule T17).
 
-use authcore::{Effective, Rejection};
-
 use super::*;
+use authcore::RevocationEffect;
+use authcore::error::Rejection;
 
 /// The same application after a change that makes every access token of before unverifiable.
 fn changed_processes() -> Vec<(&'static str, Jwt)> {
@@ -26,7 +26,7 @@ fn changed_processes() -> Vec<(&'static str, Jwt)> {
 struct Old {
     store: MemoryStore,
     clock: ManualClock,
-    issued: Issued,
+    issued: IssuedCredentials,
 }
 
 /// Logged in before the change, two days ago.
@@ -42,11 +42,11 @@ async fn t17_an_old_pair_refreshes_after_every_change() {
     for (change, jwt) in changed_processes() {
         let old = logged_in_before().await;
         let auth = hybrid(jwt, &old.store, &old.clock);
-        let (refresh, access) = (refresh_token(&old.issued), old.issued.credential());
-        let next = auth.refresh_paired(refresh, access).await;
+        let (refresh, access) = (refresh_token(&old.issued), old.issued.credential().expose());
+        let next = auth.refresh_with_access_token(refresh, access).await;
         let next = next.unwrap_or_else(|error| panic!("{change}: {error:?}"));
         assert_eq!(id(&next), id(&old.issued), "{change}");
-        assert!(auth.authenticate(next.credential()).await.is_ok(), "{change}");
+        assert!(auth.authenticate(next.credential().expose()).await.is_ok(), "{change}");
     }
 }
 
@@ -55,12 +55,12 @@ async fn t17_logout_ends_the_session_if_the_refresh_token_is_presented_too() {
     for (change, jwt) in changed_processes() {
         let old = logged_in_before().await;
         let auth = hybrid(jwt, &old.store, &old.clock);
-        let (refresh, access) = (refresh_token(&old.issued), old.issued.credential());
+        let (refresh, access) = (refresh_token(&old.issued), old.issued.credential().expose());
         assert!(auth.logout(access).await.is_err(), "{change}: alone it would have to prove the session");
         assert_eq!(old.store.len(), 1, "{change}");
-        let revoked = auth.logout_paired(refresh, access).await.unwrap();
+        let revoked = auth.logout_with_access_token(refresh, access).await.unwrap();
         assert_eq!((revoked.sessions, old.store.len()), (vec![id(&old.issued)], 0), "{change}");
-        let again = auth.logout_paired(refresh, access).await;
+        let again = auth.logout_with_access_token(refresh, access).await;
         assert!(again.is_ok_and(|revoked| revoked.sessions.is_empty()), "{change}: twice is no error");
     }
 }
@@ -70,7 +70,7 @@ async fn t17_a_new_login_ends_the_session_of_an_old_pair() {
     for (change, jwt) in changed_processes() {
         let old = logged_in_before().await;
         let auth = hybrid(jwt, &old.store, &old.clock);
-        let login = login().replacing(old.issued.credential()).replacing(refresh_token(&old.issued));
+        let login = login().replacing(old.issued.credential().expose()).replacing(refresh_token(&old.issued));
         let next = auth.login(login).await.unwrap();
         let left = auth.sessions_of(next.principal()).await.unwrap();
         assert_eq!(left.iter().map(|session| session.id).collect::<Vec<_>>(), [id(&next)], "{change}");
@@ -84,17 +84,20 @@ async fn t17_a_forged_access_token_achieves_nothing() {
     let forger = hybrid(jwt_of("forger", "https://evil.example", "api"), &old.store, &old.clock);
     // A forger who can write any `sid`, and has no refresh token but their own.
     let own = forger.login(Login::new("eve").unwrap()).await.unwrap();
-    let victim = old.issued.credential();
-    assert_eq!(refused(auth.refresh_paired(refresh_token(&own), victim).await), Rejection::OtherSession);
-    for access in [own.credential(), "x.y.z", "", "..", &"a".repeat(9000)] {
-        let paired = auth.refresh_paired(refresh_token(&old.issued), access).await;
+    let victim = old.issued.credential().expose();
+    assert_eq!(
+        refused(auth.refresh_with_access_token(refresh_token(&own), victim).await),
+        Rejection::OtherSession
+    );
+    for access in [own.credential().expose(), "x.y.z", "", "..", &"a".repeat(9000)] {
+        let paired = auth.refresh_with_access_token(refresh_token(&old.issued), access).await;
         assert_eq!(refused(paired), Rejection::OtherSession, "{access}");
     }
     let forged = format!("acr_{}", "A".repeat(119));
-    assert!(auth.logout_paired(&forged, own.credential()).await.is_err());
-    assert!(auth.logout_paired(refresh_token(&own), "x.y.z").await.is_err(), "not a pair");
-    assert!(auth.authenticate(own.credential()).await.is_err());
-    let login = login().replacing(own.credential()).replacing(forged);
+    assert!(auth.logout_with_access_token(&forged, own.credential().expose()).await.is_err());
+    assert!(auth.logout_with_access_token(refresh_token(&own), "x.y.z").await.is_err(), "not a pair");
+    assert!(auth.authenticate(own.credential().expose()).await.is_err());
+    let login = login().replacing(own.credential().expose()).replacing(forged);
     auth.login(login).await.unwrap();
     assert_eq!(old.store.len(), 3, "the victim's, the forger's and the new one");
 }
@@ -106,7 +109,8 @@ async fn t17_a_planted_refresh_token_does_not_count_at_logout() {
     let auth = hybrid(jwt(), &store, &clock);
     let victim = auth.login(login()).await.unwrap();
     let eve = auth.login(Login::new("eve").unwrap()).await.unwrap();
-    let revoked = auth.logout_paired(refresh_token(&eve), victim.credential()).await.unwrap();
+    let revoked =
+        auth.logout_with_access_token(refresh_token(&eve), victim.credential().expose()).await.unwrap();
     assert_eq!(revoked.sessions, [id(&victim)], "the access token counts alone");
     assert!(auth.refresh(refresh_token(&eve)).await.is_ok());
 }
@@ -116,8 +120,8 @@ async fn t17_where_there_is_one_credential_it_counts() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
     let auth = sessions(&store, &clock, |builder| builder);
     let issued = auth.login(login()).await.unwrap();
-    let revoked = auth.logout_paired("acr_x", issued.credential()).await.unwrap();
-    assert_eq!((revoked.sessions, revoked.effective), (vec![id(&issued)], Effective::Now));
+    let revoked = auth.logout_with_access_token("acr_x", issued.credential().expose()).await.unwrap();
+    assert_eq!((revoked.sessions, revoked.effect), (vec![id(&issued)], RevocationEffect::Now));
 }
 
 /// One call is decided at one moment: expiry at the very end of a session and the lifetime of what is issued
@@ -126,7 +130,7 @@ async fn t17_where_there_is_one_credential_it_counts() {
 async fn r9_a_paired_refresh_reads_the_clock_once() {
     #[derive(Debug, Clone)]
     struct Counted(ManualClock, std::sync::Arc<std::sync::atomic::AtomicUsize>);
-    impl authcore::Clock for Counted {
+    impl authcore::clock::Clock for Counted {
         fn now(&self) -> Timestamp {
             self.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             self.0.now()
@@ -138,6 +142,6 @@ async fn r9_a_paired_refresh_reads_the_clock_once() {
     let issued = auth.login(login()).await.unwrap();
     clock.advance(MINUTE);
     counted.1.store(0, std::sync::atomic::Ordering::SeqCst);
-    auth.refresh_paired(refresh_token(&issued), issued.credential()).await.unwrap();
+    auth.refresh_with_access_token(refresh_token(&issued), issued.credential().expose()).await.unwrap();
     assert_eq!(counted.1.load(std::sync::atomic::Ordering::SeqCst), 1);
 }

@@ -13,9 +13,12 @@ mod uses;
 
 use std::time::Duration;
 
+use authcore::clock::ManualClock;
+use authcore::error::Rejection;
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
+use authcore::strategy::{RefreshTokensBuilder, ServerSessionsBuilder};
 use authcore::{
-    Algorithm, Auth, Error, Issued, Jwt, Key, KeyRing, Login, ManualClock, MemoryStore, Refresh,
-    RefreshBuilder, Rejection, ServerSessions, ServerSessionsBuilder, SessionId, Timestamp,
+    Auth, Error, IssuedCredentials, Login, MemoryStore, RefreshTokens, ServerSessions, SessionId, Timestamp,
 };
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -45,10 +48,10 @@ fn hybrid_with(
     jwt: Jwt,
     store: &MemoryStore,
     clock: &ManualClock,
-    options: impl FnOnce(RefreshBuilder) -> RefreshBuilder,
+    options: impl FnOnce(RefreshTokensBuilder) -> RefreshTokensBuilder,
 ) -> Auth {
-    let refresh = options(Refresh::builder(store.clone())).build().unwrap();
-    Auth::hybrid(jwt, refresh).unwrap().with_clock(clock.clone())
+    let refresh = options(RefreshTokens::builder(store.clone())).build().unwrap();
+    Auth::with_hybrid(jwt, refresh).unwrap().with_clock(clock.clone())
 }
 
 fn sessions(
@@ -57,19 +60,19 @@ fn sessions(
     options: impl FnOnce(ServerSessionsBuilder) -> ServerSessionsBuilder,
 ) -> Auth {
     let sessions = options(ServerSessions::builder(store.clone())).build().unwrap();
-    Auth::sessions(sessions).with_clock(clock.clone())
+    Auth::with_sessions(sessions).with_clock(clock.clone())
 }
 
 fn login() -> Login {
     Login::new("ada").unwrap()
 }
 
-fn id(issued: &Issued) -> SessionId {
+fn id(issued: &IssuedCredentials) -> SessionId {
     issued.principal().session_id().unwrap()
 }
 
-fn refresh_token(issued: &Issued) -> &str {
-    issued.refresh_token().unwrap()
+fn refresh_token(issued: &IssuedCredentials) -> &str {
+    issued.refresh_token().unwrap().expose()
 }
 
 /// Why a call was refused as unauthenticated.

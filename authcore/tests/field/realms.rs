@@ -1,8 +1,9 @@
 //! Realms share a store, and nothing else (rule A12).
 
-use authcore::{Effective, LoginError, Realm, SessionKind, SessionPolicy, SessionStore as _, Subject};
-
 use super::*;
+use authcore::error::LoginError;
+use authcore::store::SessionStore as _;
+use authcore::{Realm, RefreshCredential, RevocationEffect, SessionKind, SessionPolicy, Subject};
 
 fn realm(name: &str) -> Realm {
     Realm::new(name).unwrap()
@@ -44,15 +45,18 @@ async fn a12_no_credential_reaches_another_realm() {
         let key = key.unwrap();
         let before = store.len();
         for other in [&two, &unnamed] {
-            for credential in [issued.credential(), key.credential()] {
+            for credential in [issued.credential().expose(), key.credential().expose()] {
                 assert_eq!(refused(other.authenticate(credential).await), Rejection::OtherRealm);
-                assert_eq!(refused(other.authenticate_any(credential).await), Rejection::OtherRealm);
-                assert_eq!(refused(other.authenticate_live(credential).await), Rejection::OtherRealm);
+                assert_eq!(refused(other.authenticate_any_kind(credential).await), Rejection::OtherRealm);
+                assert_eq!(
+                    refused(other.authenticate_and_check_session(credential).await),
+                    Rejection::OtherRealm
+                );
                 assert_eq!(refused(other.logout(credential).await), Rejection::OtherRealm);
             }
-            if let Some(refresh) = issued.refresh_token() {
+            if let Some(refresh) = issued.refresh_token().map(RefreshCredential::expose) {
                 assert_eq!(refused(other.refresh(refresh).await), Rejection::OtherRealm);
-                let paired = other.logout_paired(refresh, issued.credential()).await;
+                let paired = other.logout_with_access_token(refresh, issued.credential().expose()).await;
                 assert_eq!(refused(paired), Rejection::OtherRealm);
             }
             // A principal that was made for one realm means nothing to another.
@@ -76,11 +80,11 @@ async fn a12_no_credential_reaches_another_realm() {
             assert!(admin.revoke(&unstated, id(&issued)).await.unwrap().sessions.is_empty());
             assert!(admin.revoke_all(&unstated).await.unwrap().sessions.is_empty());
             // A login there replaces nothing here.
-            let own = other.login(login().replacing(issued.credential())).await.unwrap();
+            let own = other.login(login().replacing(issued.credential().expose())).await.unwrap();
             assert_eq!(other.logout_everywhere(own.principal()).await.unwrap().sessions, [id(&own)]);
         }
         assert_eq!(store.len(), before);
-        let principal = one.authenticate(issued.credential()).await.unwrap();
+        let principal = one.authenticate(issued.credential().expose()).await.unwrap();
         assert_eq!((principal.realm_name(), principal.subject()), ("one", "ada"));
         assert_eq!(one.sessions_of(&principal).await.unwrap().len(), 2);
         assert_eq!(one.logout_everywhere(&principal).await.unwrap().sessions.len(), 2);
@@ -101,7 +105,7 @@ async fn a12_limits_count_each_realm_by_itself() {
     }
     assert_eq!(store.len(), 3);
     for (auth, issued) in last {
-        assert!(auth.authenticate(issued.credential()).await.is_ok());
+        assert!(auth.authenticate(issued.credential().expose()).await.is_ok());
     }
 }
 
@@ -118,7 +122,7 @@ async fn a12_no_name_of_the_unnamed_realm_reads_as_one_of_another() {
         assert_eq!(auth.sessions_of(own.principal()).await.unwrap().len(), 1, "{text:?}");
         assert_eq!(auth.logout_everywhere(own.principal()).await.unwrap().sessions, [id(&own)], "{text:?}");
     }
-    assert!(tenant.authenticate(issued.credential()).await.is_ok());
+    assert!(tenant.authenticate(issued.credential().expose()).await.is_ok());
     let key = Subject::new("ada").unwrap().in_realm(&realm("t"));
     assert_eq!(store.list(&key).await.unwrap().len(), 1);
 }
@@ -126,24 +130,27 @@ async fn a12_no_name_of_the_unnamed_realm_reads_as_one_of_another() {
 #[tokio::test]
 async fn a12_tokens_carry_their_realm_in_every_strategy() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
-    let reissued = Auth::tokens_with_reissue(jwt(), HOUR).unwrap().with_clock(clock.clone());
+    let reissued = Auth::with_tokens_and_reissue(jwt(), HOUR).unwrap().with_clock(clock.clone());
     for auth in [hybrid(jwt(), &store, &clock), reissued] {
         let (one, two) = (auth.in_realm(&realm("one")), auth.in_realm(&realm("two")));
         let issued = one.login(login()).await.unwrap();
-        let principal = one.authenticate(issued.credential()).await.unwrap();
+        let principal = one.authenticate(issued.credential().expose()).await.unwrap();
         assert_eq!(principal.realm(), realm("one"));
         assert_eq!(principal.token().unwrap().get::<String>("auth_realm").as_deref(), Some("one"));
         for other in [&two, &auth] {
-            assert_eq!(refused(other.authenticate(issued.credential()).await), Rejection::OtherRealm);
-            assert_eq!(refused(other.logout(issued.credential()).await), Rejection::OtherRealm);
+            assert_eq!(
+                refused(other.authenticate(issued.credential().expose()).await),
+                Rejection::OtherRealm
+            );
+            assert_eq!(refused(other.logout(issued.credential().expose()).await), Rejection::OtherRealm);
         }
         let unnamed = auth.login(login()).await.unwrap();
-        assert_eq!(refused(one.authenticate(unnamed.credential()).await), Rejection::OtherRealm);
+        assert_eq!(refused(one.authenticate(unnamed.credential().expose()).await), Rejection::OtherRealm);
     }
-    let alone = Auth::tokens_with_reissue(jwt(), HOUR).unwrap().with_clock(clock.clone());
+    let alone = Auth::with_tokens_and_reissue(jwt(), HOUR).unwrap().with_clock(clock.clone());
     let issued = alone.in_realm(&realm("one")).login(login()).await.unwrap();
-    assert_eq!(refused(alone.refresh(issued.credential()).await), Rejection::OtherRealm);
-    let again = alone.in_realm(&realm("one")).refresh(issued.credential()).await.unwrap();
+    assert_eq!(refused(alone.refresh(issued.credential().expose()).await), Rejection::OtherRealm);
+    let again = alone.in_realm(&realm("one")).refresh(issued.credential().expose()).await.unwrap();
     assert_eq!(again.principal().realm(), realm("one"));
 }
 
@@ -157,14 +164,17 @@ async fn a12_a_record_cannot_claim_a_realm() {
     let mut parts = record.to_parts();
     parts.claims = r#"{"\u0061uth_realm":"one","session_kind":"kiosk","acr":"2","role":"admin"}"#.into();
     parts.version = record.version().next();
-    let old = authcore::SessionRecord::from_parts(&parts).unwrap();
-    assert_eq!(store.replace(&old, record.version()).await.unwrap(), authcore::Replaced::Done);
+    let old = authcore::store::SessionRecord::from_parts(&parts).unwrap();
+    assert_eq!(
+        store.replace(&old, record.version()).await.unwrap(),
+        authcore::store::ReplaceOutcome::Replaced
+    );
     clock.advance(MINUTE);
     let next = auth.refresh(refresh_token(&issued)).await.unwrap();
-    let principal = auth.authenticate(next.credential()).await.unwrap();
+    let principal = auth.authenticate(next.credential().expose()).await.unwrap();
     assert_eq!((principal.realm(), principal.kind()), (Realm::UNNAMED, SessionKind::DEFAULT));
     assert_eq!(principal.claims::<serde_json::Value>().unwrap()["role"], "admin");
-    assert!(auth.in_realm(&realm("one")).authenticate(next.credential()).await.is_err());
+    assert!(auth.in_realm(&realm("one")).authenticate(next.credential().expose()).await.is_err());
 }
 
 #[tokio::test]
@@ -178,5 +188,5 @@ async fn a12_purging_cleans_all_realms() {
     clock.advance(31 * DAY);
     assert_eq!(auth.in_realm(&realm("one")).admin().purge_expired(10).await.unwrap().removed, 3);
     let issued = auth.login(login()).await.unwrap();
-    assert_eq!(auth.logout(issued.credential()).await.unwrap().effective, Effective::Now);
+    assert_eq!(auth.logout(issued.credential().expose()).await.unwrap().effect, RevocationEffect::Now);
 }

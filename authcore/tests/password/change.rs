@@ -1,10 +1,12 @@
 //! Change of password (rule P5).
 
-use authcore::password::{NewPassword, Password, PasswordChanged, PasswordError};
-use authcore::{Error, ErrorKind, Issued, Rejection, SessionStore as _, Timestamp, VerifiedToken};
-
 use super::faults::When;
 use super::{Kind, NEW, OLD, World, hash_with, is_wrong_password};
+use authcore::error::Rejection;
+use authcore::password::{NewPassword, Password, PasswordChanged, PasswordError};
+use authcore::store::SessionStore as _;
+use authcore::strategy::VerifiedToken;
+use authcore::{Error, ErrorKind, IssuedCredentials, Timestamp};
 
 #[tokio::test]
 async fn p5_changing_the_password_ends_the_others_and_renews_the_own() {
@@ -16,9 +18,12 @@ async fn p5_changing_the_password_ends_the_others_and_renews_the_own() {
         assert_eq!(revoked.sessions, [other.principal().session_id().unwrap()]);
         assert_eq!(world.sessions().await, [own.principal().session_id().unwrap()]);
         for gone in [&own, &other] {
-            assert!(world.auth.authenticate_live(gone.credential()).await.is_err(), "{kind:?}");
+            assert!(
+                world.auth.authenticate_and_check_session(gone.credential().expose()).await.is_err(),
+                "{kind:?}"
+            );
         }
-        world.auth.authenticate_live(issued.credential()).await.unwrap();
+        world.auth.authenticate_and_check_session(issued.credential().expose()).await.unwrap();
         assert!(is_wrong_password(&world.login(OLD).await));
         world.login(NEW).await.unwrap();
     }
@@ -58,7 +63,7 @@ async fn p5_a_change_that_failed_anywhere_is_completed_by_the_same_call() {
             assert_eq!(error.kind(), ErrorKind::Unavailable, "{at}: {error:?}");
             match world.change(&own, OLD, NEW).await {
                 Ok(PasswordChanged::Renewed { issued, .. }) => {
-                    world.auth.authenticate_live(issued.credential()).await.unwrap();
+                    world.auth.authenticate_and_check_session(issued.credential().expose()).await.unwrap();
                 }
                 Ok(PasswordChanged::TokensRemain) => panic!("{at}"),
                 // Only the answer to the very last step was lost: the own credential is replaced already.
@@ -68,7 +73,10 @@ async fn p5_a_change_that_failed_anywhere_is_completed_by_the_same_call() {
                 }
             }
             for gone in [&own, &other] {
-                assert!(world.auth.authenticate_live(gone.credential()).await.is_err(), "{at}");
+                assert!(
+                    world.auth.authenticate_and_check_session(gone.credential().expose()).await.is_err(),
+                    "{at}"
+                );
             }
             assert_eq!(world.sessions().await, [own.principal().session_id().unwrap()], "{at}");
             assert!(is_wrong_password(&world.login(OLD).await), "{at}");
@@ -88,7 +96,7 @@ async fn p5_a_change_needs_the_current_password() {
     assert!(is_wrong_password(&world.change(&own, "a guess", NEW).await));
     assert_eq!(world.people.hash_of("ada"), before);
     assert_eq!(world.sessions().await.len(), 2);
-    world.auth.authenticate(own.credential()).await.unwrap();
+    world.auth.authenticate(own.credential().expose()).await.unwrap();
 }
 
 #[tokio::test]
@@ -101,7 +109,7 @@ async fn p5_a_wrong_current_password_is_refused_even_if_the_new_one_is_the_accou
         assert_eq!(world.people.hash_of("ada"), before);
         assert_eq!(world.sessions().await, sessions);
         for issued in [&own, &other] {
-            world.auth.authenticate(issued.credential()).await.unwrap();
+            world.auth.authenticate(issued.credential().expose()).await.unwrap();
         }
     }
 }
@@ -117,7 +125,7 @@ async fn p5_after_a_change_the_new_password_alone_proves_nothing() {
         assert!(is_wrong_password(&world.change(&issued, OLD, NEW).await), "{kind:?}");
         assert!(is_wrong_password(&world.change(&issued, "a guess", NEW).await), "{kind:?}");
         assert_eq!(world.people.hash_of("ada"), before);
-        world.auth.authenticate_live(issued.credential()).await.unwrap();
+        world.auth.authenticate_and_check_session(issued.credential().expose()).await.unwrap();
         let again = world.change(&issued, NEW, NEW).await.unwrap();
         assert!(matches!(again, PasswordChanged::Renewed { .. }));
     }
@@ -135,7 +143,7 @@ async fn p5_after_a_change_the_new_password_alone_proves_nothing() {
 
 /// A world in which a change from the old to the new password has stored the hash and nothing else, with the
 /// sessions that are left: the one that called, and another.
-async fn half_changed(kind: Kind) -> (World, Issued, Issued) {
+async fn half_changed(kind: Kind) -> (World, IssuedCredentials, IssuedCredentials) {
     let world = World::new(kind).await;
     let (own, other) = (world.login(OLD).await.unwrap(), world.login(OLD).await.unwrap());
     // The check loads the session; then the hash is read and replaced.
@@ -160,7 +168,7 @@ async fn p5_a_change_that_failed_half_way_is_completed_by_its_own_session_only()
         let changed = world.change(&own, OLD, NEW).await.unwrap();
         let PasswordChanged::Renewed { issued, revoked } = changed else { panic!("{changed:?}") };
         assert_eq!(revoked.sessions, [other.principal().session_id().unwrap()]);
-        world.auth.authenticate_live(issued.credential()).await.unwrap();
+        world.auth.authenticate_and_check_session(issued.credential().expose()).await.unwrap();
         assert_eq!(world.people.hash_of("ada"), stored, "nothing was left to store");
     }
 }
@@ -189,8 +197,11 @@ async fn p5_a_repeated_change_that_fails_too_is_completed_by_a_third_call() {
             assert_eq!(repeated.unwrap_err().kind(), ErrorKind::Unavailable, "{at}");
             let changed = world.change(&own, OLD, NEW).await.unwrap();
             let PasswordChanged::Renewed { issued, .. } = changed else { panic!("{at}: {changed:?}") };
-            world.auth.authenticate_live(issued.credential()).await.unwrap();
-            assert!(world.auth.authenticate_live(other.credential()).await.is_err(), "{at}");
+            world.auth.authenticate_and_check_session(issued.credential().expose()).await.unwrap();
+            assert!(
+                world.auth.authenticate_and_check_session(other.credential().expose()).await.is_err(),
+                "{at}"
+            );
             assert_eq!(world.sessions().await, [own.principal().session_id().unwrap()], "{at}");
         }
     }
@@ -202,7 +213,7 @@ async fn p5_a_change_that_failed_half_way_is_followed_by_another_one() {
     let third = "a third password";
     let changed = world.change(&own, NEW, third).await.unwrap();
     assert!(matches!(changed, PasswordChanged::Renewed { .. }));
-    assert!(world.auth.authenticate(other.credential()).await.is_err());
+    assert!(world.auth.authenticate(other.credential().expose()).await.is_err());
     assert!(is_wrong_password(&world.login(NEW).await));
     world.login(third).await.unwrap();
 }
@@ -230,7 +241,7 @@ async fn p5_a_session_that_ends_during_the_repeated_change_takes_the_others_with
     }));
     let error = world.change(&own, OLD, NEW).await.unwrap_err();
     assert_eq!(error.rejection(), Some(&Rejection::SessionEnded));
-    assert!(world.auth.authenticate(other.credential()).await.is_err());
+    assert!(world.auth.authenticate(other.credential().expose()).await.is_err());
     assert!(world.sessions().await.is_empty());
 }
 
@@ -294,7 +305,7 @@ async fn p5_a_session_that_ends_during_the_change_takes_the_others_with_it() {
     }));
     let error = world.change(&own, OLD, NEW).await.unwrap_err();
     assert_eq!(error.rejection(), Some(&Rejection::SessionEnded));
-    assert!(world.auth.authenticate(other.credential()).await.is_err());
+    assert!(world.auth.authenticate(other.credential().expose()).await.is_err());
     assert!(world.sessions().await.is_empty());
     world.login(NEW).await.unwrap();
 }
@@ -327,6 +338,6 @@ async fn r12_a_change_whose_credential_does_not_fit_changes_nothing() {
     assert!(matches!(error, PasswordError::Auth(Error::Login(_))), "{error:?}");
     assert_eq!(world.people.hash_of("ada"), before);
     for issued in [own, other] {
-        assert!(world.auth.authenticate_live(issued.credential()).await.is_ok());
+        assert!(world.auth.authenticate_and_check_session(issued.credential().expose()).await.is_ok());
     }
 }

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use authcore::password::{Account, Accounts, AccountsError, PasswordHash};
-use authcore::{
-    Inserted, Login, MemoryStore, Purged, Realm, Replaced, SessionId, SessionRecord, SessionStore,
-    StoreError, Subject, Timestamp, Version,
+use authcore::store::{
+    InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore, StoreError,
 };
+use authcore::{Login, MemoryStore, Realm, SessionId, Subject, Timestamp};
 
 /// Lets one call fail: before it does anything, or after it has.
 #[derive(Debug, Clone, Default)]
@@ -60,13 +60,17 @@ pub(crate) struct FaultyStore(pub(crate) MemoryStore, pub(crate) Faults);
 
 #[async_trait]
 impl SessionStore for FaultyStore {
-    async fn insert(&self, record: &SessionRecord) -> Result<Inserted, StoreError> {
+    async fn insert(&self, record: &SessionRecord) -> Result<InsertOutcome, StoreError> {
         self.1.during(self.0.insert(record)).await?
     }
     async fn load(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
         self.1.during(self.0.load(id)).await?
     }
-    async fn replace(&self, record: &SessionRecord, expected: Version) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &SessionRecord,
+        expected: RecordVersion,
+    ) -> Result<ReplaceOutcome, StoreError> {
         self.1.during(self.0.replace(record, expected)).await?
     }
     async fn remove(&self, id: SessionId) -> Result<bool, StoreError> {
@@ -82,7 +86,7 @@ impl SessionStore for FaultyStore {
     ) -> Result<Vec<SessionId>, StoreError> {
         self.1.during(self.0.remove_all(subject, keep)).await?
     }
-    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<PurgeOutcome, StoreError> {
         self.1.during(self.0.purge_expired(now, limit)).await?
     }
 }
@@ -145,15 +149,15 @@ impl Accounts for People {
         subject: &Subject,
         expected: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<Replaced, AccountsError> {
+    ) -> Result<ReplaceOutcome, AccountsError> {
         self.interfere(&self.before_replace);
         let replace = async {
             match self.hashes.lock().unwrap().get_mut(subject.as_str()) {
-                None => Replaced::Gone,
-                Some(stored) if stored != expected.expose() => Replaced::Stale,
+                None => ReplaceOutcome::Missing,
+                Some(stored) if stored != expected.expose() => ReplaceOutcome::Stale,
                 Some(stored) => {
                     *stored = new.expose().to_owned();
-                    Replaced::Done
+                    ReplaceOutcome::Replaced
                 }
             }
         };

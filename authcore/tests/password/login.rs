@@ -1,17 +1,18 @@
 //! Login by password (rules P1, P2, P5).
 
-use authcore::password::{Password, PasswordError};
-use authcore::{Device, ErrorKind, Login, Rejection, StoreError};
-
 use super::faults::When;
 use super::{Kind, NEW, OLD, World, hash_with, is_wrong_password, weak_hash};
+use authcore::error::Rejection;
+use authcore::password::{Password, PasswordError};
+use authcore::store::StoreError;
+use authcore::{Device, ErrorKind, Login};
 
 #[tokio::test]
 async fn a_login_hands_out_a_credential_for_the_right_password_only() {
     for kind in [Kind::Sessions, Kind::Tokens, Kind::Hybrid] {
         let world = World::new(kind).await;
         let issued = world.login(OLD).await.unwrap();
-        let principal = world.auth.authenticate(issued.credential()).await.unwrap();
+        let principal = world.auth.authenticate(issued.credential().expose()).await.unwrap();
         assert_eq!(principal.subject(), "ada");
         assert!(is_wrong_password(&world.login(NEW).await));
     }
@@ -22,8 +23,9 @@ async fn a10_a_login_takes_the_device_and_replaces_the_former_session() {
     let world = World::new(Kind::Sessions).await;
     let former = world.login(OLD).await.unwrap();
     let password = Password::new(OLD).unwrap();
-    let configure =
-        |login: Login| login.device(Device::unknown().with_label("phone")).replacing(former.credential());
+    let configure = |login: Login| {
+        login.device(Device::unknown().with_label("phone")).replacing(former.credential().expose())
+    };
     let issued = world.passwords.login("ada", password, configure).await.unwrap();
     let devices = world.auth.sessions_of(issued.principal()).await.unwrap();
     assert_eq!(devices.len(), 1);
@@ -71,7 +73,7 @@ async fn p1_a_login_whose_new_hash_is_not_stored_succeeds() {
         world.people.faults.plan(1, when);
         let issued = world.login(OLD).await.unwrap();
         assert!(world.people.faults.clear());
-        world.auth.authenticate(issued.credential()).await.unwrap();
+        world.auth.authenticate(issued.credential().expose()).await.unwrap();
         assert_eq!(world.people.hash_of("ada") == weak_hash(OLD), when == When::Before);
     }
 }

@@ -12,16 +12,15 @@ mod throttle;
 
 use std::sync::Arc;
 
+use self::faults::{FaultyStore, People};
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
+use authcore::error::Rejection;
+use authcore::jwt::{Jwt, Key, KeyRing};
 use authcore::password::{
     NewPassword, Password, PasswordChanged, PasswordError, PasswordHasher, PasswordLogin,
 };
-use authcore::{
-    Auth, Error, Issued, Jwt, Key, KeyRing, MemoryStore, Refresh, Rejection, ServerSessions, SessionId,
-    SessionRecord, SessionStore,
-};
-
-use self::faults::{FaultyStore, People};
+use authcore::store::{SessionRecord, SessionStore};
+use authcore::{Auth, Error, IssuedCredentials, MemoryStore, RefreshTokens, ServerSessions, SessionId};
 
 const OLD: &str = "the old password";
 
@@ -48,13 +47,15 @@ impl World {
         let (store, people) = (MemoryStore::new(), Arc::new(People::default()));
         let faulty = FaultyStore(store.clone(), people.faults.clone());
         let jwt = || {
-            let keys = KeyRing::new(Key::hmac("k1", authcore::Algorithm::HS256, &[7; 32]).unwrap());
+            let keys = KeyRing::new(Key::hmac("k1", authcore::jwt::Algorithm::HS256, &[7; 32]).unwrap());
             Jwt::builder(keys).issuer("https://auth.example.com").audience("api").build().unwrap()
         };
         let auth = match kind {
-            Kind::Sessions => Auth::sessions(ServerSessions::builder(faulty).build().unwrap()),
-            Kind::Tokens => Auth::tokens(jwt()),
-            Kind::Hybrid => Auth::hybrid(jwt(), Refresh::builder(faulty).build().unwrap()).unwrap(),
+            Kind::Sessions => Auth::with_sessions(ServerSessions::builder(faulty).build().unwrap()),
+            Kind::Tokens => Auth::with_tokens(jwt()),
+            Kind::Hybrid => {
+                Auth::with_hybrid(jwt(), RefreshTokens::builder(faulty).build().unwrap()).unwrap()
+            }
         };
         let hasher = PasswordHasher::builder().build().unwrap();
         let hash = hasher.hash(NewPassword::new(OLD).unwrap()).await.unwrap();
@@ -63,11 +64,16 @@ impl World {
         Self { auth, people, store, hasher, passwords }
     }
 
-    async fn login(&self, password: &str) -> Result<Issued, PasswordError> {
+    async fn login(&self, password: &str) -> Result<IssuedCredentials, PasswordError> {
         self.passwords.login("ada", Password::new(password).unwrap(), |login| login).await
     }
 
-    async fn change(&self, own: &Issued, current: &str, new: &str) -> Result<PasswordChanged, PasswordError> {
+    async fn change(
+        &self,
+        own: &IssuedCredentials,
+        current: &str,
+        new: &str,
+    ) -> Result<PasswordChanged, PasswordError> {
         let (current, new) = (Password::new(current).unwrap(), NewPassword::new(new).unwrap());
         self.passwords.change_password(own.principal(), current, new).await
     }

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use authcore::{
-    CallContext, Error, Login, MemoryStore, OpenedSession, Principal, Rejection, Renewal, ServerSessions,
-    SessionId, SessionRecord, SessionStrategy, Sessions, StoreError,
-};
+use authcore::error::Rejection;
+use authcore::store::{SessionRecord, StoreError};
+use authcore::strategy::{CallContext, OpenedSession, Renewal, SessionStrategy, Sessions};
+use authcore::{Error, Login, MemoryStore, Principal, ServerSessions, SessionId};
 
 /// A decorator: writes down every call, and can be told to refuse or to fail.
 #[derive(Debug, Clone)]
@@ -90,8 +90,8 @@ impl SessionStrategy for Audited {
         context: &CallContext<'_>,
     ) -> Result<OpenedSession, Error> {
         self.note(match renewal {
-            Renewal::Credential => "renew",
-            Renewal::Reauthenticated => "reauthenticated",
+            Renewal::PrivilegeChange => "renew",
+            Renewal::Reauthentication => "reauthenticated",
         })?;
         self.inner.renew(principal, renewal, context).await
     }

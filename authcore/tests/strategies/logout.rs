@@ -1,10 +1,9 @@
 //! What `Auth::logout` makes of input that is no credential.
 
-use authcore::{
-    Algorithm, Auth, Effective, Error, Jwt, Key, KeyRing, MemoryStore, Rejection, ServerSessions,
-};
-
 use crate::{login, refresh, refused};
+use authcore::error::Rejection;
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
+use authcore::{Auth, Error, MemoryStore, RefreshCredential, RevocationEffect, ServerSessions};
 
 fn jwt() -> Jwt {
     let keys = KeyRing::new(Key::hmac("k1", Algorithm::HS256, &[7; 32]).unwrap());
@@ -13,10 +12,10 @@ fn jwt() -> Jwt {
 
 fn auths() -> [Auth; 4] {
     [
-        Auth::sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap()),
-        Auth::hybrid(jwt(), refresh(&MemoryStore::new())).unwrap(),
-        Auth::tokens(jwt()),
-        Auth::tokens_with_reissue(jwt(), std::time::Duration::from_secs(3600)).unwrap(),
+        Auth::with_sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap()),
+        Auth::with_hybrid(jwt(), refresh(&MemoryStore::new())).unwrap(),
+        Auth::with_tokens(jwt()),
+        Auth::with_tokens_and_reissue(jwt(), std::time::Duration::from_secs(3600)).unwrap(),
     ]
 }
 
@@ -24,10 +23,10 @@ fn auths() -> [Auth; 4] {
 async fn a3_logout_refuses_what_never_was_a_credential() {
     for auth in auths() {
         let issued = auth.login(login("phone")).await.unwrap();
-        for text in ["", "x", "a.b.c", "acs_", "acr_", &format!("{}x", issued.credential())] {
+        for text in ["", "x", "a.b.c", "acs_", "acr_", &format!("{}x", issued.credential().expose())] {
             refused(auth.logout(text).await);
         }
-        assert!(auth.authenticate(issued.credential()).await.is_ok());
+        assert!(auth.authenticate(issued.credential().expose()).await.is_ok());
     }
 }
 
@@ -36,7 +35,7 @@ async fn a3_logout_refuses_what_never_was_a_credential() {
 async fn r8_logout_by_a_made_up_id_ends_nothing_and_is_no_error() {
     let [sessions, hybrid, tokens, reissue] = auths();
     for (auth, prefix, len, effective) in
-        [(&sessions, "acs_", 68, Some(Effective::Now)), (&hybrid, "acr_", 123, None)]
+        [(&sessions, "acs_", 68, Some(RevocationEffect::Now)), (&hybrid, "acr_", 123, None)]
     {
         let issued = auth.login(login("phone")).await.unwrap();
         // The first byte of a refresh token is its format.
@@ -44,13 +43,14 @@ async fn r8_logout_by_a_made_up_id_ends_nothing_and_is_no_error() {
         let made_up = format!("{prefix}{body}");
         let revoked = auth.logout(&made_up).await.unwrap();
         assert!(revoked.sessions.is_empty());
-        assert!(effective.is_none_or(|effective| revoked.effective == effective));
+        assert!(effective.is_none_or(|effective| revoked.effect == effective));
 
         // The id of a session that exists, with another secret.
-        let own = issued.refresh_token().unwrap_or(issued.credential());
+        let own =
+            issued.refresh_token().map(RefreshCredential::expose).unwrap_or(issued.credential().expose());
         let other = format!("{}{}", &own[..own.len() - 20], "A".repeat(20));
         assert_eq!(refused(auth.logout(&other).await), Rejection::WrongSecret);
-        assert!(auth.authenticate_live(issued.credential()).await.is_ok());
+        assert!(auth.authenticate_and_check_session(issued.credential().expose()).await.is_ok());
         for stateless in [&tokens, &reissue] {
             let outcome = stateless.logout(&made_up).await;
             assert!(matches!(outcome, Err(Error::Unauthenticated(Rejection::Malformed(_)))), "{outcome:?}");

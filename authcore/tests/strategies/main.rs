@@ -11,15 +11,20 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use authcore::{
-    Auth, CallContext, Device, Effective, Error, ErrorKind, Issued, Login, ManualClock, MemoryStore,
-    OpenedSession, Principal, Realm, Refresh, Rejection, Renewal, ServerSessions, SessionClaims, SessionId,
-    SessionPolicy, SessionRecord, SessionStrategy, Sessions, Timestamp, TokenStrategy, VerifiedToken,
-};
-use serde_json::{Value, json};
-
 use self::audited::{Answer, Audited};
 use self::own_tokens::{Table, Tenant};
+use authcore::clock::ManualClock;
+use authcore::error::Rejection;
+use authcore::store::SessionRecord;
+use authcore::strategy::{
+    CallContext, OpenedSession, Renewal, SessionClaims, SessionStrategy, Sessions, TokenStrategy,
+    VerifiedToken,
+};
+use authcore::{
+    Auth, Device, Error, ErrorKind, IssuedCredentials, Login, MemoryStore, Principal, Realm,
+    RefreshCredential, RefreshTokens, RevocationEffect, ServerSessions, SessionId, SessionPolicy, Timestamp,
+};
+use serde_json::{Value, json};
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const LIFETIME: Duration = Duration::from_secs(600);
@@ -32,23 +37,23 @@ fn token_strategies() -> Vec<Arc<dyn TokenStrategy>> {
 }
 
 fn token_auths(clock: &ManualClock) -> Vec<Auth> {
-    let mut auths = vec![Auth::tokens(Table::default()), Auth::tokens(Tenant::new())];
-    auths.extend(token_strategies().into_iter().map(Auth::tokens));
+    let mut auths = vec![Auth::with_tokens(Table::default()), Auth::with_tokens(Tenant::new())];
+    auths.extend(token_strategies().into_iter().map(Auth::with_tokens));
     auths.into_iter().map(|auth| auth.with_clock(clock.clone())).collect()
 }
 
-fn refresh(store: &MemoryStore) -> Refresh {
-    Refresh::builder(store.clone()).build().unwrap()
+fn refresh(store: &MemoryStore) -> RefreshTokens {
+    RefreshTokens::builder(store.clone()).build().unwrap()
 }
 
 fn hybrid_auths(clock: &ManualClock) -> Vec<Auth> {
     let store = MemoryStore::new();
     let mut auths = vec![
-        Auth::hybrid(Table::default(), refresh(&store)).unwrap(),
-        Auth::hybrid(Tenant::new(), refresh(&store)).unwrap(),
+        Auth::with_hybrid(Table::default(), refresh(&store)).unwrap(),
+        Auth::with_hybrid(Tenant::new(), refresh(&store)).unwrap(),
     ];
     for tokens in token_strategies() {
-        auths.push(Auth::hybrid(tokens, refresh(&MemoryStore::new())).unwrap());
+        auths.push(Auth::with_hybrid(tokens, refresh(&MemoryStore::new())).unwrap());
     }
     auths.into_iter().map(|auth| auth.with_clock(clock.clone())).collect()
 }
@@ -56,7 +61,7 @@ fn hybrid_auths(clock: &ManualClock) -> Vec<Auth> {
 fn session_auths(clock: &ManualClock) -> Vec<Auth> {
     let audited = || Audited::new(&MemoryStore::new());
     let (shared, untyped): (_, Arc<dyn SessionStrategy>) = (Arc::new(audited()), Arc::new(audited()));
-    let auths = [Auth::sessions(audited()), Auth::sessions(shared), Auth::sessions(untyped)];
+    let auths = [Auth::with_sessions(audited()), Auth::with_sessions(shared), Auth::with_sessions(untyped)];
     auths.into_iter().map(|auth| auth.with_clock(clock.clone())).collect()
 }
 
@@ -81,9 +86,11 @@ fn is_unsupported<T>(outcome: &Result<T, Error>) -> bool {
 }
 
 /// What every strategy does alike.
-async fn check_login(auth: &Auth) -> Issued {
+async fn check_login(auth: &Auth) -> IssuedCredentials {
     let issued = auth.login(login("phone")).await.unwrap();
-    for principal in [issued.principal().clone(), auth.authenticate(issued.credential()).await.unwrap()] {
+    for principal in
+        [issued.principal().clone(), auth.authenticate(issued.credential().expose()).await.unwrap()]
+    {
         assert_eq!(principal.subject(), "user-42");
         assert_eq!(principal.claims::<Value>().unwrap(), claims());
         assert_eq!(principal.authenticated_at(), NOW);
@@ -92,22 +99,25 @@ async fn check_login(auth: &Auth) -> Issued {
         assert_eq!(principal.foreign_issuer(), None);
     }
     let again = auth.login(login("phone")).await.unwrap();
-    assert_ne!(again.credential(), issued.credential(), "always a new one (A1)");
+    assert_ne!(again.credential().expose(), issued.credential().expose(), "always a new one (A1)");
     let secret = Login::new("user-42").unwrap().claims(&json!({ "password": "x" })).unwrap();
     assert_eq!(auth.login(secret).await.unwrap_err().kind(), ErrorKind::Internal, "T10");
-    for bad in ["", "x", "acs_x", "acr_x", "opaque_x", "a.b.c", &format!("{}x", issued.credential())] {
+    for bad in ["", "x", "acs_x", "acr_x", "opaque_x", "a.b.c", &format!("{}x", issued.credential().expose())]
+    {
         assert_eq!(auth.authenticate(bad).await.unwrap_err().kind(), ErrorKind::Unauthenticated, "{bad}");
         assert_eq!(auth.logout(bad).await.unwrap_err().kind(), ErrorKind::Unauthenticated, "{bad}");
     }
     issued
 }
 
-/// What the strategies that keep sessions do alike; `effective` is what they say of a revocation.
-async fn check_sessions(auth: &Auth, effective: Effective) {
+/// What the strategies that keep sessions do alike; `effect` is what they say of a revocation.
+async fn check_sessions(auth: &Auth, effect: RevocationEffect) {
     let phone = auth.login(login("phone")).await.unwrap();
     let laptop = auth.login(login("laptop")).await.unwrap();
-    let id = |issued: &Issued| issued.principal().session_id().unwrap();
-    let live = async |issued: &Issued| auth.authenticate_live(issued.credential()).await;
+    let id = |issued: &IssuedCredentials| issued.principal().session_id().unwrap();
+    let live = async |issued: &IssuedCredentials| {
+        auth.authenticate_and_check_session(issued.credential().expose()).await
+    };
     let principal = live(&phone).await.unwrap();
     assert_eq!(principal.subject(), "user-42");
 
@@ -123,27 +133,27 @@ async fn check_sessions(auth: &Auth, effective: Effective) {
     let nobody = auth.login(Login::new("somebody else").unwrap().claims(&claims()).unwrap()).await.unwrap();
     assert!(auth.revoke(&principal, id(&nobody)).await.unwrap().sessions.is_empty(), "A11");
     let revoked = auth.revoke(&principal, id(&laptop)).await.unwrap();
-    assert_eq!((&revoked.sessions[..], revoked.effective), (&[id(&laptop)][..], effective));
+    assert_eq!((&revoked.sessions[..], revoked.effect), (&[id(&laptop)][..], effect));
     assert_eq!(refused(live(&laptop).await), Rejection::SessionEnded);
 
     let renewed = auth.renew(&principal).await.unwrap();
     assert_eq!((id(&renewed), renewed.principal().authenticated_at()), (id(&phone), NOW));
     assert!(live(&phone).await.is_err(), "A6");
     assert_eq!(refused(auth.sessions_of(&principal).await), Rejection::Superseded, "A11");
-    let proved = auth.reauthenticated(renewed.principal()).await.unwrap();
+    let proved = auth.record_reauthentication(renewed.principal()).await.unwrap();
     assert!(live(&renewed).await.is_err(), "A6");
 
     let other = auth.login(login("other")).await.unwrap();
     let others = auth.logout_others(proved.principal()).await.unwrap();
     assert!(others.sessions.contains(&id(&other)) && !others.sessions.contains(&id(&proved)));
-    assert_eq!(others.effective, effective);
+    assert_eq!(others.effect, effect);
     assert_eq!(auth.sessions_of(proved.principal()).await.unwrap().len(), 1);
 
-    let replacing = auth.login(login("again").replacing(proved.credential())).await.unwrap();
+    let replacing = auth.login(login("again").replacing(proved.credential().expose())).await.unwrap();
     assert_eq!(refused(live(&proved).await), Rejection::SessionEnded, "A10");
-    assert_eq!(auth.logout(replacing.credential()).await.unwrap().sessions, [id(&replacing)]);
+    assert_eq!(auth.logout(replacing.credential().expose()).await.unwrap().sessions, [id(&replacing)]);
     assert_eq!(refused(live(&replacing).await), Rejection::SessionEnded);
-    assert!(auth.logout(replacing.credential()).await.unwrap().sessions.is_empty(), "no error");
+    assert!(auth.logout(replacing.credential().expose()).await.unwrap().sessions.is_empty(), "no error");
 
     let last = auth.login(login("last")).await.unwrap();
     assert_eq!(auth.logout_everywhere(last.principal()).await.unwrap().sessions, [id(&last)]);
@@ -163,25 +173,25 @@ async fn a1_a6_a10_a11_a_decorated_session_strategy_has_every_operation_but_refr
     for auth in session_auths(&clock) {
         let issued = check_login(&auth).await;
         assert!(issued.refresh_token().is_none());
-        assert!(is_unsupported(&auth.refresh(issued.credential()).await));
-        check_sessions(&auth, Effective::Now).await;
-        assert_eq!(auth.logout(issued.credential()).await.unwrap().effective, Effective::Now);
+        assert!(is_unsupported(&auth.refresh(issued.credential().expose()).await));
+        check_sessions(&auth, RevocationEffect::Now).await;
+        assert_eq!(auth.logout(issued.credential().expose()).await.unwrap().effect, RevocationEffect::Now);
     }
 }
 
 #[tokio::test]
 async fn a10_a_decorator_sees_what_concerns_the_credential_and_nothing_else() {
     let audited = Audited::new(&MemoryStore::new());
-    let auth = Auth::sessions(audited.clone()).with_clock(ManualClock::new(NOW));
+    let auth = Auth::with_sessions(audited.clone()).with_clock(ManualClock::new(NOW));
     let first = auth.login(login("phone")).await.unwrap();
     assert_eq!(audited.calls(), ["open"]);
-    let second = auth.login(login("phone").replacing(first.credential())).await.unwrap();
+    let second = auth.login(login("phone").replacing(first.credential().expose())).await.unwrap();
     assert_eq!(audited.calls(), ["find", "open"]);
-    let principal = auth.authenticate(second.credential()).await.unwrap();
-    auth.authenticate_live(second.credential()).await.unwrap();
+    let principal = auth.authenticate(second.credential().expose()).await.unwrap();
+    auth.authenticate_and_check_session(second.credential().expose()).await.unwrap();
     assert_eq!(audited.calls(), ["verify", "verify"]);
     let renewed = auth.renew(&principal).await.unwrap();
-    let proved = auth.reauthenticated(renewed.principal()).await.unwrap();
+    let proved = auth.record_reauthentication(renewed.principal()).await.unwrap();
     assert_eq!(audited.calls(), ["renew", "reauthenticated"]);
     let own = proved.principal();
     auth.sessions_of(own).await.unwrap();
@@ -189,7 +199,7 @@ async fn a10_a_decorator_sees_what_concerns_the_credential_and_nothing_else() {
     auth.revoke(own, first.principal().session_id().unwrap()).await.map(drop).unwrap();
     auth.logout_others(own).await.map(drop).unwrap();
     assert_eq!(audited.calls(), [""; 0]);
-    auth.logout(proved.credential()).await.map(drop).unwrap();
+    auth.logout(proved.credential().expose()).await.map(drop).unwrap();
     assert_eq!(audited.calls(), ["find"]);
 }
 
@@ -197,21 +207,24 @@ async fn a10_a_decorator_sees_what_concerns_the_credential_and_nothing_else() {
 async fn a9_what_a_decorator_answers_is_what_the_caller_gets() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
     let audited = Audited::new(&store);
-    let auth = Auth::sessions(audited.clone()).with_clock(clock.clone());
+    let auth = Auth::with_sessions(audited.clone()).with_clock(clock.clone());
     let issued = auth.login(login("phone")).await.unwrap();
     for (answer, kind) in
         [(Answer::Denied, ErrorKind::Unauthenticated), (Answer::Unavailable, ErrorKind::Unavailable)]
     {
         audited.answer("", answer);
-        assert_eq!(auth.authenticate(issued.credential()).await.unwrap_err().kind(), kind);
-        assert_eq!(auth.authenticate_live(issued.credential()).await.unwrap_err().kind(), kind);
+        assert_eq!(auth.authenticate(issued.credential().expose()).await.unwrap_err().kind(), kind);
+        assert_eq!(
+            auth.authenticate_and_check_session(issued.credential().expose()).await.unwrap_err().kind(),
+            kind
+        );
         assert_eq!(auth.renew(issued.principal()).await.unwrap_err().kind(), kind);
-        assert_eq!(auth.logout(issued.credential()).await.unwrap_err().kind(), kind);
+        assert_eq!(auth.logout(issued.credential().expose()).await.unwrap_err().kind(), kind);
         assert_eq!(auth.login(login("laptop")).await.unwrap_err().kind(), kind);
         assert_eq!(store.len(), 1, "nothing was done");
     }
     audited.answer("", Answer::Inner);
-    auth.authenticate(issued.credential()).await.unwrap();
+    auth.authenticate(issued.credential().expose()).await.unwrap();
 }
 
 /// A former credential that is refused is ignored; one of which nothing can be said fails the login.
@@ -220,10 +233,10 @@ async fn a9_a10_a_login_does_not_go_on_when_the_former_credential_cannot_be_chec
     for (answer, sessions) in [(Answer::Inner, 1), (Answer::Denied, 2), (Answer::Unavailable, 1)] {
         let store = MemoryStore::new();
         let audited = Audited::new(&store);
-        let auth = Auth::sessions(audited.clone()).with_clock(ManualClock::new(NOW));
+        let auth = Auth::with_sessions(audited.clone()).with_clock(ManualClock::new(NOW));
         let former = auth.login(login("phone")).await.unwrap();
         audited.answer("find", answer);
-        let outcome = auth.login(login("phone").replacing(former.credential())).await;
+        let outcome = auth.login(login("phone").replacing(former.credential().expose())).await;
         assert_eq!(outcome.is_ok(), !matches!(answer, Answer::Unavailable), "{answer:?}");
         assert_eq!(store.len(), sessions, "{answer:?}");
     }
@@ -236,17 +249,17 @@ async fn t6_t13_a_token_strategy_of_ones_own_logs_in_until_it_expires() {
     }
     for tokens in token_strategies() {
         let clock = ManualClock::new(NOW);
-        let auth = Auth::tokens(tokens).with_clock(clock.clone());
+        let auth = Auth::with_tokens(tokens).with_clock(clock.clone());
         let issued = auth.login(login("phone").replacing("whatever")).await.unwrap();
         let end = NOW.plus(LIFETIME);
         assert_eq!((issued.expires_at(), issued.expires_in()), (end, LIFETIME));
-        let logout = auth.logout(issued.credential()).await.unwrap();
-        assert_eq!((logout.sessions.len(), logout.effective), (0, Effective::At(end)));
+        let logout = auth.logout(issued.credential().expose()).await.unwrap();
+        assert_eq!((logout.sessions.len(), logout.effect), (0, RevocationEffect::At(end)));
         clock.set(Timestamp::from_millis(end.as_millis() - 1));
-        auth.authenticate(issued.credential()).await.unwrap();
+        auth.authenticate(issued.credential().expose()).await.unwrap();
         clock.set(end);
-        assert_eq!(refused(auth.authenticate(issued.credential()).await), Rejection::Expired);
-        assert_eq!(auth.logout(issued.credential()).await.unwrap().effective, Effective::Now);
+        assert_eq!(refused(auth.authenticate(issued.credential().expose()).await), Rejection::Expired);
+        assert_eq!(auth.logout(issued.credential().expose()).await.unwrap().effect, RevocationEffect::Now);
     }
 }
 
@@ -256,11 +269,11 @@ async fn tokens_alone_do_not_support_what_needs_a_session() {
         let issued = auth.login(login("phone")).await.unwrap();
         let (own, admin) = (issued.principal(), auth.admin());
         let (subject, id) = (own.to_subject(), "AAAAAAAAAAAAAAAAAAAAAA".parse::<SessionId>().unwrap());
-        assert_eq!((issued.refresh_token(), own.session_id()), (None, None));
-        assert!(is_unsupported(&auth.authenticate_live(issued.credential()).await));
-        assert!(is_unsupported(&auth.refresh(issued.credential()).await));
+        assert_eq!((issued.refresh_token().map(RefreshCredential::expose), own.session_id()), (None, None));
+        assert!(is_unsupported(&auth.authenticate_and_check_session(issued.credential().expose()).await));
+        assert!(is_unsupported(&auth.refresh(issued.credential().expose()).await));
         assert!(is_unsupported(&auth.renew(own).await));
-        assert!(is_unsupported(&auth.reauthenticated(own).await));
+        assert!(is_unsupported(&auth.record_reauthentication(own).await));
         assert!(is_unsupported(&auth.sessions_of(own).await));
         assert!(is_unsupported(&auth.revoke(own, id).await));
         assert!(is_unsupported(&auth.logout_others(own).await));
@@ -277,20 +290,20 @@ async fn tokens_alone_do_not_support_what_needs_a_session() {
 async fn t7_a_token_strategy_of_ones_own_re_issues_up_to_the_limit() {
     for tokens in token_strategies() {
         let clock = ManualClock::new(NOW);
-        let auth = Auth::tokens_with_reissue(tokens, 2 * LIFETIME).unwrap().with_clock(clock.clone());
+        let auth = Auth::with_tokens_and_reissue(tokens, 2 * LIFETIME).unwrap().with_clock(clock.clone());
         let first = auth.login(login("phone")).await.unwrap();
         clock.advance(LIFETIME - MINUTE);
-        let second = auth.refresh(first.credential()).await.unwrap();
+        let second = auth.refresh(first.credential().expose()).await.unwrap();
         assert_eq!(second.expires_at(), NOW.plus(2 * LIFETIME - MINUTE));
         assert_eq!(second.principal().authenticated_at(), NOW);
         assert_eq!(second.principal().claims::<Value>().unwrap(), claims());
         clock.advance(LIFETIME - MINUTE);
-        let third = auth.refresh(second.credential()).await.unwrap();
+        let third = auth.refresh(second.credential().expose()).await.unwrap();
         assert_eq!(third.expires_at(), NOW.plus(2 * LIFETIME), "the limit");
         clock.set(NOW.plus(2 * LIFETIME));
-        assert_eq!(refused(auth.refresh(third.credential()).await), Rejection::Expired);
+        assert_eq!(refused(auth.refresh(third.credential().expose()).await), Rejection::Expired);
     }
-    assert!(Auth::tokens_with_reissue(Table::default(), LIFETIME - MINUTE).is_err());
+    assert!(Auth::with_tokens_and_reissue(Table::default(), LIFETIME - MINUTE).is_err());
 }
 
 #[tokio::test]
@@ -299,37 +312,49 @@ async fn a1_a6_a10_a11_a_hybrid_of_ones_own_tokens_has_every_operation() {
     for auth in hybrid_auths(&clock) {
         let issued = check_login(&auth).await;
         assert!(is_refresh_token(&issued));
-        check_sessions(&auth, Effective::At(NOW.plus(LIFETIME))).await;
+        check_sessions(&auth, RevocationEffect::At(NOW.plus(LIFETIME))).await;
     }
 }
 
-fn is_refresh_token(issued: &Issued) -> bool {
-    issued.refresh_token().is_some_and(|token| token.starts_with("acr_"))
+fn is_refresh_token(issued: &IssuedCredentials) -> bool {
+    issued.refresh_token().is_some_and(|token| token.expose().starts_with("acr_"))
 }
 
 #[tokio::test]
 async fn r1_r5_a_hybrid_of_ones_own_tokens_is_refreshed() {
     for tokens in token_strategies() {
         let clock = ManualClock::new(NOW);
-        let auth = Auth::hybrid(tokens, refresh(&MemoryStore::new())).unwrap().with_clock(clock.clone());
+        let auth = Auth::with_hybrid(tokens, refresh(&MemoryStore::new())).unwrap().with_clock(clock.clone());
         let first = auth.login(login("phone")).await.unwrap();
         clock.advance(LIFETIME);
-        assert_eq!(refused(auth.authenticate(first.credential()).await), Rejection::Expired);
-        let second = auth.refresh(first.refresh_token().unwrap()).await.unwrap();
+        assert_eq!(refused(auth.authenticate(first.credential().expose()).await), Rejection::Expired);
+        let second = auth.refresh(first.refresh_token().unwrap().expose()).await.unwrap();
         assert!(is_refresh_token(&second));
-        assert_ne!(second.refresh_token(), first.refresh_token());
+        assert_ne!(
+            second.refresh_token().map(RefreshCredential::expose),
+            first.refresh_token().map(RefreshCredential::expose)
+        );
         assert_eq!(second.refresh_expires_at(), first.refresh_expires_at());
-        let principal = auth.authenticate(second.credential()).await.unwrap();
+        let principal = auth.authenticate(second.credential().expose()).await.unwrap();
         assert_eq!(principal.claims::<Value>().unwrap(), claims());
         assert_eq!(principal.session_id(), first.principal().session_id());
         assert_eq!(principal.authenticated_at(), NOW);
-        assert!(auth.refresh(second.credential()).await.is_err(), "an access token refreshes nothing");
+        assert!(
+            auth.refresh(second.credential().expose()).await.is_err(),
+            "an access token refreshes nothing"
+        );
         // The access token that has expired is still good for logging out.
-        let revoked = auth.logout(first.credential()).await.unwrap();
+        let revoked = auth.logout(first.credential().expose()).await.unwrap();
         assert_eq!(revoked.sessions, [principal.session_id().unwrap()]);
-        assert!(auth.authenticate(second.credential()).await.is_ok(), "until it expires");
-        assert_eq!(refused(auth.authenticate_live(second.credential()).await), Rejection::SessionEnded);
-        assert_eq!(refused(auth.refresh(second.refresh_token().unwrap()).await), Rejection::SessionEnded);
+        assert!(auth.authenticate(second.credential().expose()).await.is_ok(), "until it expires");
+        assert_eq!(
+            refused(auth.authenticate_and_check_session(second.credential().expose()).await),
+            Rejection::SessionEnded
+        );
+        assert_eq!(
+            refused(auth.refresh(second.refresh_token().unwrap().expose()).await),
+            Rejection::SessionEnded
+        );
     }
 }
 
@@ -337,13 +362,13 @@ async fn r1_r5_a_hybrid_of_ones_own_tokens_is_refreshed() {
 async fn r9_tokens_of_ones_own_are_told_when_their_session_ends() {
     for tokens in token_strategies() {
         let policy = SessionPolicy::new().idle_timeout(2 * LIFETIME).absolute_timeout(2 * LIFETIME);
-        let refresh = Refresh::builder(MemoryStore::new()).policy(policy).build().unwrap();
+        let refresh = RefreshTokens::builder(MemoryStore::new()).policy(policy).build().unwrap();
         let clock = ManualClock::new(NOW);
-        let auth = Auth::hybrid(tokens, refresh).unwrap().with_clock(clock.clone());
+        let auth = Auth::with_hybrid(tokens, refresh).unwrap().with_clock(clock.clone());
         let first = auth.login(login("phone")).await.unwrap();
         assert_eq!(first.expires_at(), NOW.plus(LIFETIME));
         clock.advance(LIFETIME + MINUTE);
-        let second = auth.refresh(first.refresh_token().unwrap()).await.unwrap();
+        let second = auth.refresh(first.refresh_token().unwrap().expose()).await.unwrap();
         assert_eq!(second.expires_at(), NOW.plus(2 * LIFETIME));
         assert_eq!(second.expires_in(), LIFETIME - MINUTE);
     }
@@ -352,7 +377,7 @@ async fn r9_tokens_of_ones_own_are_told_when_their_session_ends() {
 #[tokio::test]
 async fn r7_when_no_access_token_can_be_issued_the_refresh_is_repeated_and_no_login_stays() {
     let (table, store, clock) = (Table::default(), MemoryStore::new(), ManualClock::new(NOW));
-    let auth = Auth::hybrid(table.clone(), refresh(&store)).unwrap().with_clock(clock.clone());
+    let auth = Auth::with_hybrid(table.clone(), refresh(&store)).unwrap().with_clock(clock.clone());
     table.exhaust(true);
     assert!(matches!(auth.login(login("phone")).await, Err(Error::NoEntropy)));
     assert!(store.is_empty(), "nobody holds its credential");
@@ -360,27 +385,30 @@ async fn r7_when_no_access_token_can_be_issued_the_refresh_is_repeated_and_no_lo
     let first = auth.login(login("phone")).await.unwrap();
     clock.advance(MINUTE);
     table.exhaust(true);
-    let error = auth.refresh(first.refresh_token().unwrap()).await.unwrap_err();
+    let error = auth.refresh(first.refresh_token().unwrap().expose()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     table.exhaust(false);
-    let second = auth.refresh(first.refresh_token().unwrap()).await.unwrap();
-    assert_ne!(second.refresh_token(), first.refresh_token());
-    auth.authenticate_live(second.credential()).await.unwrap();
+    let second = auth.refresh(first.refresh_token().unwrap().expose()).await.unwrap();
+    assert_ne!(
+        second.refresh_token().map(RefreshCredential::expose),
+        first.refresh_token().map(RefreshCredential::expose)
+    );
+    auth.authenticate_and_check_session(second.credential().expose()).await.unwrap();
 }
 
 #[tokio::test]
 async fn t6_a_wrapper_of_jwt_refuses_more_than_jwt_does() {
     let clock = ManualClock::new(NOW);
     let Tenant(jwt) = Tenant::new();
-    let (plain, tenant) = (Auth::tokens(jwt.clone()), Auth::tokens(Tenant(jwt)));
+    let (plain, tenant) = (Auth::with_tokens(jwt.clone()), Auth::with_tokens(Tenant(jwt)));
     let (plain, tenant) = (plain.with_clock(clock.clone()), tenant.with_clock(clock));
     let other = Login::new("user-42").unwrap().claims(&json!({ "tenant": "evil corp" })).unwrap();
     let other = plain.login(other).await.unwrap();
-    plain.authenticate(other.credential()).await.unwrap();
-    assert_eq!(refused(tenant.authenticate(other.credential()).await), Rejection::WrongAudience);
-    assert_eq!(refused(tenant.logout(other.credential()).await), Rejection::WrongAudience);
+    plain.authenticate(other.credential().expose()).await.unwrap();
+    assert_eq!(refused(tenant.authenticate(other.credential().expose()).await), Rejection::WrongAudience);
+    assert_eq!(refused(tenant.logout(other.credential().expose()).await), Rejection::WrongAudience);
     let ours = plain.login(login("phone")).await.unwrap();
-    tenant.authenticate(ours.credential()).await.unwrap();
+    tenant.authenticate(ours.credential().expose()).await.unwrap();
 }
 
 /// A token strategy that takes a foreign issuer's word for a session of ours is not believed.
@@ -388,15 +416,18 @@ async fn t6_a_wrapper_of_jwt_refuses_more_than_jwt_does() {
 async fn a11_a_foreign_issuers_token_reaches_no_session() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
     let table = Table::default();
-    let auth = Auth::hybrid(table.clone(), refresh(&store)).unwrap().with_clock(clock);
+    let auth = Auth::with_hybrid(table.clone(), refresh(&store)).unwrap().with_clock(clock);
     let issued = auth.login(login("phone")).await.unwrap();
-    assert!(auth.authenticate_live(issued.credential()).await.is_ok());
+    assert!(auth.authenticate_and_check_session(issued.credential().expose()).await.is_ok());
     for row in table.0.lock().unwrap().tokens.values_mut() {
         row.foreign_issuer = Some("https://partner.example".into());
     }
-    let principal = auth.authenticate(issued.credential()).await.unwrap();
+    let principal = auth.authenticate(issued.credential().expose()).await.unwrap();
     assert_eq!((principal.foreign_issuer(), principal.session_id()), (Some("https://partner.example"), None));
-    assert_eq!(refused(auth.authenticate_live(issued.credential()).await), Rejection::WrongKind);
+    assert_eq!(
+        refused(auth.authenticate_and_check_session(issued.credential().expose()).await),
+        Rejection::WrongKind
+    );
     assert_eq!(refused(auth.logout_everywhere(&principal).await), Rejection::WrongKind);
     assert_eq!(store.len(), 1);
 }
@@ -405,18 +436,21 @@ async fn a11_a_foreign_issuers_token_reaches_no_session() {
 #[tokio::test]
 async fn a11_principals_of_tokens_alone_reach_no_session() {
     let (store, table, clock) = (MemoryStore::new(), Table::default(), ManualClock::new(NOW));
-    let alone = Auth::tokens(table.clone()).with_clock(clock.clone());
-    let hybrid = Auth::hybrid(table, refresh(&store)).unwrap().with_clock(clock.clone());
-    let sessions = Auth::sessions(Audited::new(&store)).with_clock(clock);
+    let alone = Auth::with_tokens(table.clone()).with_clock(clock.clone());
+    let hybrid = Auth::with_hybrid(table, refresh(&store)).unwrap().with_clock(clock.clone());
+    let sessions = Auth::with_sessions(Audited::new(&store)).with_clock(clock);
     let (victim, attacker) =
         (hybrid.login(login("phone")).await.unwrap(), alone.login(login("phone")).await.unwrap());
     // The same table issues both, and the subject is the same.
-    hybrid.authenticate(attacker.credential()).await.unwrap();
+    hybrid.authenticate(attacker.credential().expose()).await.unwrap();
     for auth in [&hybrid, &sessions] {
         assert_eq!(refused(auth.logout_everywhere(attacker.principal()).await), Rejection::WrongKind);
         assert_eq!(refused(auth.renew(attacker.principal()).await), Rejection::WrongKind);
     }
-    assert_eq!(refused(hybrid.authenticate_live(attacker.credential()).await), Rejection::WrongKind);
+    assert_eq!(
+        refused(hybrid.authenticate_and_check_session(attacker.credential().expose()).await),
+        Rejection::WrongKind
+    );
     assert_eq!(refused(sessions.sessions_of(victim.principal()).await), Rejection::WrongKind);
     assert_eq!(store.len(), 1);
 
@@ -477,13 +511,13 @@ async fn a12_no_strategy_of_ones_own_leaks_into_another_realm() {
 
     let store = MemoryStore::new();
     let inner = ServerSessions::builder(store.clone()).build().unwrap();
-    let auth = Auth::sessions(Cached(inner, Mutex::default()));
+    let auth = Auth::with_sessions(Cached(inner, Mutex::default()));
     let (one, two) = (auth.in_realm(&Realm::new("one").unwrap()), auth.in_realm(&Realm::new("two").unwrap()));
     let issued = one.login(login("phone")).await.unwrap();
-    assert!(one.authenticate(issued.credential()).await.is_ok());
+    assert!(one.authenticate(issued.credential().expose()).await.is_ok());
     for other in [&two, &auth] {
-        assert_eq!(refused(other.authenticate(issued.credential()).await), Rejection::OtherRealm);
-        assert_eq!(refused(other.logout(issued.credential()).await), Rejection::OtherRealm);
+        assert_eq!(refused(other.authenticate(issued.credential().expose()).await), Rejection::OtherRealm);
+        assert_eq!(refused(other.logout(issued.credential().expose()).await), Rejection::OtherRealm);
     }
     assert_eq!(store.len(), 1);
 }

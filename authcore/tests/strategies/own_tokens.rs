@@ -5,17 +5,16 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use authcore::{
-    AccessToken, Algorithm, ClaimFault, Error, Grant, Jwt, Key, KeyRing, Principal, Rejection, SessionId,
-    SessionKind, Timestamp, TokenStrategy, VerifiedToken,
-};
+use crate::LIFETIME;
+use authcore::error::{ClaimFault, Rejection};
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
+use authcore::strategy::{AccessToken, TokenStrategy, UnsignedToken, VerifiedToken};
+use authcore::{Error, Principal, SessionId, SessionKind, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use serde_json::Value;
-
-use crate::LIFETIME;
 
 /// A token strategy from scratch: random opaque tokens, and a table of what they say.
 #[derive(Clone, Default)]
@@ -42,7 +41,7 @@ impl fmt::Debug for Table {
 }
 
 impl TokenStrategy for Table {
-    fn issue(&self, grant: &Grant<'_>, now: Timestamp) -> Result<AccessToken, Error> {
+    fn issue(&self, grant: &UnsignedToken<'_>, now: Timestamp) -> Result<AccessToken, Error> {
         let mut rows = self.0.lock().unwrap();
         let mut bytes = [0; 32];
         SysRng.try_fill_bytes(&mut bytes).map_err(|_| Error::NoEntropy)?;
@@ -109,7 +108,7 @@ impl Tenant {
 }
 
 impl TokenStrategy for Tenant {
-    fn issue(&self, grant: &Grant<'_>, now: Timestamp) -> Result<AccessToken, Error> {
+    fn issue(&self, grant: &UnsignedToken<'_>, now: Timestamp) -> Result<AccessToken, Error> {
         self.0.issue(grant, now)
     }
 

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use authcore::{ClaimFault, Error, Grant, Jwt, KeyRing, Rejection, TokenBuffer, TokenStrategy as _};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Value, json};
-
 use super::{
     ISSUER, NOW, OTHER_SECRET, SECRET, auth_at, builder, header, issue, jwt, key, payload, resign, sign,
     sign_text, verify, verify_at, with, without,
 };
+use authcore::Error;
+use authcore::error::{ClaimFault, Rejection};
+use authcore::jwt::{Jwt, KeyRing, TokenBuffer};
+use authcore::strategy::{TokenStrategy as _, UnsignedToken};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
 
 #[test]
 fn t5_an_expired_forgery_is_a_forgery() {
@@ -83,7 +85,7 @@ fn t6_t14_nobody_proves_themselves_in_the_future() {
 #[test]
 fn t14_auth_time_is_never_after_iat() {
     let later = NOW.plus(Duration::from_secs(3600));
-    let token = jwt().issue(&Grant::new("user-42", "{}", later), NOW).unwrap();
+    let token = jwt().issue(&UnsignedToken::new("user-42", "{}", later), NOW).unwrap();
     assert!(verify(token.expose()).is_ok());
     assert_eq!(jwt().verify(token.expose(), NOW).unwrap().authenticated_at(), NOW);
 }

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use authcore::{
-    Algorithm, Auth, ConfigError, Effective, Error, Grant, Jwt, JwtBuilder, Key, KeyRing, Login, LoginError,
-    ManualClock, Rejection, TokenStrategy as _,
-};
-use serde_json::{Value, json};
-
 use super::{
     ISSUER, NOW, OTHER_SECRET, SECRET, auth_at, builder, decode, issue, jwt, key, verify, verify_at,
 };
+use authcore::clock::ManualClock;
+use authcore::error::{ConfigError, LoginError, Rejection};
+use authcore::jwt::{Algorithm, Jwt, JwtBuilder, Key, KeyRing};
+use authcore::strategy::{TokenStrategy as _, UnsignedToken};
+use authcore::{Auth, Error, Login, RevocationEffect};
+use serde_json::{Value, json};
 
 #[test]
 fn t7_the_lifetime_is_capped_at_issue() {
@@ -33,7 +33,7 @@ fn t7_a_lifetime_with_a_fraction_is_cut_and_never_above_the_cap() {
     assert_eq!(jwt.lifetime(), Duration::from_secs(1));
     for millis in [0, 1, 500, 999] {
         let now = NOW.plus(Duration::from_millis(millis));
-        let token = jwt.issue(&Grant::new("user-42", "{}", now), now).unwrap();
+        let token = jwt.issue(&UnsignedToken::new("user-42", "{}", now), now).unwrap();
         assert_eq!(token.expires_at(), NOW.plus(Duration::from_secs(1)));
         assert!(verify_at(&jwt, token.expose(), now).is_ok(), "{millis}");
     }
@@ -64,7 +64,9 @@ async fn t13_claims_read_from_a_token_are_exactly_those_given() {
         json!({ "role": "admin", "n": [1, 2.5, null], "text": "\u{e9}\"\\\n", "scope": "read write" });
     let login = Login::new("user-\"42\"\\ \u{e9}").unwrap().claims(&given).unwrap();
     let issued = auth.login(login).await.unwrap();
-    for principal in [issued.principal().clone(), auth.authenticate(issued.credential()).await.unwrap()] {
+    for principal in
+        [issued.principal().clone(), auth.authenticate(issued.credential().expose()).await.unwrap()]
+    {
         assert_eq!(principal.claims::<Value>().unwrap(), given);
         assert_eq!(principal.subject(), "user-\"42\"\\ \u{e9}");
         let all: BTreeMap<String, Value> = principal.claims().unwrap();
@@ -139,38 +141,42 @@ async fn every_algorithm_issues_and_verifies() {
 #[tokio::test]
 async fn the_tokens_strategy_tells_honestly_what_it_cannot_do() {
     let clock = ManualClock::new(NOW);
-    let auth = Auth::tokens(jwt()).with_clock(clock.clone());
+    let auth = Auth::with_tokens(jwt()).with_clock(clock.clone());
     let issued = auth.login(Login::new("user-42").unwrap()).await.unwrap();
-    let principal = auth.authenticate(issued.credential()).await.unwrap();
-    assert!(matches!(auth.refresh(issued.credential()).await, Err(Error::Unsupported { .. })));
+    let principal = auth.authenticate(issued.credential().expose()).await.unwrap();
+    assert!(matches!(auth.refresh(issued.credential().expose()).await, Err(Error::Unsupported { .. })));
     assert!(matches!(auth.renew(&principal).await, Err(Error::Unsupported { .. })));
     assert!(matches!(auth.sessions_of(&principal).await, Err(Error::Unsupported { .. })));
     assert!(matches!(auth.logout_everywhere(&principal).await, Err(Error::Unsupported { .. })));
-    assert!(matches!(auth.authenticate_live(issued.credential()).await, Err(Error::Unsupported { .. })));
+    assert!(matches!(
+        auth.authenticate_and_check_session(issued.credential().expose()).await,
+        Err(Error::Unsupported { .. })
+    ));
     assert!(matches!(auth.admin().revoke_all(&principal.to_subject()).await, Err(Error::Unsupported { .. })));
     let end = NOW.plus(Duration::from_secs(15 * 60 + 30));
-    let revoked = auth.logout(issued.credential()).await.unwrap();
-    assert_eq!((revoked.sessions.len(), revoked.effective), (0, Effective::At(end)));
+    let revoked = auth.logout(issued.credential().expose()).await.unwrap();
+    assert_eq!((revoked.sessions.len(), revoked.effect), (0, RevocationEffect::At(end)));
     clock.set(end);
-    assert!(auth.authenticate(issued.credential()).await.is_err());
-    assert_eq!(auth.logout(issued.credential()).await.unwrap().effective, Effective::Now);
+    assert!(auth.authenticate(issued.credential().expose()).await.is_err());
+    assert_eq!(auth.logout(issued.credential().expose()).await.unwrap().effect, RevocationEffect::Now);
     assert!(auth.logout("x.y.z").await.is_err());
 }
 
 #[tokio::test]
 async fn a_reissue_keeps_auth_time_and_never_passes_the_limit() {
     let clock = ManualClock::new(NOW);
-    let auth = Auth::tokens_with_reissue(jwt(), Duration::from_secs(1200)).unwrap().with_clock(clock.clone());
+    let auth =
+        Auth::with_tokens_and_reissue(jwt(), Duration::from_secs(1200)).unwrap().with_clock(clock.clone());
     let first = auth.login(Login::new("user-42").unwrap().claims(&json!({ "a": 1 })).unwrap()).await.unwrap();
     clock.advance(Duration::from_secs(600));
-    let second = auth.refresh(first.credential()).await.unwrap();
+    let second = auth.refresh(first.credential().expose()).await.unwrap();
     assert_eq!(second.expires_at(), NOW.plus(Duration::from_secs(1200)));
-    let principal = auth.authenticate(second.credential()).await.unwrap();
+    let principal = auth.authenticate(second.credential().expose()).await.unwrap();
     assert_eq!(principal.authenticated_at(), NOW);
     assert_eq!(principal.claims::<Value>().unwrap(), json!({ "a": 1 }));
     clock.advance(Duration::from_secs(600));
     assert!(matches!(
-        auth.refresh(second.credential()).await,
+        auth.refresh(second.credential().expose()).await,
         Err(Error::Unauthenticated(Rejection::Expired))
     ));
 }

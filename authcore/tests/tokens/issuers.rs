@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use authcore::{
-    ClaimFault, Jwt, JwtBuilder, KeyRing, Rejection, TokenBuffer, TokenStrategy as _, TrustedIssuer,
-};
-use serde_json::{Value, json};
-
 use super::{
     ISSUER, NOW, OTHER_SECRET, SECRET, auth_at, builder, header, issue, key, payload, sign, sign_text,
     verify, verify_at, with, without,
 };
+use authcore::error::{ClaimFault, Rejection};
+use authcore::jwt::{Jwt, JwtBuilder, KeyRing, TokenBuffer, TrustedIssuer};
+use authcore::strategy::TokenStrategy as _;
+use serde_json::{Value, json};
 
 #[test]
 fn t6_issuer_and_audience_are_exact() {

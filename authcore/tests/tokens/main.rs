@@ -9,10 +9,11 @@ mod issuers;
 mod properties;
 mod published;
 
-use authcore::{
-    Algorithm, Auth, Jwt, JwtBuilder, Key, KeyRing, Login, ManualClock, Rejection, Timestamp, TokenBuffer,
-    TokenStrategy as _,
-};
+use authcore::clock::ManualClock;
+use authcore::error::Rejection;
+use authcore::jwt::{Algorithm, Jwt, JwtBuilder, Key, KeyRing, TokenBuffer};
+use authcore::strategy::TokenStrategy as _;
+use authcore::{Auth, Login, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -103,11 +104,11 @@ fn verify(token: &str) -> Result<String, Rejection> {
 
 async fn issue(auth: &Auth) -> String {
     let login = Login::new("user-42").unwrap().claims(&json!({ "role": "admin" })).unwrap();
-    auth.login(login).await.unwrap().credential().to_owned()
+    auth.login(login).await.unwrap().credential().expose().to_owned()
 }
 
 fn auth_at(jwt: Jwt, now: Timestamp) -> Auth {
-    Auth::tokens(jwt).with_clock(ManualClock::new(now))
+    Auth::with_tokens(jwt).with_clock(ManualClock::new(now))
 }
 
 fn decode(segment: &str) -> Value {

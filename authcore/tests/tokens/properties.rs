@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use authcore::{
-    Algorithm, Auth, Claims, Jwt, Key, KeyRing, Login, ManualClock, RESERVED_CLAIMS, SECRET_CLAIMS,
-    SessionRecord, Subject, TokenBuffer, TokenStrategy as _,
-};
+use super::{ISSUER, NOW, SECRET, header, payload, sign, sign_text, verify};
+use authcore::clock::ManualClock;
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing, TokenBuffer};
+use authcore::store::SessionRecord;
+use authcore::strategy::TokenStrategy as _;
+use authcore::{Auth, Claims, Login, Subject};
 use futures_util::FutureExt as _;
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-
-use super::{ISSUER, NOW, SECRET, header, payload, sign, sign_text, verify};
 
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
 
@@ -52,13 +52,13 @@ fn any_subject() -> impl Strategy<Value = String> {
 }
 
 fn is_secret(name: &str) -> bool {
-    SECRET_CLAIMS.iter().any(|secret| secret.eq_ignore_ascii_case(name))
+    Claims::SECRET_NAMES.iter().any(|secret| secret.eq_ignore_ascii_case(name))
 }
 
 /// Names of members, with those among them that are almost reserved, or are so at the top level.
 fn any_name() -> impl Strategy<Value = String> {
     let near = ["Exp", "sub ", "is", "epoch\0", "scope", "password_changed_at", ""];
-    let names = near.iter().chain(RESERVED_CLAIMS).map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let names = near.iter().chain(Claims::RESERVED_NAMES).map(|name| (*name).to_owned()).collect::<Vec<_>>();
     prop_oneof![2 => any_text(), 1 => prop::sample::select(names)]
         .prop_filter("a secret's name", |name| !is_secret(name))
 }
@@ -87,7 +87,7 @@ fn members(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Map<Str
 /// An object whose own members have no reserved name, within the size that a session takes.
 fn any_claims() -> impl Strategy<Value = Value> {
     members(any_json()).prop_filter_map("too large", |mut members| {
-        members.retain(|name, _| !RESERVED_CLAIMS.contains(&name.as_str()));
+        members.retain(|name, _| !Claims::RESERVED_NAMES.contains(&name.as_str()));
         let claims = Value::from(members);
         (claims.to_string().len() <= SessionRecord::MAX_CLAIMS_LEN).then_some(claims)
     })
@@ -105,11 +105,11 @@ fn check_round_trip(subject: &str, claims: &Value) {
     let expected: Value = serde_json::from_str(&text).unwrap();
     for algorithm in ALGORITHMS {
         let jwt = jwt_of(algorithm);
-        let auth = Auth::tokens(jwt.clone()).with_clock(ManualClock::new(NOW));
+        let auth = Auth::with_tokens(jwt.clone()).with_clock(ManualClock::new(NOW));
         let login = Login::new(subject).unwrap().claims(claims).unwrap();
         let issued = auth.login(login).now_or_never().unwrap().unwrap();
 
-        let verified = jwt.verify(issued.credential(), NOW).unwrap();
+        let verified = jwt.verify(issued.credential().expose(), NOW).unwrap();
         for principal in [issued.principal(), &verified] {
             assert_eq!(principal.subject(), subject);
             assert_eq!(texts(&principal.claims::<Members>().unwrap()), texts(&given));
@@ -118,10 +118,10 @@ fn check_round_trip(subject: &str, claims: &Value) {
         assert!(verified.claims::<Claims>().unwrap().names().eq(given.keys().map(String::as_str)));
 
         let mut buffer = TokenBuffer::new();
-        let borrowed = jwt.verify_claims::<Members>(issued.credential(), NOW, &mut buffer).unwrap();
+        let borrowed = jwt.verify_claims::<Members>(issued.credential().expose(), NOW, &mut buffer).unwrap();
         assert_eq!(borrowed.subject, subject);
         assert_eq!(texts(&borrowed.claims), texts(&given));
-        let borrowed = jwt.verify_claims::<Value>(issued.credential(), NOW, &mut buffer).unwrap();
+        let borrowed = jwt.verify_claims::<Value>(issued.credential().expose(), NOW, &mut buffer).unwrap();
         assert_eq!(borrowed.claims, expected);
     }
 }

@@ -1,14 +1,14 @@
 //! Tokens that others made: the published ones of the RFCs, and those of another library.
 
-use authcore::{
-    Algorithm, Auth, ClaimFault, Clock as _, Jwt, Key, KeyRing, Rejection, Timestamp, TokenStrategy as _,
-    TrustedIssuer,
-};
+use super::{ISSUER, NOW, SECRET, builder, header, issue, key, payload, sign, verify, verify_at, with};
+use authcore::clock::Clock as _;
+use authcore::error::{ClaimFault, Rejection};
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing, TrustedIssuer};
+use authcore::strategy::TokenStrategy as _;
+use authcore::{Auth, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-
-use super::{ISSUER, NOW, SECRET, builder, header, issue, key, payload, sign, verify, verify_at, with};
 
 #[test]
 fn a_good_token_of_another_library_is_good() {
@@ -56,12 +56,12 @@ async fn tokens_decode_elsewhere_and_the_reverse() {
     ] {
         let keys = KeyRing::new(Key::hmac("k1", ours, &SECRET).unwrap());
         let jwt = Jwt::builder(keys).issuer(ISSUER).audience("api").build().unwrap();
-        let now = authcore::SystemClock.now();
+        let now = authcore::clock::SystemClock.now();
 
         let mut validation = Validation::new(theirs);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&["api"]);
-        let token = issue(&Auth::tokens(jwt.clone())).await;
+        let token = issue(&Auth::with_tokens(jwt.clone())).await;
         let read = decode::<Value>(&token, &DecodingKey::from_secret(&SECRET), &validation).unwrap();
         assert_eq!((&read.claims["sub"], &read.claims["role"]), (&json!("user-42"), &json!("admin")));
 

@@ -4,20 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use authcore::{
-    Auth, Inserted, Purged, Replaced, SessionId, SessionRecord, SessionStore, StoreError, Subject, Timestamp,
-    Version,
-};
-use authcore_sql::{PostgresStore, Purger};
-use tokio::runtime::Runtime;
-use tokio::task::JoinHandle;
-
 use super::crowd::{Life, fill_postgres};
 use super::{CONNECTIONS, auth, login, postgres_server, postgres_store};
 use crate::remote::runtime;
 use crate::report::Finding;
 use crate::tokens::must;
+use async_trait::async_trait;
+use authcore::store::{
+    InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore, StoreError,
+};
+use authcore::{Auth, SessionId, Subject, Timestamp};
+use authcore_sql::{PostgresStore, Purger};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
 const NAME: &str = "session.postgres.purge";
 const TABLE: &str = "authcore_sessions";
@@ -103,7 +102,7 @@ struct Watched {
 
 #[async_trait]
 impl SessionStore for Watched {
-    async fn insert(&self, record: &SessionRecord) -> Result<Inserted, StoreError> {
+    async fn insert(&self, record: &SessionRecord) -> Result<InsertOutcome, StoreError> {
         self.store.insert(record).await
     }
 
@@ -111,7 +110,11 @@ impl SessionStore for Watched {
         self.store.load(id).await
     }
 
-    async fn replace(&self, record: &SessionRecord, expected: Version) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &SessionRecord,
+        expected: RecordVersion,
+    ) -> Result<ReplaceOutcome, StoreError> {
         self.store.replace(record, expected).await
     }
 
@@ -131,7 +134,7 @@ impl SessionStore for Watched {
         self.store.remove_all(subject, keep).await
     }
 
-    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<PurgeOutcome, StoreError> {
         let purged = self.store.purge_expired(now, limit).await?;
         self.removed.fetch_add(purged.removed, Ordering::Relaxed);
         Ok(purged)

@@ -9,9 +9,12 @@ use actix_web::error::{ErrorBadRequest, InternalError};
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::web::{Data, Json, JsonConfig, get, post};
 use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, HttpServer, body::BoxBody};
-use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle};
-use authcore::password::{NewPassword, Password, PasswordHash, PasswordHasher, Target, Verdict};
-use authcore::{Auth, Clock as _, ErrorKind, Login, MemoryStore, Principal, ServerSessions, SystemClock};
+use authcore::clock::{Clock as _, SystemClock};
+use authcore::password::{
+    Admission, Attempt, LoginThrottle as _, MemoryThrottle, NewPassword, Password, PasswordHash,
+    PasswordHasher, Target, Verdict,
+};
+use authcore::{Auth, ErrorKind, Login, MemoryStore, Principal, ServerSessions};
 use serde_json::Value;
 
 struct State {
@@ -82,7 +85,7 @@ async fn login(state: Data<State>, request: HttpRequest, form: Json<Value>) -> R
     let login = Login::new(name).map_err(|error| refuse(ErrorKind::Internal, error))?;
     let login = if let [one] = &cookies(&request)[..] { login.replacing(one) } else { login }; // Ends it (A10).
     let issued = state.auth.login(login).await.map_err(|error| refuse(error.kind(), error))?;
-    Ok(HttpResponse::Ok().cookie(cookie(issued.credential()).finish()).finish())
+    Ok(HttpResponse::Ok().cookie(cookie(issued.credential().expose()).finish()).finish())
 }
 
 /// Clears the cookie whatever becomes of the session, and says if nobody knows that: 202 (rule C7).
@@ -109,7 +112,7 @@ async fn same_origin(request: ServiceRequest, next: Next<BoxBody>) -> Result<Ser
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let auth = Auth::sessions(ServerSessions::builder(MemoryStore::new()).build()?);
+    let auth = Auth::with_sessions(ServerSessions::builder(MemoryStore::new()).build()?);
     let (hasher, throttle) = (PasswordHasher::builder().build()?, MemoryThrottle::new());
     let hash_of_ada = hasher.hash(NewPassword::new("demo-only-not-secret")?).await?;
     let state = Data::new(State { auth, hasher, hash_of_ada, throttle });

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use authcore::password::{PasswordHasher, PasswordLogin};
-use authcore::{Algorithm, Auth, Jwt, Key, KeyRing, Refresh, ServerSessions, SessionStore};
-use authcore_axum::{AuthState, Claims, Guard, Principal};
-use axum::routing::get;
-use axum::{Json, Router};
-use serde_json::{Value, json};
-
 use super::counted::Counted;
 use super::{Failure, lab};
 use crate::accounts::{DemoAccounts, Role};
 use crate::strategies::Strategy;
+use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
+use authcore::password::{PasswordHasher, PasswordLogin};
+use authcore::store::SessionStore;
+use authcore::{Auth, RefreshTokens, ServerSessions};
+use authcore_axum::{AuthState, Claims, Guard, Principal};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
 
 /// Short, so that whoever watches the countdown sees its end.
 const ACCESS_LIFETIME: Duration = Duration::from_secs(60);
@@ -47,9 +48,11 @@ pub(super) async fn app(
 
 fn auth(strategy: Strategy, store: impl SessionStore) -> Result<Auth, Failure> {
     Ok(match strategy {
-        Strategy::Sessions => Auth::sessions(ServerSessions::builder(store).build()?),
-        Strategy::Tokens => Auth::tokens(jwt()?),
-        Strategy::Hybrid => Auth::hybrid(jwt()?, Refresh::builder(store).grace_window(GRACE).build()?)?,
+        Strategy::Sessions => Auth::with_sessions(ServerSessions::builder(store).build()?),
+        Strategy::Tokens => Auth::with_tokens(jwt()?),
+        Strategy::Hybrid => {
+            Auth::with_hybrid(jwt()?, RefreshTokens::builder(store).grace_window(GRACE).build()?)?
+        }
     })
 }
 

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use authcore::{
-    Inserted, Purged, Replaced, SessionId, SessionRecord, SessionStore, StoreError, Subject, Timestamp,
-    Version,
-};
-
 use super::envelope::{note_read, note_write};
+use async_trait::async_trait;
+use authcore::store::{
+    InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore, StoreError,
+};
+use authcore::{SessionId, Subject, Timestamp};
 
 /// Any store, watched. What runs outside a request, as the removal of expired sessions does, is not noted.
 #[derive(Debug)]
@@ -16,7 +15,7 @@ pub(super) struct Counted(pub(super) Arc<dyn SessionStore>);
 
 #[async_trait]
 impl SessionStore for Counted {
-    async fn insert(&self, record: &SessionRecord) -> Result<Inserted, StoreError> {
+    async fn insert(&self, record: &SessionRecord) -> Result<InsertOutcome, StoreError> {
         note_write("insert");
         self.0.insert(record).await
     }
@@ -26,7 +25,11 @@ impl SessionStore for Counted {
         self.0.load(id).await
     }
 
-    async fn replace(&self, record: &SessionRecord, expected: Version) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &SessionRecord,
+        expected: RecordVersion,
+    ) -> Result<ReplaceOutcome, StoreError> {
         note_write("replace");
         self.0.replace(record, expected).await
     }
@@ -50,7 +53,7 @@ impl SessionStore for Counted {
         self.0.remove_all(subject, keep).await
     }
 
-    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<Purged, StoreError> {
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<PurgeOutcome, StoreError> {
         self.0.purge_expired(now, limit).await
     }
 }

@@ -10,7 +10,8 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use authcore::{Auth, Login, ServerSessions, SessionStore};
+use authcore::store::SessionStore;
+use authcore::{Auth, Login, ServerSessions};
 use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
 use sqlx::Connection as _;
 
@@ -40,7 +41,7 @@ async fn open(url: &str) -> Arc<dyn SessionStore> {
 }
 
 async fn load(url: &str) {
-    let auth = Auth::sessions(ServerSessions::builder(open(url).await).build().unwrap());
+    let auth = Auth::with_sessions(ServerSessions::builder(open(url).await).build().unwrap());
     let tasks: Vec<_> = (0..8).map(|task| tokio::spawn(turns(auth.clone(), task))).collect();
     for task in tasks {
         task.await.expect("it goes on for ever");
@@ -53,7 +54,7 @@ async fn turns(auth: Auth, task: usize) {
         for _ in 0..3 {
             let issued =
                 auth.login(Login::new(&*subject).unwrap()).await.expect("nothing fails but this process");
-            say(&format!("in {subject} {}", issued.credential()));
+            say(&format!("in {subject} {}", issued.credential().expose()));
         }
         if turn % 3 != 0 {
             say(&format!("ask {subject}"));

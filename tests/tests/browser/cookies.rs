@@ -1,5 +1,6 @@
 //! The cookies as a browser keeps and sends them (rule C1).
 
+use crate::world::World;
 use authcore::password::{PasswordHasher, PasswordLogin};
 use authcore::{Auth, MemoryStore, ServerSessions};
 use authcore_axum::{Guard, Principal};
@@ -7,8 +8,6 @@ use authcore_examples::accounts::{DEMO_EMAIL, DEMO_PASSWORD, DemoAccounts};
 use axum::Router;
 use axum::routing::get;
 use serde_json::{Value, json};
-
-use crate::world::World;
 
 #[tokio::test]
 async fn c1_no_script_and_no_other_host_gets_them() {
@@ -91,7 +90,7 @@ async fn a_logout_takes_all_of_them() {
 
 /// An application with nothing but defaults, and a page that is nobody's.
 async fn by_default() -> Router {
-    let auth = Auth::sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap());
+    let auth = Auth::with_sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap());
     let hasher = PasswordHasher::builder().build().unwrap();
     let accounts = DemoAccounts::new(&hasher).await.unwrap();
     let passwords = PasswordLogin::new(auth.clone(), hasher, accounts);

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use authcore::{SessionStore as _, StoreErrorKind};
+use authcore::store::{SessionStore as _, StoreErrorKind};
 use authcore_redis::{RedisStore, RedisStoreBuilder};
 use authcore_tests::ClosedPort;
 use authcore_tests::redis::{Cluster, Server};
@@ -202,20 +202,21 @@ async fn the_documented_commands_suffice() {
         let url = format!("redis://app:secret@127.0.0.1:{}", server.port());
         let store = RedisStore::connect(&url).await.unwrap();
         let policy = SessionPolicy::new().max_sessions_per_subject(2);
-        let auth = Auth::sessions(ServerSessions::builder(store.clone()).policy(policy).build().unwrap());
+        let auth =
+            Auth::with_sessions(ServerSessions::builder(store.clone()).policy(policy).build().unwrap());
         let login = || async {
             // Of sessions that began at the same moment, the limit may take the last one (rule A7).
             tokio::time::sleep(Duration::from_millis(30)).await;
             auth.login(Login::new("user-42").unwrap()).await
         };
         let (_, two, three) = (login().await.unwrap(), login().await.unwrap(), login().await.unwrap());
-        let principal = auth.authenticate(three.credential()).await.unwrap();
+        let principal = auth.authenticate(three.credential().expose()).await.unwrap();
         assert_eq!(auth.sessions_of(&principal).await.unwrap().len(), 2);
         let renewed = auth.renew(&principal).await.unwrap();
-        let principal = auth.authenticate(renewed.credential()).await.unwrap();
+        let principal = auth.authenticate(renewed.credential().expose()).await.unwrap();
         assert_eq!(auth.logout_others(&principal).await.unwrap().sessions.len(), 1);
-        assert!(auth.authenticate(two.credential()).await.is_err());
-        assert_eq!(auth.logout(renewed.credential()).await.unwrap().sessions.len(), 1);
+        assert!(auth.authenticate(two.credential().expose()).await.is_err());
+        assert_eq!(auth.logout(renewed.credential().expose()).await.unwrap().sessions.len(), 1);
         assert!(auth.admin().revoke_all(&"user-42".parse().unwrap()).await.unwrap().sessions.is_empty());
         // Another application's keys are none of its business.
         let other = RedisStore::builder(&url).prefix("other:").connect().await.unwrap();

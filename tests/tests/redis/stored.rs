@@ -1,8 +1,10 @@
 //! What stands in the server, and what is made of it when somebody else has changed it.
 
+use authcore::clock::{Clock as _, ManualClock, SystemClock};
+use authcore::store::{SessionRecord, SessionStore as _, StoreErrorKind};
 use authcore::{
-    Auth, Clock as _, Device, Error, Login, ManualClock, MemoryStore, Realm, Refresh, ServerSessions,
-    SessionKind, SessionPolicy, SessionRecord, SessionStore as _, StoreErrorKind, Subject, SystemClock,
+    Auth, Device, Error, Login, MemoryStore, Realm, RefreshTokens, ServerSessions, SessionKind,
+    SessionPolicy, Subject,
 };
 use authcore_redis::RedisStore;
 use authcore_tests::redis::{Server, fresh_prefix};
@@ -31,7 +33,7 @@ async fn store(server: &Server) -> RedisStore {
 }
 
 fn sessions(store: &RedisStore) -> Auth {
-    Auth::sessions(ServerSessions::builder(store.clone()).build().unwrap())
+    Auth::with_sessions(ServerSessions::builder(store.clone()).build().unwrap())
 }
 
 fn login(subject: &str) -> Login {
@@ -64,7 +66,7 @@ async fn the_layout_is_the_documented_one() {
         assert!((end - 6_000..=end).contains(&lives), "{key} lives {lives} ms");
     }
     assert!(number(server.ask(&["PEXPIRETIME", &index])) >= number(server.ask(&["PEXPIRETIME", &record])));
-    let _ = auth.logout(issued.credential()).await.unwrap();
+    let _ = auth.logout(issued.credential().expose()).await.unwrap();
     assert!(all_keys(&server).is_empty(), "an index ends with its last session");
 }
 
@@ -74,11 +76,14 @@ async fn the_layout_is_the_documented_one() {
 async fn a12_the_layout_of_realms_is_the_documented_one() {
     let server = Server::start(&[]);
     let store = store(&server).await;
-    let key = authcore::Key::hmac("k1", authcore::Algorithm::HS256, &[7; 32]).unwrap();
-    let jwt = authcore::Jwt::builder(authcore::KeyRing::new(key)).issuer("https://a.example").audience("api");
-    let refresh = Refresh::builder(store.clone()).kind(SessionKind::REMEMBERED, SessionPolicy::remembered());
+    let key = authcore::jwt::Key::hmac("k1", authcore::jwt::Algorithm::HS256, &[7; 32]).unwrap();
+    let jwt = authcore::jwt::Jwt::builder(authcore::jwt::KeyRing::new(key))
+        .issuer("https://a.example")
+        .audience("api");
+    let refresh =
+        RefreshTokens::builder(store.clone()).kind(SessionKind::REMEMBERED, SessionPolicy::remembered());
     let refresh = refresh.kind(SessionKind::API_KEY, SessionPolicy::api_key()).build().unwrap();
-    let unnamed = Auth::hybrid(jwt.build().unwrap(), refresh).unwrap();
+    let unnamed = Auth::with_hybrid(jwt.build().unwrap(), refresh).unwrap();
     for auth in [unnamed.clone(), unnamed.in_realm(&Realm::new("tenant-7").unwrap())] {
         let subject = Subject::new("user-42").unwrap().in_realm(auth.realm());
         let index = format!("authcore:{{{:04x}}}:{}", subject.partition(), subject.key());
@@ -136,7 +141,10 @@ async fn s9_the_records_of_the_release_before_are_read() {
     parts.expires_at = parts.idle_expires_at;
     let next = SessionRecord::from_parts(&parts).unwrap();
     assert_eq!(next.as_bytes()[0], 1, "what needs nothing new stays in the format of before");
-    assert_eq!(store.replace(&next, read.version()).await.unwrap(), authcore::Replaced::Done);
+    assert_eq!(
+        store.replace(&next, read.version()).await.unwrap(),
+        authcore::store::ReplaceOutcome::Replaced
+    );
     assert!(store.remove(id).await.unwrap());
     assert!(all_keys(&server).is_empty());
 }
@@ -149,7 +157,7 @@ async fn s6_the_server_drops_what_has_expired() {
     let policy = |millis| {
         let end = std::time::Duration::from_millis(millis);
         let policy = SessionPolicy::new().idle_timeout(end).absolute_timeout(end);
-        Auth::sessions(ServerSessions::builder(store.clone()).policy(policy).build().unwrap())
+        Auth::with_sessions(ServerSessions::builder(store.clone()).policy(policy).build().unwrap())
     };
     // What is early can be said only while all began less than a life ago, whose length the machine must
     // leave room for.
@@ -211,18 +219,18 @@ async fn s9_foreign_and_truncated_values_are_corrupt() {
         let loaded = store.load(id).await.unwrap_err();
         assert_eq!(loaded.kind(), StoreErrorKind::Corrupt, "{damage}: {loaded:?}");
         assert_eq!(store.list(&subject).await.unwrap_err().kind(), StoreErrorKind::Corrupt, "{damage}");
-        let verified = auth.authenticate(issued.credential()).await.unwrap_err();
+        let verified = auth.authenticate(issued.credential().expose()).await.unwrap_err();
         assert!(
             matches!(&verified, Error::Store(error) if error.kind() == StoreErrorKind::Corrupt),
             "{verified:?}"
         );
-        auth.authenticate(neighbour.credential()).await.unwrap();
+        auth.authenticate(neighbour.credential().expose()).await.unwrap();
         let other = auth.login(login("user-43")).await.unwrap();
-        auth.authenticate(other.credential()).await.unwrap();
+        auth.authenticate(other.credential().expose()).await.unwrap();
         // What is no record at all is not written over; and all of it can be removed.
         let replaced = store.replace(&record, record.version()).await;
         assert!(
-            damage == "cut" || !matches!(replaced, Ok(authcore::Replaced::Done)),
+            damage == "cut" || !matches!(replaced, Ok(authcore::store::ReplaceOutcome::Replaced)),
             "{damage}: {replaced:?}"
         );
         assert!(store.remove(id).await.unwrap(), "{damage}");
@@ -242,7 +250,7 @@ async fn s9_a_foreign_index_keeps_no_session_alive() {
     let index = format!("authcore:{{{:04x}}}:user-42", id.partition());
     server.ask(&["SET", &index, "mine"]);
     assert!(store.remove(id).await.unwrap());
-    assert!(auth.authenticate(issued.credential()).await.is_err());
+    assert!(auth.authenticate(issued.credential().expose()).await.is_err());
     let subject: Subject = "user-42".parse().unwrap();
     assert_eq!(store.list(&subject).await.unwrap_err().kind(), StoreErrorKind::Corrupt);
     assert!(auth.login(login("user-42")).await.is_err());
@@ -264,12 +272,12 @@ async fn s10_nothing_secret_is_shown() {
     let issued = auth.login(login("user-42").claims(&claims).unwrap()).await.unwrap();
     drop(server);
     for error in [
-        auth.authenticate(issued.credential()).await.unwrap_err(),
+        auth.authenticate(issued.credential().expose()).await.unwrap_err(),
         auth.login(login("user-42").claims(&claims).unwrap()).await.unwrap_err(),
-        auth.logout(issued.credential()).await.unwrap_err(),
+        auth.logout(issued.credential().expose()).await.unwrap_err(),
     ] {
         let shown = format!("{error:?} {error}");
-        for secret in ["hunter2", "between us", &issued.credential()[4..]] {
+        for secret in ["hunter2", "between us", &issued.credential().expose()[4..]] {
             assert!(!shown.contains(secret), "{shown}");
         }
         assert!(
@@ -294,35 +302,37 @@ async fn round_trips_are_few() {
     let server = Server::start(&[]);
     let store = RedisStore::builder(&server.url()).prefix(&fresh_prefix()).connect().await.unwrap();
     let auth = sessions(&store);
-    let key = authcore::Key::generate("k1", authcore::Algorithm::HS256).unwrap();
-    let jwt = authcore::Jwt::builder(authcore::KeyRing::new(key)).issuer("https://a.example").audience("api");
-    let refresh = Refresh::builder(store.clone()).build().unwrap();
+    let key = authcore::jwt::Key::generate("k1", authcore::jwt::Algorithm::HS256).unwrap();
+    let jwt = authcore::jwt::Jwt::builder(authcore::jwt::KeyRing::new(key))
+        .issuer("https://a.example")
+        .audience("api");
+    let refresh = RefreshTokens::builder(store.clone()).build().unwrap();
     let clock = ManualClock::new(SystemClock.now());
-    let hybrid = Auth::hybrid(jwt.build().unwrap(), refresh).unwrap().with_clock(clock.clone());
+    let hybrid = Auth::with_hybrid(jwt.build().unwrap(), refresh).unwrap().with_clock(clock.clone());
     // The scripts are known from here on.
     let known = hybrid.login(login("user-1")).await.unwrap();
     // Old enough to be rotated (rule R11).
     clock.advance(std::time::Duration::from_secs(60));
-    hybrid.refresh(known.refresh_token().unwrap()).await.unwrap();
+    hybrid.refresh(known.refresh_token().unwrap().expose()).await.unwrap();
     let _ = hybrid.admin().revoke_all(&"user-1".parse().unwrap()).await.unwrap();
     let issued = auth.login(login("user-42")).await.unwrap();
     let access = hybrid.login(login("user-43")).await.unwrap();
 
     let trips = || calls(&server, "evalsha") + calls(&server, "eval");
     let (scripts, reads) = (trips(), calls(&server, "get"));
-    auth.authenticate(issued.credential()).await.unwrap();
+    auth.authenticate(issued.credential().expose()).await.unwrap();
     assert_eq!((trips() - scripts, calls(&server, "get") - reads), (0, 1), "a verification is one GET");
     clock.advance(std::time::Duration::from_secs(60));
     let scripts = trips();
     auth.login(login("user-44")).await.unwrap();
     assert_eq!(trips() - scripts, 2, "login");
     let (scripts, reads) = (trips(), calls(&server, "get"));
-    hybrid.refresh(access.refresh_token().unwrap()).await.unwrap();
+    hybrid.refresh(access.refresh_token().unwrap().expose()).await.unwrap();
     assert_eq!((trips() - scripts, calls(&server, "get") - reads), (1, 1), "refresh");
 
     let unlimited = SessionPolicy::new().unlimited_sessions_per_subject();
     let unlimited = ServerSessions::builder(store.clone()).policy(unlimited).build().unwrap();
-    let unlimited = Auth::sessions(unlimited);
+    let unlimited = Auth::with_sessions(unlimited);
     let subject: Subject = "many".parse().unwrap();
     let logins = (0..1000).map(|_| unlimited.login(login("many")));
     futures_util::future::try_join_all(logins).await.unwrap();
@@ -338,21 +348,25 @@ async fn round_trips_are_few() {
 async fn a_refresh_session_is_kept_as_a_session_is() {
     let server = Server::start(&[]);
     let store = store(&server).await;
-    let key = || authcore::Key::hmac("k1", authcore::Algorithm::HS256, &[7; 32]).unwrap();
-    let jwt =
-        || authcore::Jwt::builder(authcore::KeyRing::new(key())).issuer("https://a.example").audience("api");
-    let in_redis = Auth::hybrid(jwt().build().unwrap(), Refresh::builder(store).build().unwrap()).unwrap();
-    let in_memory = Refresh::builder(MemoryStore::new()).build().unwrap();
-    let in_memory = Auth::hybrid(jwt().build().unwrap(), in_memory).unwrap();
+    let key = || authcore::jwt::Key::hmac("k1", authcore::jwt::Algorithm::HS256, &[7; 32]).unwrap();
+    let jwt = || {
+        authcore::jwt::Jwt::builder(authcore::jwt::KeyRing::new(key()))
+            .issuer("https://a.example")
+            .audience("api")
+    };
+    let in_redis =
+        Auth::with_hybrid(jwt().build().unwrap(), RefreshTokens::builder(store).build().unwrap()).unwrap();
+    let in_memory = RefreshTokens::builder(MemoryStore::new()).build().unwrap();
+    let in_memory = Auth::with_hybrid(jwt().build().unwrap(), in_memory).unwrap();
     let issued = in_redis.login(login("user-42")).await.unwrap();
     assert_eq!(all_keys(&server).len(), 2);
     // Another store knows nothing of it.
     assert!(matches!(
-        in_memory.refresh(issued.refresh_token().unwrap()).await,
+        in_memory.refresh(issued.refresh_token().unwrap().expose()).await,
         Err(Error::Unauthenticated(_))
     ));
-    let next = in_redis.refresh(issued.refresh_token().unwrap()).await.unwrap();
+    let next = in_redis.refresh(issued.refresh_token().unwrap().expose()).await.unwrap();
     assert_eq!(next.principal().session_id(), issued.principal().session_id());
-    let _ = in_redis.logout(next.refresh_token().unwrap()).await.unwrap();
+    let _ = in_redis.logout(next.refresh_token().unwrap().expose()).await.unwrap();
     assert!(all_keys(&server).is_empty());
 }

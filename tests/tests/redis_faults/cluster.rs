@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use super::{SLACK, TIMEOUT, alone, sleep_ms, store};
 use authcore::Subject;
 use authcore_tests::Signal;
 use authcore_tests::load::Load;
 use authcore_tests::redis::{Cluster, Server};
-
-use super::{SLACK, TIMEOUT, alone, sleep_ms, store};
 
 /// The slot of a subject's keys.
 fn slot(subject: &str) -> u16 {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use authcore::{Auth, Error, Login, ServerSessions, SessionStore as _, StoreErrorKind};
+use super::{SLACK, TIMEOUT, alone, patient_store, sleep_ms, store};
+use authcore::store::{SessionStore as _, StoreErrorKind};
+use authcore::{Auth, Error, Login, ServerSessions};
 use authcore_redis::RedisStore;
 use authcore_tests::Signal;
 use authcore_tests::load::{Account, Load};
 use authcore_tests::redis::Server;
-
-use super::{SLACK, TIMEOUT, alone, patient_store, sleep_ms, store};
 
 /// How often a store connects in vain before it may.
 const REFUSALS: u64 = 12;
@@ -100,7 +100,8 @@ async fn s10_the_memory_is_full() {
     load.is_refused(1).await;
 
     // Who is logged in stays so and may leave; only what needs room fails.
-    let auth = Auth::sessions(ServerSessions::builder(patient_store(&server.url()).await).build().unwrap());
+    let auth =
+        Auth::with_sessions(ServerSessions::builder(patient_store(&server.url()).await).build().unwrap());
     server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
     let issued = auth.login(Login::new("before").unwrap()).await.unwrap();
     server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
@@ -110,9 +111,9 @@ async fn s10_the_memory_is_full() {
         "{refused:?}"
     );
     assert!(refused_because(&refused).contains("out of memory"), "{refused:?}");
-    auth.authenticate(issued.credential()).await.unwrap();
-    assert_eq!(auth.logout(issued.credential()).await.unwrap().sessions.len(), 1);
-    assert!(matches!(auth.authenticate(issued.credential()).await, Err(Error::Unauthenticated(_))));
+    auth.authenticate(issued.credential().expose()).await.unwrap();
+    assert_eq!(auth.logout(issued.credential().expose()).await.unwrap().sessions.len(), 1);
+    assert!(matches!(auth.authenticate(issued.credential().expose()).await, Err(Error::Unauthenticated(_))));
 
     server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
     let account = load.settle("memory full", |_| false).await;
@@ -142,7 +143,7 @@ async fn works_again(store: &RedisStore) -> Duration {
 }
 
 async fn logged_in(store: &RedisStore) -> bool {
-    let auth = Auth::sessions(ServerSessions::builder(store.clone()).build().unwrap());
+    let auth = Auth::with_sessions(ServerSessions::builder(store.clone()).build().unwrap());
     auth.login(Login::new("after").unwrap()).await.is_ok()
 }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use authcore::{SessionStore as _, StoreErrorKind, Subject};
+use super::{alone, sleep_ms};
+use authcore::Subject;
+use authcore::store::{SessionStore as _, StoreErrorKind};
 use authcore_redis::RedisStore;
 use authcore_tests::Signal;
 use authcore_tests::redis::{Cluster, Server};
-
-use super::{alone, sleep_ms};
 
 /// Longer than any test takes: a call that waited for it would be noticed on however busy a machine.
 const TIMEOUT: Duration = Duration::from_secs(30);

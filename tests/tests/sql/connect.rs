@@ -4,13 +4,12 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use authcore::{SessionStore as _, StoreErrorKind};
+use super::{mysql_store, mysql_url, postgres_store, postgres_url, refuses, sqlite_file, sqlite_store};
+use authcore::store::{SessionStore as _, StoreErrorKind};
 use authcore_sql::{
     MySqlStore, MySqlStoreBuilder, PostgresStore, PostgresStoreBuilder, SqliteStore, SqliteStoreBuilder,
 };
 use authcore_tests::{ClosedPort, mysql, postgres};
-
-use super::{mysql_store, mysql_url, postgres_store, postgres_url, refuses, sqlite_file, sqlite_store};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -45,7 +44,7 @@ async fn what_is_no_url_of_that_database_is_misconfigured() {
 
 /// The cause of an error, which says what is wrong with the URL.
 #[track_caller]
-fn cause_of<T: std::fmt::Debug>(outcome: Result<T, authcore::StoreError>) -> String {
+fn cause_of<T: std::fmt::Debug>(outcome: Result<T, authcore::store::StoreError>) -> String {
     use std::error::Error as _;
 
     let error = outcome.unwrap_err();

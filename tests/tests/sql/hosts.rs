@@ -2,21 +2,18 @@
 
 use std::time::Duration;
 
-use authcore::{
-    Auth, Device, Error, Inserted, Login, MemoryStore, ServerSessions, SessionId, SessionRecord,
-    SessionStore, StoreErrorKind, Timestamp,
-};
+use super::{postgres_url, refuses, sqlite_file, sqlite_store};
+use authcore::store::{InsertOutcome, SessionRecord, SessionStore, StoreErrorKind};
+use authcore::{Auth, Device, Error, Login, MemoryStore, ServerSessions, SessionId, Timestamp};
 use authcore_sql::{MySqlStore, MySqlStoreBuilder, PostgresStore, PostgresStoreBuilder, SqliteStore};
 use authcore_tests::{fresh_table, mysql, postgres};
 use tokio::task::JoinSet;
-
-use super::{postgres_url, refuses, sqlite_file, sqlite_store};
 
 const SHIBBOLETH: &str = "shibboleth";
 
 async fn record(subject: &str) -> SessionRecord {
     let memory = MemoryStore::new();
-    let auth = Auth::sessions(ServerSessions::builder(memory.clone()).build().unwrap());
+    let auth = Auth::with_sessions(ServerSessions::builder(memory.clone()).build().unwrap());
     let claims = serde_json::json!({ "x": SHIBBOLETH });
     let issued = auth.login(Login::new(subject.to_owned()).unwrap().claims(&claims).unwrap()).await.unwrap();
     memory.load(issued.principal().session_id().unwrap()).await.unwrap().unwrap()
@@ -98,8 +95,8 @@ async fn s1_an_index_of_the_hosts_is_no_conflict_of_ids() {
 
 async fn one_session_only(store: &impl SessionStore) {
     let first = record("ada").await;
-    assert_eq!(store.insert(&first).await.unwrap(), Inserted::Done);
-    assert_eq!(store.insert(&first).await.unwrap(), Inserted::Conflict);
+    assert_eq!(store.insert(&first).await.unwrap(), InsertOutcome::Inserted);
+    assert_eq!(store.insert(&first).await.unwrap(), InsertOutcome::Conflict);
     refuses(store.insert(&record("ada").await).await, StoreErrorKind::Misconfigured, "index");
 }
 
@@ -134,15 +131,19 @@ async fn s7_modes_of_mysql_change_nothing() {
         ]);
         let store = MySqlStore::builder(&server.url()).connect_unmigrated().await.unwrap();
         store.migrate().await.unwrap();
-        let auth = Auth::sessions(ServerSessions::builder(store.clone()).build().unwrap());
+        let auth = Auth::with_sessions(ServerSessions::builder(store.clone()).build().unwrap());
         let subject = "ä\\'\"  \u{1F600} ";
         let device = Device::unknown().with_label(&"\u{1F600}".repeat(63)).with_user_agent("\\x'\"`?{table}");
         let claims = serde_json::json!({ "a": "\\'\"\u{1F600}\u{0}" });
         let login = Login::new(subject).unwrap().device(device.clone()).claims(&claims).unwrap();
         let issued = auth.login(login).await.unwrap();
-        assert_eq!(auth.authenticate(issued.credential()).await.unwrap().subject(), subject, "{mode}");
+        assert_eq!(
+            auth.authenticate(issued.credential().expose()).await.unwrap().subject(),
+            subject,
+            "{mode}"
+        );
         let bare = auth.login(Login::new("ada").unwrap()).await.unwrap();
-        assert_eq!(auth.authenticate(bare.credential()).await.unwrap().subject(), "ada", "{mode}");
+        assert_eq!(auth.authenticate(bare.credential().expose()).await.unwrap().subject(), "ada", "{mode}");
         let listed = store.list(&subject.parse().unwrap()).await.unwrap();
         assert_eq!((listed.len(), listed[0].device()), (1, device), "{mode}");
         assert!(store.list(&subject.trim_end().parse().unwrap()).await.unwrap().is_empty(), "{mode}");
@@ -192,7 +193,7 @@ async fn a_path_of_sqlite_is_needed_and_a_file_that_is_gone_stays_so() {
     }
     for url in ["sqlite::memory:", "sqlite::memory:?cache=private", "sqlite:x?mode=memory"] {
         let store = sqlite_store(url).await;
-        let auth = Auth::sessions(ServerSessions::builder(store).build().unwrap());
+        let auth = Auth::with_sessions(ServerSessions::builder(store).build().unwrap());
         let login = |number: usize| auth.login(Login::new(format!("user-{number}")).unwrap());
         for outcome in futures_util::future::join_all((0..16).map(login)).await {
             outcome.unwrap_or_else(|error| panic!("{url}: {error:?}"));
@@ -200,7 +201,7 @@ async fn a_path_of_sqlite_is_needed_and_a_file_that_is_gone_stays_so() {
     }
     let (folder, url) = sqlite_file();
     let store = sqlite_store(&url).await;
-    let auth = Auth::sessions(ServerSessions::builder(store).build().unwrap());
+    let auth = Auth::with_sessions(ServerSessions::builder(store).build().unwrap());
     std::fs::remove_file(folder.path().join("sessions.db")).unwrap();
     let login = |number: usize| auth.login(Login::new(format!("user-{number}")).unwrap());
     for outcome in futures_util::future::join_all((0..16).map(login)).await {
@@ -257,8 +258,8 @@ async fn gets_through(store: &impl SessionStore, now: Timestamp, crowd: usize) {
     let mut parts = record("ada").await.to_parts();
     (parts.idle_expires_at, parts.expires_at) = (now, now.plus(Duration::from_secs(60)));
     let expired = SessionRecord::from_parts(&parts).unwrap();
-    assert_eq!(store.insert(&expired).await.unwrap(), Inserted::Done);
-    assert_eq!(store.purge_expired(now, 0).await.unwrap(), authcore::Purged::default());
+    assert_eq!(store.insert(&expired).await.unwrap(), InsertOutcome::Inserted);
+    assert_eq!(store.purge_expired(now, 0).await.unwrap(), authcore::store::PurgeOutcome::default());
     let (mut calls, mut removed, mut longest) = (0, 0, Duration::ZERO);
     loop {
         let start = std::time::Instant::now();
@@ -292,7 +293,7 @@ async fn busy(table: &str, tasks: usize) -> Busy {
     let store = PostgresStoreBuilder::from(pool.clone()).table(table).connect_unmigrated().await.unwrap();
     store.migrate().await.unwrap();
     let session = record("ada").await;
-    assert_eq!(store.insert(&session).await.unwrap(), Inserted::Done);
+    assert_eq!(store.insert(&session).await.unwrap(), InsertOutcome::Inserted);
     let mut busy = Busy { pool, store, id: session.id(), tasks: JoinSet::new() };
     for _ in 0..tasks {
         let (store, id) = (busy.store.clone(), busy.id);
@@ -361,7 +362,7 @@ async fn s11_a_partitioned_table_is_misconfigured() {
     );
     refuses(PostgresStore::connect(&server.url()).await, StoreErrorKind::Misconfigured, "partitioned");
     // Whoever was connected before, and asked for a purge, loses no session that goes on.
-    let auth = Auth::sessions(ServerSessions::builder(store.clone()).build().unwrap());
+    let auth = Auth::with_sessions(ServerSessions::builder(store.clone()).build().unwrap());
     for number in 0..100 {
         auth.login(Login::new(format!("user-{number}")).unwrap()).await.unwrap();
     }

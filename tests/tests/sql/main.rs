@@ -13,7 +13,7 @@ mod stored;
 
 use std::sync::OnceLock;
 
-use authcore::{StoreError, StoreErrorKind};
+use authcore::store::{StoreError, StoreErrorKind};
 use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
 use authcore_tests::{mysql, postgres};
 

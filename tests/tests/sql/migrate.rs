@@ -1,22 +1,23 @@
 //! Tables are made once, by whoever comes first, and nobody else's are touched.
 
+use super::{mysql_store, postgres_store, refuses, sqlite_file, sqlite_store};
+use authcore::store::{
+    InsertOutcome, RecordParts, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore, StoreErrorKind,
+    StoredCredential,
+};
 use authcore::{
-    Auth, Device, Inserted, Login, Realm, RecordParts, Replaced, ServerSessions, SessionId, SessionKind,
-    SessionPolicy, SessionRecord, SessionStore, StoreErrorKind, StoredCredential, Subject, Timestamp,
-    Version,
+    Auth, Device, Login, Realm, ServerSessions, SessionId, SessionKind, SessionPolicy, Subject, Timestamp,
 };
 use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
 use authcore_tests::{fresh_table, mysql, postgres};
 use futures_util::future::join_all;
 use sqlx::Connection as _;
 
-use super::{mysql_store, postgres_store, refuses, sqlite_file, sqlite_store};
-
 /// That somebody can log in, and is then known.
 async fn works(store: impl SessionStore) {
-    let auth = Auth::sessions(ServerSessions::builder(store).build().unwrap());
+    let auth = Auth::with_sessions(ServerSessions::builder(store).build().unwrap());
     let issued = auth.login(Login::new("user-42").unwrap()).await.unwrap();
-    assert_eq!(auth.authenticate(issued.credential()).await.unwrap().subject(), "user-42");
+    assert_eq!(auth.authenticate(issued.credential().expose()).await.unwrap().subject(), "user-42");
 }
 
 #[tokio::test]
@@ -269,7 +270,7 @@ fn record(subject: &Subject, kind: SessionKind) -> SessionRecord {
     let at = Timestamp::from_millis;
     let mut parts = RecordParts {
         id: SessionId::generate(subject).unwrap(),
-        version: Version::FIRST,
+        version: RecordVersion::FIRST,
         epoch: 0,
         subject: subject.clone(),
         credential: StoredCredential::Session { secret_digest: [7; 32].into() },
@@ -279,7 +280,7 @@ fn record(subject: &Subject, kind: SessionKind) -> SessionRecord {
         idle_expires_at: at(13),
         expires_at: at(14),
         device: Device::unknown().with_label("phone"),
-        details: authcore::SessionDetails::default(),
+        details: authcore::store::SessionDetails::default(),
         claims: "{}".into(),
     };
     parts.details.kind = kind;
@@ -334,20 +335,20 @@ macro_rules! beside_the_old_release {
 
             // What this release writes for the unnamed realm is the same to the old one.
             let plain = record(&ada, SessionKind::DEFAULT);
-            assert_eq!(store.insert(&plain).await.unwrap(), Inserted::Done);
+            assert_eq!(store.insert(&plain).await.unwrap(), InsertOutcome::Inserted);
             assert_eq!(old_load(&mut host, plain.id()).await.len(), as_written.len());
             assert_eq!(old_list(&mut host, "ada").await, 3);
             // A realm's rows are out of its reach, whatever it asks for: but the text in the column itself,
             // which it could not read as a session of that subject.
             let named = ada.in_realm(&Realm::new("t1").unwrap());
             let hidden = record(&named, SessionKind::DEFAULT);
-            assert_eq!(store.insert(&hidden).await.unwrap(), Inserted::Done);
+            assert_eq!(store.insert(&hidden).await.unwrap(), InsertOutcome::Inserted);
             assert_eq!(old_list(&mut host, "ada").await, 3);
             assert!(old_load(&mut host, hidden.id()).await.contains(" realm_session "));
 
             // The old one slides and renews a session whose details it does not know, and they stay.
             let kiosk = record(&ada, SessionKind::KIOSK);
-            assert_eq!(store.insert(&kiosk).await.unwrap(), Inserted::Done);
+            assert_eq!(store.insert(&kiosk).await.unwrap(), InsertOutcome::Inserted);
             for id in [kiosk.id(), first] {
                 let replaced = sqlx::query(sql(OLD_REPLACE))
                     .bind(digest.clone())
@@ -364,7 +365,10 @@ macro_rules! beside_the_old_release {
             let mut parts = store.load(first).await.unwrap().unwrap().to_parts();
             parts.version = parts.version.next();
             let next = SessionRecord::from_parts(&parts).unwrap();
-            assert_eq!(store.replace(&next, Version::from_number(2)).await.unwrap(), Replaced::Done);
+            assert_eq!(
+                store.replace(&next, RecordVersion::from_number(2)).await.unwrap(),
+                ReplaceOutcome::Replaced
+            );
 
             let removed = sqlx::query(sql(OLD_REMOVE))
                 .bind(second.as_bytes().to_vec())
@@ -452,10 +456,10 @@ async fn an_older_table_is_said_to_be_one() {
     unmigrated_sqlite(&url).await.migrate().await.unwrap();
     let policy = SessionPolicy::kiosk();
     let sessions = ServerSessions::builder(SqliteStore::connect(&url).await.unwrap());
-    let auth = Auth::sessions(sessions.kind(SessionKind::KIOSK, policy).build().unwrap());
+    let auth = Auth::with_sessions(sessions.kind(SessionKind::KIOSK, policy).build().unwrap());
     let auth = auth.in_realm(&Realm::new("t1").unwrap());
     let issued = auth.login(Login::new("ada").unwrap().kind(SessionKind::KIOSK)).await.unwrap();
-    assert_eq!(auth.authenticate(issued.credential()).await.unwrap().kind(), SessionKind::KIOSK);
+    assert_eq!(auth.authenticate(issued.credential().expose()).await.unwrap().kind(), SessionKind::KIOSK);
 }
 
 /// A transaction that holds the table, such as a backup's, holds the migration up, and nobody else: those who

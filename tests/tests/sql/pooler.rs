@@ -3,14 +3,14 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use authcore::{Auth, Error, Login, ServerSessions, SessionStore, StoreError, StoreErrorKind};
+use super::refuses;
+use authcore::store::{SessionStore, StoreError, StoreErrorKind};
+use authcore::{Auth, Error, Login, ServerSessions};
 use authcore_sql::{PostgresStore, PostgresStoreBuilder};
 use authcore_testkit::Fixture;
 use authcore_tests::pgbouncer::Pooler;
 use authcore_tests::{fresh_table, postgres};
 use futures_util::future::{join_all, try_join_all};
-
-use super::refuses;
 
 /// Fewer sessions of the server than the stores have connections to the pooler.
 const FEW: &str = "default_pool_size = 3";
@@ -73,17 +73,17 @@ mod contract {
 /// one.
 async fn use_sessions(auth: &Auth, subject: &str) {
     let issued = auth.login(Login::new(subject.to_owned()).unwrap()).await.unwrap();
-    let principal = auth.authenticate(issued.credential()).await.unwrap();
+    let principal = auth.authenticate(issued.credential().expose()).await.unwrap();
     assert_eq!(principal.subject(), subject);
     assert_eq!(principal.session_id(), issued.principal().session_id());
     let devices = auth.sessions_of(&principal).await.unwrap();
     let ids: Vec<_> = devices.iter().map(|device| Some(device.id)).collect();
     assert_eq!(ids, [principal.session_id()], "the sessions of {subject}");
     let renewed = auth.renew(&principal).await.unwrap();
-    let old = auth.authenticate(issued.credential()).await;
+    let old = auth.authenticate(issued.credential().expose()).await;
     assert!(matches!(old, Err(Error::Unauthenticated(_))), "{subject}: {old:?}");
-    assert_eq!(auth.authenticate(renewed.credential()).await.unwrap().subject(), subject);
-    let ended = auth.logout(renewed.credential()).await.unwrap();
+    assert_eq!(auth.authenticate(renewed.credential().expose()).await.unwrap().subject(), subject);
+    let ended = auth.logout(renewed.credential().expose()).await.unwrap();
     assert_eq!(ended.sessions, ids.into_iter().flatten().collect::<Vec<_>>(), "the logout of {subject}");
     assert!(auth.admin().revoke_all(&subject.parse().unwrap()).await.unwrap().sessions.is_empty());
 }
@@ -94,7 +94,7 @@ async fn results_are_those_of_the_own_statements(settings: &[&str]) {
     // Each with a pool of ten connections: thirty in all, for three sessions of the server.
     let stores = join_all((0..3).map(|_| store(&pooler, &table))).await;
     let auths =
-        stores.into_iter().map(|store| Auth::sessions(ServerSessions::builder(store).build().unwrap()));
+        stores.into_iter().map(|store| Auth::with_sessions(ServerSessions::builder(store).build().unwrap()));
     let auths: Vec<_> = auths.collect();
     let tasks = (0..30).map(|task| {
         let auth = auths[task % auths.len()].clone();
@@ -131,7 +131,7 @@ async fn s18_a_pool_of_the_host_works_through_a_transaction_pooler() {
     let builder = PostgresStoreBuilder::from(pool).table(&fresh_table()).timeout(PATIENCE);
     let store = builder.transaction_pooler().connect_unmigrated().await.unwrap();
     store.migrate().await.unwrap();
-    let auth = Auth::sessions(ServerSessions::builder(store).build().unwrap());
+    let auth = Auth::with_sessions(ServerSessions::builder(store).build().unwrap());
     join_all((0..20).map(|task| {
         let auth = &auth;
         async move { use_sessions(auth, &format!("user-{task}")).await }
@@ -194,7 +194,7 @@ async fn s18_a_pooler_in_session_mode_needs_no_option() {
     let store = PostgresStore::builder(&pooler.url()).table(&fresh_table()).timeout(PATIENCE);
     let store = store.connect_unmigrated().await.unwrap();
     store.migrate().await.unwrap();
-    let auth = Auth::sessions(ServerSessions::builder(store).build().unwrap());
+    let auth = Auth::with_sessions(ServerSessions::builder(store).build().unwrap());
     join_all((0..20).map(|task| {
         let auth = &auth;
         async move { use_sessions(auth, &format!("user-{task}")).await }

@@ -2,27 +2,26 @@
 
 use std::time::{Duration, Instant};
 
-use authcore::{
-    Auth, Clock as _, Login, ManualClock, ServerSessions, SessionPolicy, SessionStore, Timestamp,
-};
+use super::{sqlite_file, sqlite_store};
+use authcore::clock::{Clock as _, ManualClock};
+use authcore::store::SessionStore;
+use authcore::{Auth, Login, ServerSessions, SessionPolicy, Timestamp};
 use authcore_sql::Purger;
 use authcore_tests::{mysql, postgres};
-
-use super::{sqlite_file, sqlite_store};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn auth(store: impl SessionStore, clock: &ManualClock) -> Auth {
     let policy = SessionPolicy::new().idle_timeout(HOUR).absolute_timeout(10 * HOUR);
     let sessions = ServerSessions::builder(store).policy(policy).build();
-    Auth::sessions(sessions.unwrap()).with_clock(clock.clone())
+    Auth::with_sessions(sessions.unwrap()).with_clock(clock.clone())
 }
 
 async fn log_in(auth: &Auth, count: usize) -> Vec<String> {
     let mut credentials = Vec::new();
     for number in 0..count {
         let issued = auth.login(Login::new(format!("user-{number}")).unwrap()).await.unwrap();
-        credentials.push(issued.credential().to_owned());
+        credentials.push(issued.credential().expose().to_owned());
     }
     credentials
 }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use authcore::{Auth, Login, ServerSessions, SessionStore};
+use authcore::store::SessionStore;
+use authcore::{Auth, Login, ServerSessions};
 use authcore_sql::{MySqlStore, PostgresStore};
 use authcore_tests::slow::SlowWay;
 use authcore_tests::{mysql, postgres};
@@ -37,21 +38,21 @@ async fn trips<T, F: Future<Output = Result<T, authcore::Error>>>(
 }
 
 async fn round_trips_are_few(store: impl SessionStore, way: &SlowWay) {
-    let auth = Auth::sessions(ServerSessions::builder(store).build().unwrap());
+    let auth = Auth::with_sessions(ServerSessions::builder(store).build().unwrap());
     let login = |subject: &str| auth.login(Login::new(subject.to_owned()).unwrap());
     // Until each connection of the pool is there and knows the statements.
     for _ in 0..8 {
         for issued in join_all((0..8).map(|_| login("warm"))).await {
             let issued = issued.unwrap();
-            auth.authenticate(issued.credential()).await.unwrap();
+            auth.authenticate(issued.credential().expose()).await.unwrap();
             let renewed = auth.renew(issued.principal()).await.unwrap();
-            let _ = auth.logout(renewed.credential()).await.unwrap();
+            let _ = auth.logout(renewed.credential().expose()).await.unwrap();
         }
     }
     let issued = login("user-42").await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
     way.delay_by(DELAY);
-    assert_eq!(trips(1, || auth.authenticate(issued.credential())).await, 1, "a verification");
+    assert_eq!(trips(1, || auth.authenticate(issued.credential().expose())).await, 1, "a verification");
     assert_eq!(
         trips(2, || login("user-43")).await,
         2,
@@ -93,7 +94,7 @@ async fn round_trips_to_mysql_are_few() {
 
 /// While others wait, a connection is not asked whether it still works: that would be a second round trip.
 async fn a_connection_is_handed_on(store: impl SessionStore + Clone, way: &SlowWay) {
-    let auth = Auth::sessions(ServerSessions::builder(store.clone()).build().unwrap());
+    let auth = Auth::with_sessions(ServerSessions::builder(store.clone()).build().unwrap());
     let issued = auth.login(Login::new("user-42").unwrap()).await.unwrap();
     let id = issued.principal().session_id().unwrap();
     assert!(store.load(id).await.unwrap().is_some());

@@ -1,23 +1,22 @@
 //! What stands in the database, and what is made of it when somebody has changed it by hand.
 
-use authcore::{
-    Auth, Device, Error, Inserted, Jwt, Key, KeyRing, Login, ManualClock, MemoryStore, Refresh,
-    ServerSessions, SessionPolicy, SessionStore, StoreErrorKind,
-};
+use super::{mysql_store, mysql_url, postgres_store, postgres_url, sqlite_file, sqlite_store};
+use authcore::clock::ManualClock;
+use authcore::jwt::{Jwt, Key, KeyRing};
+use authcore::store::{InsertOutcome, SessionStore, StoreErrorKind};
+use authcore::{Auth, Device, Error, Login, MemoryStore, RefreshTokens, ServerSessions, SessionPolicy};
 use authcore_sql::SqliteStore;
 use authcore_tests::{fresh_table, mysql, postgres};
 use sqlx::Row as _;
 
-use super::{mysql_store, mysql_url, postgres_store, postgres_url, sqlite_file, sqlite_store};
-
 fn sessions(store: impl SessionStore) -> Auth {
-    Auth::sessions(ServerSessions::builder(store).build().unwrap())
+    Auth::with_sessions(ServerSessions::builder(store).build().unwrap())
 }
 
 fn hybrid(store: impl SessionStore) -> Auth {
-    let key = Key::generate("k1", authcore::Algorithm::HS256).unwrap();
+    let key = Key::generate("k1", authcore::jwt::Algorithm::HS256).unwrap();
     let jwt = Jwt::builder(KeyRing::new(key)).issuer("https://auth.example.com").audience("api").build();
-    Auth::hybrid(jwt.unwrap(), Refresh::builder(store).build().unwrap()).unwrap()
+    Auth::with_hybrid(jwt.unwrap(), RefreshTokens::builder(store).build().unwrap()).unwrap()
 }
 
 fn login(subject: &str) -> Login {
@@ -122,7 +121,7 @@ async fn corrupt(store: &impl SessionStore, column: &str, is_corrupt: bool, chan
         let memory = MemoryStore::new();
         let issued = sessions(memory.clone()).login(login(subject)).await.unwrap();
         let record = memory.load(issued.principal().session_id().unwrap()).await.unwrap().unwrap();
-        assert_eq!(store.insert(&record).await.unwrap(), Inserted::Done);
+        assert_eq!(store.insert(&record).await.unwrap(), InsertOutcome::Inserted);
         record
     };
     let (one, two, other) = (record("ada").await, record("ada").await, record("bob").await);
@@ -158,7 +157,7 @@ async fn s9_a_corrupt_session_lets_nobody_in() {
     let auth = sessions(store);
     let issued = auth.login(login("ada")).await.unwrap();
     sqlx::query("UPDATE authcore_sessions SET claims = '{'").execute(&pool).await.unwrap();
-    let error = auth.authenticate(issued.credential()).await.unwrap_err();
+    let error = auth.authenticate(issued.credential().expose()).await.unwrap_err();
     assert!(matches!(&error, Error::Store(error) if error.kind() == StoreErrorKind::Corrupt), "{error:?}");
 }
 
@@ -172,11 +171,11 @@ async fn sliding_touches_no_index() {
     let clock = ManualClock::new(std::time::SystemTime::now().into());
     let policy = SessionPolicy::new().idle_timeout(std::time::Duration::from_secs(1000));
     let sessions = ServerSessions::builder(store).policy(policy).build().unwrap();
-    let auth = Auth::sessions(sessions).with_clock(clock.clone());
+    let auth = Auth::with_sessions(sessions).with_clock(clock.clone());
     let mut credentials = Vec::new();
     for number in 0..400 {
         let issued = auth.login(login(&format!("user-{number}"))).await.unwrap();
-        credentials.push(issued.credential().to_owned());
+        credentials.push(issued.credential().expose().to_owned());
     }
     for _ in 0..8 {
         clock.advance(std::time::Duration::from_secs(400));
@@ -208,7 +207,7 @@ async fn sqlite_survives_the_process() {
     let (_folder, url) = sqlite_file();
     let issued = sessions(sqlite_store(&url).await).login(login("ada")).await.unwrap();
     let store = SqliteStore::connect(&url).await.unwrap();
-    assert_eq!(sessions(store).authenticate(issued.credential()).await.unwrap().subject(), "ada");
+    assert_eq!(sessions(store).authenticate(issued.credential().expose()).await.unwrap().subject(), "ada");
     let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
     let mode = sqlx::query("PRAGMA journal_mode").fetch_one(&pool).await.unwrap();
     assert_eq!(mode.get::<String, _>(0), "wal");

@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
+use super::{alone, sessions};
 use authcore::{Auth, Error};
 use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
 use authcore_tests::{mysql, postgres};
-
-use super::{alone, sessions};
 
 const CRASHES: usize = 6;
 

@@ -10,7 +10,8 @@ mod sqlite;
 
 use std::time::{Duration, Instant};
 
-use authcore::{Auth, Error, Login, ServerSessions, SessionStore, StoreErrorKind};
+use authcore::store::{SessionStore, StoreErrorKind};
+use authcore::{Auth, Error, Login, ServerSessions};
 use authcore_tests::load::Account;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -46,7 +47,7 @@ async fn until<T: std::fmt::Debug>(what: &str, mut state: impl FnMut() -> T, hap
 }
 
 fn sessions(store: impl SessionStore) -> Auth {
-    Auth::sessions(ServerSessions::builder(store).build().unwrap())
+    Auth::with_sessions(ServerSessions::builder(store).build().unwrap())
 }
 
 fn login(subject: &str) -> Login {

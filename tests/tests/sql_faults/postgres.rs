@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use authcore::SessionStore as _;
+use super::{PATIENCE, TIMEOUT, alone, is_unavailable, login, no_call_hung, sessions, sleep_ms, until};
+use authcore::store::SessionStore as _;
 use authcore_sql::{PostgresStore, PostgresStoreBuilder};
 use authcore_tests::Signal;
 use authcore_tests::load::Load;
 use authcore_tests::postgres::Server;
 use authcore_tests::slow::SlowWay;
-
-use super::{PATIENCE, TIMEOUT, alone, is_unavailable, login, no_call_hung, sessions, sleep_ms, until};
 
 async fn store(server: &Server) -> PostgresStore {
     store_with(&server.url(), TIMEOUT).await
@@ -109,7 +108,7 @@ async fn s14_one_failure_is_enough_to_doubt_all_connections() {
     let issued = futures_util::future::try_join_all(logins).await.unwrap();
     terminate(&server, OF_STORES).await;
     // What reads is asked again by another connection.
-    auth.authenticate(issued[0].credential()).await.unwrap();
+    auth.authenticate(issued[0].credential().expose()).await.unwrap();
     for _ in 0..20 {
         auth.login(login("after")).await.unwrap();
     }
@@ -172,7 +171,7 @@ async fn s14_connections_in_use_are_forgotten_by_the_network() {
         let (calls, lost) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let tasks: Vec<_> = (0..12)
             .map(|_| {
-                let (auth, token) = (auth.clone(), issued.credential().to_owned());
+                let (auth, token) = (auth.clone(), issued.credential().expose().to_owned());
                 let (calls, lost) = (Arc::clone(&calls), Arc::clone(&lost));
                 // Still at it when the connections are lost, and until a call that began after that is
                 // answered.
@@ -212,7 +211,7 @@ async fn s14_a_pool_that_lost_connections_is_full_again() {
     let issued = auth.login(login("ada")).await.unwrap();
     let mut load = tokio::task::JoinSet::new();
     for _ in 0..64 {
-        let (auth, token) = (auth.clone(), issued.credential().to_owned());
+        let (auth, token) = (auth.clone(), issued.credential().expose().to_owned());
         load.spawn(async move {
             loop {
                 let _ = auth.authenticate(&token).await;
@@ -246,8 +245,8 @@ async fn s13_all_of_a_call_is_in_its_time() {
     store.migrate().await.unwrap();
     sessions(store.clone()).login(login("ada")).await.unwrap();
     let record = store.list(&"ada".parse().unwrap()).await.unwrap().remove(0);
-    let stale = authcore::Version::from_number(77);
-    assert_eq!(store.replace(&record, stale).await.unwrap(), authcore::Replaced::Stale);
+    let stale = authcore::store::RecordVersion::from_number(77);
+    assert_eq!(store.replace(&record, stale).await.unwrap(), authcore::store::ReplaceOutcome::Stale);
     sleep_ms(200).await;
     // Each of the two statements is fast enough, and both together are not.
     way.delay_by(TIMEOUT.mul_f64(0.7));
@@ -273,10 +272,10 @@ async fn s13_the_pool_is_exhausted() {
     let auth = sessions(store);
     let issued = auth.login(login("ada")).await.unwrap();
     let held = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
-    is_unavailable(auth.authenticate(issued.credential()), "in time").await;
+    is_unavailable(auth.authenticate(issued.credential().expose()), "in time").await;
     is_unavailable(auth.login(login("bob")), "in time").await;
     drop(held);
-    auth.authenticate(issued.credential()).await.unwrap();
+    auth.authenticate(issued.credential().expose()).await.unwrap();
     auth.login(login("bob")).await.unwrap();
 }
 
@@ -342,7 +341,7 @@ async fn s16_serialization_failures_are_tried_again() {
         let change = format!("UPDATE authcore_sessions SET epoch = epoch WHERE subject = '{subject}'");
         sqlx::raw_sql(sqlx::AssertSqlSafe(change)).execute(&mut *rival).await.unwrap();
         let ours = {
-            let (auth, token) = (auth.clone(), issued.credential().to_owned());
+            let (auth, token) = (auth.clone(), issued.credential().expose().to_owned());
             tokio::spawn(async move { auth.logout(&token).await })
         };
         a_store_waits_for_a_lock(&server).await;

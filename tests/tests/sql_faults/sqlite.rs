@@ -4,11 +4,10 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use authcore::SessionStore as _;
+use super::{PATIENCE, TIMEOUT, alone, is_unavailable, login, no_call_hung, sessions, sleep_ms};
+use authcore::store::SessionStore as _;
 use authcore_sql::{SqliteStore, SqliteStoreBuilder};
 use authcore_tests::load::Load;
-
-use super::{PATIENCE, TIMEOUT, alone, is_unavailable, login, no_call_hung, sessions, sleep_ms};
 
 /// A store whose calls may take this long.
 async fn store(timeout: Duration) -> (tempfile::TempDir, String, SqliteStore) {
@@ -53,10 +52,10 @@ async fn s13_another_process_locks_the_file() {
     load.is_answered(10).await;
     let other = Holder::of(&file);
     // Who is logged in stays so; what must write waits, and not for long.
-    auth.authenticate(issued.credential()).await.unwrap();
+    auth.authenticate(issued.credential().expose()).await.unwrap();
     is_unavailable(auth.login(login("bob")), "").await;
-    is_unavailable(auth.logout(issued.credential()), "").await;
-    auth.authenticate(issued.credential()).await.unwrap();
+    is_unavailable(auth.logout(issued.credential().expose()), "").await;
+    auth.authenticate(issued.credential().expose()).await.unwrap();
     load.is_refused(1).await;
     other.let_go();
     load.is_answered(10).await;
@@ -64,7 +63,7 @@ async fn s13_another_process_locks_the_file() {
         load.settle("SQLite locked by another process until each task was refused", |_| false).await;
     no_call_hung(&account);
     assert!(account.unavailable > 0, "nobody noticed");
-    assert_eq!(auth.logout(issued.credential()).await.unwrap().sessions.len(), 1);
+    assert_eq!(auth.logout(issued.credential().expose()).await.unwrap().sessions.len(), 1);
 }
 
 /// Short locks are waited for.
@@ -83,7 +82,7 @@ async fn s16_short_locks_of_others_are_waited_for() {
         assert!(!waits.is_finished(), "the lock was not noticed");
         other.let_go();
         let issued = waits.await.unwrap().unwrap();
-        auth.authenticate(issued.credential()).await.unwrap();
+        auth.authenticate(issued.credential().expose()).await.unwrap();
     }
 }
 
@@ -108,10 +107,10 @@ async fn s10_the_disk_is_full() {
     is_unavailable(async { Err::<(), _>(refused) }, "disk is full").await;
     load.is_refused(1).await;
     // Who is logged in stays so and may leave.
-    auth.authenticate(before.credential()).await.unwrap();
-    assert_eq!(auth.logout(before.credential()).await.unwrap().sessions.len(), 1);
+    auth.authenticate(before.credential().expose()).await.unwrap();
+    assert_eq!(auth.logout(before.credential().expose()).await.unwrap().sessions.len(), 1);
     // There is room again.
-    let later = authcore::Clock::now(&authcore::SystemClock);
+    let later = authcore::clock::Clock::now(&authcore::clock::SystemClock);
     assert_eq!(store.purge_expired(later, 1000).await.unwrap().removed, 0);
     small.set_connect_options(options);
     let mut held = Vec::new();

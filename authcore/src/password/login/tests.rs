@@ -5,8 +5,9 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::*;
+use crate::jwt::{Algorithm, Jwt, Key, KeyRing};
 use crate::password::AccountsError;
-use crate::{Algorithm, Jwt, Key, KeyRing, MemoryStore, Refresh, ServerSessions};
+use crate::{MemoryStore, RefreshTokens, ServerSessions};
 
 const TODAY: u64 = 19_456 * 2;
 const OLD: &str = "the old password";
@@ -36,16 +37,16 @@ impl Accounts for Ada {
         _: &Subject,
         expected: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<Replaced, AccountsError> {
+    ) -> Result<ReplaceOutcome, AccountsError> {
         let mut stored = self.stored.lock().unwrap();
         if let Some(other) = self.before_replace.lock().unwrap().take() {
             *stored = other;
         }
         if *stored != expected.expose() {
-            return Ok(Replaced::Stale);
+            return Ok(ReplaceOutcome::Stale);
         }
         *stored = new.expose().to_owned();
-        Ok(Replaced::Done)
+        Ok(ReplaceOutcome::Replaced)
     }
 }
 
@@ -55,14 +56,14 @@ fn all_strategies() -> [Auth; 3] {
         Jwt::builder(keys).issuer("https://auth.example.com").audience("api").build().unwrap()
     };
     [
-        Auth::sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap()),
-        Auth::tokens(jwt()),
-        Auth::hybrid(jwt(), Refresh::builder(MemoryStore::new()).build().unwrap()).unwrap(),
+        Auth::with_sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap()),
+        Auth::with_tokens(jwt()),
+        Auth::with_hybrid(jwt(), RefreshTokens::builder(MemoryStore::new()).build().unwrap()).unwrap(),
     ]
 }
 
 /// Ada, with the old password and logged in.
-async fn world(auth: Auth) -> (PasswordLogin, Arc<Ada>, Issued) {
+async fn world(auth: Auth) -> (PasswordLogin, Arc<Ada>, IssuedCredentials) {
     let hasher = PasswordHasher::builder().threads(1).build().unwrap();
     let hash = hasher.hash(NewPassword::new(OLD).unwrap()).await.unwrap();
     let stored = Mutex::new(hash.expose().to_owned());

@@ -10,7 +10,9 @@ use async_trait::async_trait;
 
 use super::table::{Entry, Limit, Table};
 use super::{Admission, Attempt, LoginThrottle, Target};
-use crate::{ConfigError, StoreError, Timestamp};
+use crate::Timestamp;
+use crate::error::ConfigError;
+use crate::store::StoreError;
 
 /// How many may log in from one address at once, as a multiple of those who may fail there.
 const AT_ONCE: u32 = 4;

@@ -1,9 +1,8 @@
 //! Which names are one account.
 
+use super::{guess, log_in, nowhere};
 use authcore::Realm;
 use authcore::password::{Attempt, MemoryThrottle, Target};
-
-use super::{guess, log_in, nowhere};
 
 #[tokio::test]
 async fn a_subject_is_no_name_that_reads_the_same() {

@@ -1,8 +1,7 @@
 //! Where an account was logged in to before, strangers keep nobody out.
 
-use authcore::password::MemoryThrottle;
-
 use super::{CAFE, HOME, attempt, guess, log_in, nowhere};
+use authcore::password::MemoryThrottle;
 
 /// Guesses at the account from elsewhere until it waits.
 async fn make_wait(throttle: &MemoryThrottle, account: &str, secs: u64) {

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle};
-
 use super::{CAFE, HOME, at, attempt, guess, log_in, nowhere};
+use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle};
 
 async fn granted(throttle: &MemoryThrottle, attempt: Attempt<'_>, secs: u64) -> bool {
     throttle.admit(attempt, at(secs)).await.unwrap() == Admission::Granted

@@ -1,13 +1,12 @@
 //! The session that one run of the tour leaves to the next, on a store that outlives the process.
 
-use authcore::{Clock as _, SystemClock};
-use authcore_examples::strategies::{self, Strategy};
-
 use crate::client::{Answer, Call, Client};
 use crate::guide::{Failure, Guide};
 use crate::screen::human;
 use crate::steps::need;
 use crate::token_file::TokenFile;
+use authcore::clock::{Clock as _, SystemClock};
+use authcore_examples::strategies::{self, Strategy};
 
 /// What stands before the token in the browser's header.
 const COOKIE: &str = "__Host-session=";

@@ -4,7 +4,11 @@ use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use authcore::{Auth, Clock, SessionStore, Subject, SystemClock};
+use crate::client::{Answer, Call};
+use crate::screen::{Screen, human, shorten};
+use authcore::clock::{Clock, SystemClock};
+use authcore::store::SessionStore;
+use authcore::{Auth, Subject};
 use authcore_examples::accounts::DEMO_SUBJECT;
 use authcore_examples::clock::ShiftedClock;
 use authcore_examples::stores::StoreChoice;
@@ -13,9 +17,6 @@ use authcore_examples::{app, log, server};
 use reqwest::StatusCode;
 use reqwest::header::SET_COOKIE;
 use serde_json::Value;
-
-use crate::client::{Answer, Call};
-use crate::screen::{Screen, human, shorten};
 
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 

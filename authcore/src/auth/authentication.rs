@@ -1,0 +1,154 @@
+//! The principal of a request.
+
+use super::operation::Operation;
+use super::{Auth, Strategy};
+use crate::error::Rejection;
+use crate::session::api_key::{self, API_KEY_PREFIX};
+use crate::session::sessions::Sessions;
+use crate::store::SessionRecord;
+use crate::strategy::{CallContext, SessionStrategy as _, Usage};
+use crate::{Error, Principal};
+
+impl Auth {
+    /// Returns the principal of the request that sent this credential.
+    ///
+    /// Refuses sessions that [do not represent a login](crate::SessionPolicy::not_a_login); see
+    /// [`Auth::authenticate_any_kind`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unauthenticated`] if it is not good, and [`Error::Store`] if that cannot be said: never a
+    /// fresh or anonymous principal (rule A9).
+    pub async fn authenticate(&self, credential: &str) -> Result<Principal, Error> {
+        self.verified::<true, false>(credential).await
+    }
+
+    /// As [`Auth::authenticate`], without counting as a use of the session: for requests that a page sends by
+    /// itself, such as a poll for messages, which must not keep an absent user logged in (rule A14).
+    ///
+    /// # Errors
+    ///
+    /// As [`Auth::authenticate`].
+    pub async fn authenticate_passively(&self, credential: &str) -> Result<Principal, Error> {
+        self.verified::<false, false>(credential).await
+    }
+
+    /// As [`Auth::authenticate`], also for sessions that do not represent a login: those of guests, and of
+    /// users between password and second factor (rule A13).
+    ///
+    /// # Security
+    ///
+    /// Look at [`Principal::kind`] before you grant anything.
+    ///
+    /// # Errors
+    ///
+    /// As [`Auth::authenticate`].
+    pub async fn authenticate_any_kind(&self, credential: &str) -> Result<Principal, Error> {
+        self.verified::<true, true>(credential).await
+    }
+
+    /// As [`Auth::authenticate_any_kind`], without counting as a use of the session (rule A14).
+    ///
+    /// # Errors
+    ///
+    /// As [`Auth::authenticate`].
+    pub async fn authenticate_any_kind_passively(&self, credential: &str) -> Result<Principal, Error> {
+        self.verified::<false, true>(credential).await
+    }
+
+    /// The constants make one function of each of its callers', which saves a tenth of the verification of a
+    /// session in memory.
+    async fn verified<const COUNTS: bool, const ANY: bool>(
+        &self,
+        credential: &str,
+    ) -> Result<Principal, Error> {
+        let usage = if COUNTS { Usage::Counts } else { Usage::DoesNotCount };
+        let context = self.context().with_usage(usage);
+        let principal = match &self.strategy {
+            Strategy::Tokens { tokens, .. } => {
+                let principal = tokens.verify(credential, context.now)?;
+                principal.check_realm(context.realm)?;
+                principal
+            }
+            _ if credential.starts_with(API_KEY_PREFIX) => {
+                Box::pin(self.verify_api_key(credential, &context)).await?
+            }
+            Strategy::ServerSessions(strategy) => {
+                let record = strategy.verify_unboxed(credential, &context).await?;
+                session_principal(strategy.sessions(), record)
+            }
+            Strategy::Sessions(strategy) => {
+                let record = strategy.as_ref().verify(credential, &context).await?;
+                if !record.is_of_realm(context.realm) {
+                    return Err(Rejection::OtherRealm.into());
+                }
+                session_principal(strategy.sessions(), record)
+            }
+            Strategy::Hybrid { tokens, .. } => {
+                let principal = tokens.verify(credential, context.now)?;
+                principal.check_realm(context.realm)?;
+                principal
+            }
+        };
+        if !ANY && !self.is_login(&principal) {
+            return Err(Rejection::NotALogin.into());
+        }
+        Ok(principal)
+    }
+
+    async fn verify_api_key(&self, key: &str, context: &CallContext<'_>) -> Result<Principal, Error> {
+        let sessions = self.stateful(Operation::ApiKeys)?;
+        let record = api_key::verify(sessions, key, context).await?;
+        Ok(session_principal(sessions, record))
+    }
+
+    /// Returns whether a principal represents a login, as its credential says and, where its kind is known
+    /// here, today's policy (rule A13): what [`Auth::authenticate`] requires beyond
+    /// [`Auth::authenticate_any_kind`].
+    pub fn is_login(&self, principal: &Principal) -> bool {
+        if principal.is_plain() {
+            return true;
+        }
+        let kind = principal.kind_name();
+        principal.states_login()
+            && (kind.is_empty()
+                || self.sessions().is_none_or(|sessions| sessions.policies().allows_login(kind)))
+    }
+
+    /// As [`Auth::authenticate`], and the session is asked for in the store even by the hybrid strategy: for
+    /// the few requests that cannot wait for an access token to expire.
+    ///
+    /// # Errors
+    ///
+    /// As [`Auth::authenticate`]; [`Error::Unsupported`] for tokens alone.
+    pub async fn authenticate_and_check_session(&self, credential: &str) -> Result<Principal, Error> {
+        match &self.strategy {
+            Strategy::Tokens { .. } => Err(self.unsupported(Operation::CheckSession)),
+            Strategy::Hybrid { refresh, .. } if !credential.starts_with(API_KEY_PREFIX) => {
+                let principal = self.authenticate(credential).await?;
+                let record = refresh.sessions().own(&principal, &self.context()).await?;
+                Ok(principal.refreshed_by(record))
+            }
+            _ => self.authenticate(credential).await,
+        }
+    }
+
+    /// The principal's own live session (rule A11); `None` if the strategy keeps none.
+    #[cfg(feature = "password")]
+    pub(crate) async fn own_session(&self, principal: &Principal) -> Result<Option<SessionRecord>, Error> {
+        match self.sessions() {
+            Some(sessions) => sessions.own(principal, &self.context()).await.map(Some),
+            None => {
+                principal.check_realm(&self.realm)?;
+                if self.is_login(principal) { Ok(None) } else { Err(Rejection::NotALogin.into()) }
+            }
+        }
+    }
+}
+
+/// The principal of a session token or an API key.
+#[inline]
+fn session_principal(sessions: &Sessions, record: SessionRecord) -> Principal {
+    let end = sessions.policies().of(&record).timeouts().absolute_end(&record);
+    Principal::from_session(record, end)
+}

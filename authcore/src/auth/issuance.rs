@@ -1,0 +1,191 @@
+//! What the client is handed.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Auth;
+use crate::claims::Claims;
+use crate::error::{LoginError, Rejection};
+use crate::refresh_tokens::RefreshSessions;
+use crate::session::sessions::Sessions;
+use crate::store::{SessionDetails, SessionRecord};
+use crate::strategy::{
+    AccessToken, OpenedSession, SessionClaims, TokenStrategy, UnsignedToken, VerifiedToken,
+};
+use crate::{Credential, Error, IssuedCredentials, Login, Principal, Realm, RefreshCredential, Timestamp};
+
+impl Auth {
+    pub(super) fn access_tokens<'a>(
+        &self,
+        tokens: &'a dyn TokenStrategy,
+        refresh: &'a RefreshSessions,
+        now: Timestamp,
+    ) -> AccessTokens<'a> {
+        AccessTokens { tokens, sessions: refresh.sessions(), max_len: self.max_token_len, now }
+    }
+
+    pub(super) fn lone_tokens<'a>(&'a self, tokens: &'a dyn TokenStrategy, now: Timestamp) -> LoneTokens<'a> {
+        LoneTokens { tokens, realm: &self.realm, max_len: self.max_token_len, now }
+    }
+}
+
+/// A session token or an API key is the credential itself.
+pub(super) fn by_session(sessions: &Sessions, opened: OpenedSession, now: Timestamp) -> IssuedCredentials {
+    let policy = sessions.policies().of(&opened.record);
+    let expires_at = policy.timeouts().absolute_end(&opened.record);
+    IssuedCredentials {
+        credential: Credential::new(opened.credential),
+        issued_at: now,
+        expires_at,
+        refresh: None,
+        refresh_expires_at: None,
+        persistent: policy.has_persistent_cookie(),
+        principal: Principal::from_session(opened.record, expires_at),
+        incident: None,
+    }
+}
+
+/// Makes access tokens for sessions, before their records are written (rule R12).
+#[derive(Clone, Copy)]
+pub(super) struct AccessTokens<'a> {
+    pub(super) tokens: &'a dyn TokenStrategy,
+    pub(super) sessions: &'a Sessions,
+    /// The longest token that can be handed out, in bytes.
+    pub(super) max_len: usize,
+    pub(super) now: Timestamp,
+}
+
+impl AccessTokens<'_> {
+    /// The access token of a session.
+    pub(super) fn issue(self, record: &SessionRecord) -> Result<AccessToken, Error> {
+        let details = record.details();
+        let grant = UnsignedToken {
+            session: Some(SessionClaims { id: record.id(), epoch: record.epoch() }),
+            not_after: Some(self.sessions.policies().of(record).timeouts().absolute_end(record)),
+            realm: record.realm_name(),
+            ..UnsignedToken::new(record.subject(), record.claims_json(), record.authenticated_at())
+                .with_details(&details)
+        };
+        issue(self.tokens, &grant, self.now, self.max_len)
+    }
+
+    /// What is handed out: the refresh token goes with an access token of the same session.
+    pub(super) fn hand_out(self, opened: OpenedSession, access: AccessToken) -> IssuedCredentials {
+        let policy = self.sessions.policies().of(&opened.record);
+        IssuedCredentials {
+            credential: Credential::new(access.text),
+            // As the token's own `iat`.
+            issued_at: Timestamp::from_secs(self.now.as_secs()),
+            expires_at: access.expires_at,
+            refresh: Some(RefreshCredential::new(opened.credential)),
+            refresh_expires_at: Some(policy.timeouts().absolute_end(&opened.record)),
+            persistent: policy.has_persistent_cookie(),
+            principal: Principal::from_session(opened.record, access.expires_at),
+            incident: None,
+        }
+    }
+}
+
+/// Signs a token, if it can be handed out.
+fn issue(
+    tokens: &dyn TokenStrategy,
+    grant: &UnsignedToken<'_>,
+    now: Timestamp,
+    max_len: usize,
+) -> Result<AccessToken, Error> {
+    let access = tokens.issue(grant, now)?;
+    let len = access.expose().len();
+    if len > max_len { Err(grant.too_large(len, max_len).into()) } else { Ok(access) }
+}
+
+/// Issues access tokens without a session.
+#[derive(Clone, Copy)]
+pub(super) struct LoneTokens<'a> {
+    pub(super) tokens: &'a dyn TokenStrategy,
+    pub(super) realm: &'a Realm,
+    /// The longest token that can be handed out, in bytes.
+    pub(super) max_len: usize,
+    pub(super) now: Timestamp,
+}
+
+impl LoneTokens<'_> {
+    /// A token for a login.
+    pub(super) fn login(self, login: &Login) -> Result<IssuedCredentials, Error> {
+        if !login.details.kind.is_default() {
+            return Err(LoginError::NoSessions(login.details.kind.clone()).into());
+        }
+        let authenticated_at = login.authenticated_at.map_or(self.now, |at| at.min(self.now));
+        self.issue(login, authenticated_at, None)
+    }
+
+    /// A fresh token for the holder of a good one: the same subject and claims, and the login's time.
+    pub(super) fn reissue(self, token: &str, limit: Duration) -> Result<IssuedCredentials, Error> {
+        let principal = self.tokens.verify(token, self.now)?;
+        if principal.foreign_issuer().is_some() {
+            // Our signature would make another issuer's subject one of ours.
+            return Err(Rejection::WrongIssuer.into());
+        }
+        if principal.realm_name() != self.realm.name() {
+            return Err(Rejection::OtherRealm.into());
+        }
+        if principal.session_id().is_some() {
+            // A token of the hybrid strategy lives on by its session, which may have ended.
+            return Err(Rejection::WrongKind.into());
+        }
+        // The leeway is for clocks that differ; it makes no limit longer.
+        let authenticated_at = principal.authenticated_at().min(self.now);
+        let end = authenticated_at.plus(limit);
+        if self.now >= end {
+            return Err(Rejection::Expired.into());
+        }
+        let mut login = Login::of(principal.to_subject()).claims(&principal.claims::<Claims>()?)?;
+        login.details.client_id = principal.client_id().map(Into::into);
+        login.details.actor = principal.actor().map(Into::into);
+        login.details.acr = principal.context_class().map(Into::into);
+        login.details.amr = principal.methods().into_iter().map(Into::into).collect();
+        self.issue(&login, authenticated_at, Some(end))
+    }
+
+    fn issue(
+        self,
+        login: &Login,
+        authenticated_at: Timestamp,
+        not_after: Option<Timestamp>,
+    ) -> Result<IssuedCredentials, Error> {
+        let grant = UnsignedToken {
+            not_after,
+            realm: self.realm.name(),
+            ..UnsignedToken::new(login.subject.as_str(), &login.claims, authenticated_at)
+                .with_details(&login.details)
+        };
+        let access = issue(self.tokens, &grant, self.now, self.max_len)?;
+        let (subject, claims) = (login.subject.in_realm(self.realm), login.claims.clone().into());
+        let principal = Principal::from_token(VerifiedToken {
+            authenticated_at,
+            contents: stated(&login.details),
+            ..VerifiedToken::new(subject, self.now, access.expires_at, claims)
+        });
+        Ok(IssuedCredentials {
+            credential: Credential::new(access.text),
+            // As the token's own `iat`.
+            issued_at: Timestamp::from_secs(self.now.as_secs()),
+            expires_at: access.expires_at,
+            refresh: None,
+            refresh_expires_at: None,
+            persistent: false,
+            principal,
+            incident: None,
+        })
+    }
+}
+
+/// What a login stated, as its token says it.
+fn stated(details: &SessionDetails) -> String {
+    if details.is_plain() {
+        return String::new();
+    }
+    let SessionDetails { client_id, actor, acr, amr, .. } = details;
+    let actor = actor.as_ref().map(|sub| json!({ "sub": sub }));
+    json!({ "client_id": client_id, "act": actor, "acr": acr, "amr": amr }).to_string()
+}

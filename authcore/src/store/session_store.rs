@@ -1,0 +1,126 @@
+//! The trait that session stores implement.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::error::StoreError;
+use super::outcome::{InsertOutcome, PurgeOutcome, ReplaceOutcome};
+use crate::store::{RecordVersion, SessionRecord};
+use crate::{SessionId, Subject, Timestamp};
+
+#[doc = include_str!("../docs/writing-a-store.md")]
+#[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a session store",
+    label = "expected a store, such as `MemoryStore::new()`"
+)]
+pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
+    /// Writes a new record; never overwrites one (rule S1).
+    ///
+    /// # Errors
+    ///
+    /// Any [`StoreErrorKind`]. After `Unavailable` the record may or may not have been written; after the
+    /// other kinds it was not.
+    async fn insert(&self, record: &SessionRecord) -> Result<InsertOutcome, StoreError>;
+
+    /// The record with this id, as every acknowledged write left it (rule S15).
+    ///
+    /// An expired record may be returned or not: the core decides about expiry (rule S6).
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::Corrupt`] if what is stored cannot be read (rule S9), `Unavailable` or `Misconfigured`.
+    async fn load(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError>;
+
+    /// Replaces the stored record if its version is `expected`, in one atomic step; never creates one (rules
+    /// S2, S3, S17).
+    ///
+    /// `record.version()` is already `expected` plus one.
+    ///
+    /// # Errors
+    ///
+    /// Any [`StoreErrorKind`]. After `Unavailable` the record may or may not have been replaced; after the
+    /// other kinds it was not.
+    async fn replace(
+        &self,
+        record: &SessionRecord,
+        expected: RecordVersion,
+    ) -> Result<ReplaceOutcome, StoreError>;
+
+    /// Removes the record; `true` if this very call removed it.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` or `Misconfigured`. A record that cannot be read is removed all the same.
+    async fn remove(&self, id: SessionId) -> Result<bool, StoreError>;
+
+    /// The records of one subject, in any order, and of no other subject (rule S5).
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::Corrupt`] if a record of this subject cannot be read, `Unavailable` or `Misconfigured`.
+    async fn list(&self, subject: &Subject) -> Result<Vec<SessionRecord>, StoreError>;
+
+    /// Removes every session of the subject but `keep`, in one atomic step, and tells which it removed (rule
+    /// S4).
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` or `Misconfigured`. Records that cannot be read are removed all the same.
+    async fn remove_all(
+        &self,
+        subject: &Subject,
+        keep: Option<SessionId>,
+    ) -> Result<Vec<SessionId>, StoreError>;
+
+    /// Removes records whose [`ends_at`](SessionRecord::ends_at) is at or before `now`, at most `limit` of
+    /// them (rule S11).
+    ///
+    /// A store whose server drops expired records by itself answers [`PurgeOutcome::default`].
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` or `Misconfigured`.
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<PurgeOutcome, StoreError>;
+}
+
+#[async_trait]
+impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
+    async fn insert(&self, record: &SessionRecord) -> Result<InsertOutcome, StoreError> {
+        (**self).insert(record).await
+    }
+
+    async fn load(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        (**self).load(id).await
+    }
+
+    async fn replace(
+        &self,
+        record: &SessionRecord,
+        expected: RecordVersion,
+    ) -> Result<ReplaceOutcome, StoreError> {
+        (**self).replace(record, expected).await
+    }
+
+    async fn remove(&self, id: SessionId) -> Result<bool, StoreError> {
+        (**self).remove(id).await
+    }
+
+    async fn list(&self, subject: &Subject) -> Result<Vec<SessionRecord>, StoreError> {
+        (**self).list(subject).await
+    }
+
+    async fn remove_all(
+        &self,
+        subject: &Subject,
+        keep: Option<SessionId>,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        (**self).remove_all(subject, keep).await
+    }
+
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<PurgeOutcome, StoreError> {
+        (**self).purge_expired(now, limit).await
+    }
+}

@@ -134,8 +134,11 @@ impl<D: Driver> Settings<D> {
                     Ok(true)
                 })
             });
-        let pool =
-            if plan.in_memory { pool.max_connections(1).idle_timeout(None).max_lifetime(None) } else { pool };
+        let pool = if plan.in_memory {
+            pool.max_connections(1).with_idle_timeout(None).max_lifetime(None)
+        } else {
+            pool
+        };
         let pool = pool.connect_lazy_with(plan.options);
         if plan.in_memory {
             return Ok((pool, Some(first)));

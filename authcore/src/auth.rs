@@ -125,11 +125,11 @@ impl Auth {
         let RefreshTokens(mut refresh) = refresh;
         let lifetime = tokens.lifetime();
         for (kind, policy) in refresh.sessions().policies().all() {
-            if !policy.is_for_api_keys() && policy.idle() < lifetime.saturating_mul(2) {
+            if !policy.is_for_api_keys() && policy.effective_idle_timeout() < lifetime.saturating_mul(2) {
                 return Err(ConfigError::with_value(format!(
                     "the idle timeout of session kind `{kind}`, {:?}, is below twice the lifetime of access tokens, \
                      {lifetime:?}: only refreshes count as uses",
-                    policy.idle(),
+                    policy.effective_idle_timeout(),
                 )));
             }
         }
@@ -175,7 +175,7 @@ impl Auth {
     }
 
     /// The realm that this is for.
-    pub const fn realm(&self) -> &Realm {
+    pub fn realm(&self) -> &Realm {
         &self.realm
     }
 
@@ -183,7 +183,7 @@ impl Auth {
     /// be handed out (rule R12): what a cookie has room for, for instance. The default is the longest token
     /// that is accepted. A limit that was set before is never raised.
     #[must_use]
-    pub const fn with_max_token_len(mut self, max: usize) -> Self {
+    pub fn with_max_token_len(mut self, max: usize) -> Self {
         if max < self.max_token_len {
             self.max_token_len = max;
         }
@@ -230,7 +230,7 @@ impl Auth {
     /// # Security
     ///
     /// Nothing here asks who is calling.
-    pub const fn admin(&self) -> Admin<'_> {
+    pub fn admin(&self) -> Admin<'_> {
         Admin(self)
     }
 

@@ -46,7 +46,7 @@ impl Credential {
     /// The prefix of API keys (`ack_`), for secret scanners and for routing; no other credential has it.
     pub const API_KEY_PREFIX: &str = "ack_";
 
-    pub(crate) const fn new(text: SecretString) -> Self {
+    pub(crate) fn new(text: SecretString) -> Self {
         Self(text)
     }
 
@@ -61,7 +61,7 @@ impl Credential {
 }
 
 impl RefreshCredential {
-    pub(crate) const fn new(text: SecretString) -> Self {
+    pub(crate) fn new(text: SecretString) -> Self {
         Self(text)
     }
 
@@ -84,12 +84,12 @@ impl IssuedCredentials {
     }
 
     /// When the credential ends in any case.
-    pub const fn expires_at(&self) -> Timestamp {
+    pub fn expires_at(&self) -> Timestamp {
         self.expires_at
     }
 
     /// How long the credential lives at most: OAuth's `expires_in`, or a cookie's `Max-Age`.
-    pub const fn expires_in(&self) -> Duration {
+    pub fn expires_in(&self) -> Duration {
         self.expires_at.since(self.issued_at)
     }
 
@@ -102,7 +102,7 @@ impl IssuedCredentials {
     }
 
     /// When the refresh token's session ends in any case.
-    pub const fn refresh_expires_at(&self) -> Option<Timestamp> {
+    pub fn refresh_expires_at(&self) -> Option<Timestamp> {
         self.refresh_expires_at
     }
 
@@ -113,12 +113,12 @@ impl IssuedCredentials {
 
     /// Whether a cookie with the credential outlives the browser session, as the session's kind says (rule
     /// A13).
-    pub const fn is_persistent(&self) -> bool {
+    pub fn is_persistent(&self) -> bool {
         self.persistent
     }
 
     /// Who the credential says that its holder is.
-    pub const fn principal(&self) -> &Principal {
+    pub fn principal(&self) -> &Principal {
         &self.principal
     }
 

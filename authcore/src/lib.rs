@@ -17,6 +17,8 @@ mod principal;
 mod realm;
 mod refresh_tokens;
 mod secret;
+#[cfg(feature = "serde")]
+mod serialization;
 mod session;
 pub mod store;
 pub mod strategy;

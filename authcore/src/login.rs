@@ -42,19 +42,7 @@ impl Login {
     ///
     /// [`LoginError::InvalidSubject`] if `subject` is empty, longer than 255 bytes or contains NUL.
     pub fn new(subject: impl Into<String>) -> Result<Self, LoginError> {
-        Ok(Self::of(Subject::new(subject)?))
-    }
-
-    /// A login of `subject`, without claims.
-    pub fn of(subject: Subject) -> Self {
-        Self {
-            subject,
-            claims: "{}".into(),
-            device: Device::unknown(),
-            details: SessionDetails::default(),
-            authenticated_at: None,
-            replacing: Vec::new(),
-        }
+        Subject::new(subject).map(Self::from)
     }
 
     /// Sets the application's claims: anything that serializes as a JSON object.
@@ -83,7 +71,7 @@ impl Login {
     }
 
     /// Returns the kind of session that the login opens.
-    pub const fn session_kind(&self) -> &SessionKind {
+    pub fn session_kind(&self) -> &SessionKind {
         &self.details.kind
     }
 
@@ -117,7 +105,7 @@ impl Login {
     /// Says when the subject was authenticated, if that was earlier or elsewhere: `auth_time`. A moment that
     /// has not come counts as now.
     #[must_use]
-    pub const fn authenticated_at(mut self, at: Timestamp) -> Self {
+    pub fn authenticated_at(mut self, at: Timestamp) -> Self {
         self.authenticated_at = Some(at);
         self
     }
@@ -157,6 +145,20 @@ impl Login {
     pub fn replacing(mut self, credential: impl Into<String>) -> Self {
         self.replacing.push(SecretString::new(credential.into()));
         self
+    }
+}
+
+impl From<Subject> for Login {
+    /// Starts a login of `subject` without claims.
+    fn from(subject: Subject) -> Self {
+        Self {
+            subject,
+            claims: "{}".into(),
+            device: Device::unknown(),
+            details: SessionDetails::default(),
+            authenticated_at: None,
+            replacing: Vec::new(),
+        }
     }
 }
 

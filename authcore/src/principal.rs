@@ -39,7 +39,7 @@ enum Proof {
 
 impl Principal {
     /// The principal of a session token or an API key, which ends at `expires_at` with its session.
-    pub(crate) const fn from_session(record: SessionRecord, expires_at: Timestamp) -> Self {
+    pub(crate) fn from_session(record: SessionRecord, expires_at: Timestamp) -> Self {
         Self { expires_at, proof: Proof::Session(record) }
     }
 
@@ -73,7 +73,7 @@ impl Principal {
         Self::from_facts(facts, token.expires_at)
     }
 
-    pub(crate) const fn from_facts(token: TokenFacts, expires_at: Timestamp) -> Self {
+    pub(crate) fn from_facts(token: TokenFacts, expires_at: Timestamp) -> Self {
         Self { expires_at, proof: Proof::Token(token) }
     }
 
@@ -146,6 +146,11 @@ impl Principal {
             Proof::Token(token) => token.is_plain(),
             Proof::Live(_) => false,
         }
+    }
+
+    /// Whether the credential is of the default kind and represents a login.
+    pub(crate) fn is_default_login(&self) -> bool {
+        self.kind_name().is_empty() && self.states_login()
     }
 
     /// Refuses the credential of another realm (rule A12).
@@ -235,7 +240,7 @@ impl Principal {
     }
 
     /// When the credential behind this principal ends in any case.
-    pub const fn expires_at(&self) -> Timestamp {
+    pub fn expires_at(&self) -> Timestamp {
         self.expires_at
     }
 

@@ -49,7 +49,7 @@ impl Realm {
 
     /// Whether this is the unnamed realm.
     #[inline]
-    pub const fn is_unnamed(&self) -> bool {
+    pub fn is_unnamed(&self) -> bool {
         self.0.is_none()
     }
 

@@ -13,8 +13,8 @@ use crate::error::{ConfigError, Incident, IncidentKind, Rejection};
 use crate::secret::SecretBytes;
 use crate::session::credential_kind::CredentialKind;
 use crate::session::policies::Policies;
-use crate::session::policy;
 use crate::session::sessions::{ATTEMPTS, Own, Store};
+use crate::session::timeouts;
 use crate::store::{RecordParts, ReplaceOutcome, SessionRecord, SessionStore, StoredCredential};
 use crate::strategy::{CallContext, OpenedSession, Renewal, Sessions};
 use crate::{Error, Login, Principal, SessionId, SessionKind, SessionPolicy, Timestamp};
@@ -120,7 +120,7 @@ impl Step {
 
 impl RefreshSessions {
     /// Accepts principals of access tokens for that long after their expiry.
-    pub(crate) const fn set_leeway(&mut self, leeway: Duration) {
+    pub(crate) fn set_leeway(&mut self, leeway: Duration) {
         self.sessions.set_leeway(leeway);
     }
 
@@ -129,7 +129,7 @@ impl RefreshSessions {
     }
 
     /// The sessions themselves, whatever their credential.
-    pub(crate) const fn sessions(&self) -> &Sessions {
+    pub(crate) fn sessions(&self) -> &Sessions {
         &self.sessions
     }
 
@@ -307,7 +307,7 @@ impl RefreshSessions {
                 if let Some(claims) = claims {
                     parts.claims = claims.into();
                 }
-                policy::slide(parts, context.now);
+                timeouts::slide(parts, context.now);
             })?;
             let prepared = prepare(&next)?;
             match self.sessions.store().replace(&next, record.version()).await? {
@@ -367,7 +367,7 @@ impl RefreshTokensBuilder {
 
     /// Sets how long a token that was replaced still gives its successor: default 30 seconds, at most 60
     /// (rule R2). Zero means no window at all: each token is good for one refresh.
-    pub const fn grace_window(mut self, window: Duration) -> Self {
+    pub fn grace_window(mut self, window: Duration) -> Self {
         self.grace = window;
         self
     }
@@ -383,7 +383,7 @@ impl RefreshTokensBuilder {
     /// Only a use of the successor that rotates it counts. Within the grace window of its birth the successor
     /// is given again and nothing is written down (rule R11), so that its predecessor still gives it, however
     /// late, until it is used once more after that window.
-    pub const fn grace_until_successor_is_used(mut self) -> Self {
+    pub fn grace_until_successor_is_used(mut self) -> Self {
         self.rotation = Rotation::UntilSuccessorUsed;
         self
     }
@@ -393,7 +393,7 @@ impl RefreshTokensBuilder {
     /// # Security
     ///
     /// A stolen token is good until its session ends, and its use is not noticed.
-    pub const fn without_rotation(mut self) -> Self {
+    pub fn without_rotation(mut self) -> Self {
         self.rotation = Rotation::Off;
         self
     }

@@ -31,7 +31,7 @@ impl<const N: usize> SecretBytes<N> {
     /// # Security
     ///
     /// Meant for a store that writes them down. Never log them.
-    pub const fn expose(&self) -> &[u8; N] {
+    pub fn expose(&self) -> &[u8; N] {
         &self.0
     }
 
@@ -112,7 +112,7 @@ impl<const N: usize> fmt::Debug for SecretBytes<N> {
 pub(crate) struct SecretString(String);
 
 impl SecretString {
-    pub(crate) const fn new(text: String) -> Self {
+    pub(crate) fn new(text: String) -> Self {
         Self(text)
     }
 

@@ -11,3 +11,4 @@ pub(crate) mod policy;
 pub(crate) mod server_sessions;
 pub(crate) mod session_token;
 pub(crate) mod sessions;
+pub(crate) mod timeouts;

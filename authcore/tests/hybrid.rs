@@ -503,7 +503,7 @@ async fn credentials_of_one_strategy_are_nothing_to_another_on_the_same_store() 
 #[tokio::test]
 async fn r9_access_tokens_never_outlive_their_session() {
     let hour = 60 * MINUTE;
-    let policy = SessionPolicy::new().idle_timeout(hour).absolute_timeout(hour);
+    let policy = SessionPolicy::new().with_idle_timeout(hour).with_absolute_timeout(hour);
     let world = world(|refresh| refresh.policy(policy));
     let mut issued = world.login().await;
     let end = issued.refresh_expires_at().unwrap();
@@ -526,7 +526,7 @@ fn what_cannot_work_is_an_error_when_auth_is_built() {
         build(RefreshTokens::builder(MemoryStore::new()).grace_window(Duration::from_secs(61))).unwrap_err();
     assert!(error.to_string().contains("60 seconds"), "{error}");
     let policy = |idle: Duration, absolute: Duration| {
-        SessionPolicy::new().idle_timeout(idle).absolute_timeout(absolute)
+        SessionPolicy::new().with_idle_timeout(idle).with_absolute_timeout(absolute)
     };
     let upside_down = policy(2 * MINUTE, MINUTE);
     assert!(build(RefreshTokens::builder(MemoryStore::new()).policy(upside_down.clone())).is_err());

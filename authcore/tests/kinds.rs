@@ -59,7 +59,7 @@ async fn a13_what_is_not_a_login_can_be_asked_of_a_principal() {
 async fn a14_a_session_of_any_kind_can_be_verified_without_a_use() {
     let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000));
     let auth =
-        sessions(SessionPolicy::new().idle_timeout(Duration::from_secs(600))).with_clock(clock.clone());
+        sessions(SessionPolicy::new().with_idle_timeout(Duration::from_secs(600))).with_clock(clock.clone());
     for (passive, stays) in [(true, false), (false, true)] {
         let issued = auth.login(Login::new("ada").unwrap()).await.unwrap();
         clock.advance(Duration::from_secs(400));

@@ -13,7 +13,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn world() -> (Auth, MemoryStore, ManualClock) {
     let clock = ManualClock::new(Timestamp::from_secs(1_800_000_000));
     let store = MemoryStore::with_clock(clock.clone());
-    let policy = SessionPolicy::new().idle_timeout(HOUR).absolute_timeout(HOUR);
+    let policy = SessionPolicy::new().with_idle_timeout(HOUR).with_absolute_timeout(HOUR);
     let sessions = ServerSessions::builder(store.clone()).policy(policy).build().unwrap();
     (Auth::with_sessions(sessions).with_clock(clock.clone()), store, clock)
 }

@@ -109,7 +109,7 @@ struct World {
 }
 
 fn policy() -> SessionPolicy {
-    SessionPolicy::new().idle_timeout(IDLE).absolute_timeout(24 * HOUR)
+    SessionPolicy::new().with_idle_timeout(IDLE).with_absolute_timeout(24 * HOUR)
 }
 
 fn sessions(policy: SessionPolicy) -> World {
@@ -289,7 +289,7 @@ fn neighbour(record: &SessionRecord) -> Subject {
 /// A7: what has expired takes no place.
 #[tokio::test]
 async fn a7_expired_sessions_do_not_count() {
-    let world = sessions(policy().max_sessions_per_subject(2));
+    let world = sessions(policy().with_max_sessions_per_subject(2));
     let one = world.login("ada").await;
     world.clock.advance(MINUTE / 2);
     let two = world.login("ada").await;
@@ -304,7 +304,7 @@ async fn a7_expired_sessions_do_not_count() {
 async fn a7_ties_are_broken_by_id_and_the_own_login_fails() {
     let (mut failed, mut made) = (0, 0);
     for _ in 0..64 {
-        let world = sessions(policy().max_sessions_per_subject(1));
+        let world = sessions(policy().with_max_sessions_per_subject(1));
         let first = world.login("ada").await;
         match world.auth.login(Login::new("ada").unwrap()).await {
             Ok(second) => {
@@ -338,7 +338,7 @@ async fn a7_a_login_that_was_overtaken_fails() {
         let subject = subject.clone();
         async move { drop(store.remove_all(&subject, None).await.unwrap()) }
     });
-    let overtaken = auth.login(Login::of(subject)).await;
+    let overtaken = auth.login(Login::from(subject)).await;
     assert!(matches!(overtaken, Err(Error::SessionLimit)), "{overtaken:?}");
 }
 

@@ -62,7 +62,7 @@ impl Accounts for DemoAccounts {
     async fn find(&self, identifier: &str, _: &Realm) -> Result<Option<Account>, AccountsError> {
         let rows = self.rows();
         let Some(row) = rows.iter().find(|row| row.email == identifier) else { return Ok(None) };
-        let login = Login::of(row.subject.clone()).claims(&Role { role: row.role.to_owned() })?;
+        let login = Login::from(row.subject.clone()).claims(&Role { role: row.role.to_owned() })?;
         Ok(Some(Account::new(login).password_hash(row.hash.clone())))
     }
 

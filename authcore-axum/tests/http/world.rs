@@ -81,14 +81,14 @@ impl World {
         strategy: Strategy,
         configure: impl FnOnce(GuardBuilder) -> GuardBuilder,
     ) -> Self {
-        let default = SessionPolicy::new().idle_timeout(Duration::from_secs(3600));
+        let default = SessionPolicy::new().with_idle_timeout(Duration::from_secs(3600));
         let kinds = [
             (SessionKind::REMEMBERED, SessionPolicy::remembered()),
             (
                 SessionKind::KIOSK,
                 SessionPolicy::kiosk()
-                    .absolute_timeout(Duration::from_secs(7200))
-                    .idle_timeout(Duration::from_secs(3600)),
+                    .with_absolute_timeout(Duration::from_secs(7200))
+                    .with_idle_timeout(Duration::from_secs(3600)),
             ),
             (guest(), SessionPolicy::new().not_a_login()),
             (SessionKind::API_KEY, SessionPolicy::api_key()),

@@ -14,11 +14,12 @@ use authcore::{Auth, Error, ServerSessions, SessionKind, SessionPolicy};
 const LONG: Duration = HOUR.saturating_mul(48);
 
 fn kinds() -> [(SessionKind, SessionPolicy); 3] {
-    let remembered = policy().idle_timeout(LONG).absolute_timeout(2 * LONG).max_sessions_per_subject(2);
-    let api_key = SessionPolicy::api_key().absolute_timeout(4 * LONG).max_sessions_per_subject(2);
-    let kiosk = policy().idle_timeout(2 * HOUR).absolute_timeout(3 * HOUR);
+    let remembered =
+        policy().with_idle_timeout(LONG).with_absolute_timeout(2 * LONG).with_max_sessions_per_subject(2);
+    let api_key = SessionPolicy::api_key().with_absolute_timeout(4 * LONG).with_max_sessions_per_subject(2);
+    let kiosk = policy().with_idle_timeout(2 * HOUR).with_absolute_timeout(3 * HOUR);
     [
-        (SessionKind::REMEMBERED, remembered.survives_logout_others()),
+        (SessionKind::REMEMBERED, remembered.surviving_logout_others()),
         (SessionKind::KIOSK, kiosk),
         (SessionKind::API_KEY, api_key),
     ]
@@ -97,8 +98,8 @@ pub async fn a13_a_stricter_policy_reaches_existing_sessions(fixture: Fixture) {
         let sessions = sessions.kind(SessionKind::REMEMBERED, policy).build().must("A13: sessions");
         world.beside(Auth::with_sessions(sessions))
     };
-    let by_idle = stricter(policy().idle_timeout(2 * HOUR));
-    let by_absolute = stricter(policy().idle_timeout(2 * HOUR).absolute_timeout(3 * HOUR));
+    let by_idle = stricter(policy().with_idle_timeout(2 * HOUR));
+    let by_absolute = stricter(policy().with_idle_timeout(2 * HOUR).with_absolute_timeout(3 * HOUR));
     for kind in [SessionKind::DEFAULT, SessionKind::REMEMBERED] {
         let issued = world.login_of_kind("ada", &kind, "A13").await;
         let written = world.stored(id(&issued)).await.must("A13: the session");
@@ -254,7 +255,7 @@ pub async fn a14_a_passive_verification_is_no_use(fixture: Fixture) {
 /// A15: the displayed time of last use lags by at most its precision, whatever the idle timeout.
 pub async fn a15_the_last_use_lags_by_at_most_its_precision(fixture: Fixture) {
     let precision = Duration::from_secs(600);
-    let policy = policy().idle_timeout(ABSOLUTE).last_use_precision(precision);
+    let policy = policy().with_idle_timeout(ABSOLUTE).with_last_use_precision(precision);
     let world = World::sessions(&fixture, policy);
     let issued = world.login("ada", "A15").await;
     for step in [precision - TICK, TICK, Duration::from_secs(1), precision, 3 * precision] {

@@ -69,7 +69,7 @@ pub async fn a3_what_cannot_be_a_credential_costs_no_store_call(fixture: Fixture
 }
 
 fn limited(max: usize) -> SessionPolicy {
-    policy().max_sessions_per_subject(max)
+    policy().with_max_sessions_per_subject(max)
 }
 
 /// A7: one login after the other, the oldest session makes room, and no other subject's.

@@ -7,7 +7,10 @@ use crate::records::subject;
 use authcore::{IssuedCredentials, Login, RefreshCredential, SessionKind, SessionPolicy};
 
 fn worlds(fixture: &Fixture) -> [World; 2] {
-    World::with_kinds(fixture, &[(SessionKind::API_KEY, SessionPolicy::api_key().absolute_timeout(ABSOLUTE))])
+    World::with_kinds(
+        fixture,
+        &[(SessionKind::API_KEY, SessionPolicy::api_key().with_absolute_timeout(ABSOLUTE))],
+    )
 }
 
 async fn bytes(world: &World, issued: &IssuedCredentials) -> Vec<u8> {
@@ -67,7 +70,7 @@ pub async fn a12_no_credential_counts_in_another_realm(fixture: Fixture) {
 
 /// A12: sessions of the same name in several realms are counted, listed and ended in each by themselves.
 pub async fn a12_lists_limits_and_logouts_stay_in_their_realm(fixture: Fixture) {
-    let limited = policy().max_sessions_per_subject(2);
+    let limited = policy().with_max_sessions_per_subject(2);
     let world = World::sessions(&fixture, limited);
     let realms = [world.clone(), world.in_realm("t1"), world.in_realm("t2"), world.in_realm("t")];
     // A subject that reads like one of a named realm.

@@ -105,7 +105,7 @@ pub async fn r4_revoked_or_expired_refuses_inside_the_window(fixture: Fixture) {
         same("R4: the reason to refuse it", reason, Rejection::SessionEnded);
     }
 
-    let short = SessionPolicy::new().idle_timeout(IDLE).absolute_timeout(IDLE);
+    let short = SessionPolicy::new().with_idle_timeout(IDLE).with_absolute_timeout(IDLE);
     let world = World::hybrid_with(&fixture, |builder| builder.policy(short));
     let first = world.login("ben", "R4").await;
     world.clock.advance(IDLE - GRACE / 2);

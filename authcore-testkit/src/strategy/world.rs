@@ -38,7 +38,7 @@ pub(crate) struct World {
 }
 
 pub(crate) fn policy() -> SessionPolicy {
-    SessionPolicy::new().idle_timeout(IDLE).absolute_timeout(ABSOLUTE)
+    SessionPolicy::new().with_idle_timeout(IDLE).with_absolute_timeout(ABSOLUTE)
 }
 
 pub(crate) fn jwt() -> Jwt {

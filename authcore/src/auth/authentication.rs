@@ -20,7 +20,7 @@ impl Auth {
     /// [`Error::Unauthenticated`] if it is not good, and [`Error::Store`] if that cannot be said: never a
     /// fresh or anonymous principal (rule A9).
     pub async fn authenticate(&self, credential: &str) -> Result<Principal, Error> {
-        self.verified::<true, false>(credential).await
+        self.verified::<true, false>(credential, self.context()).await
     }
 
     /// As [`Auth::authenticate`], without counting as a use of the session: for requests that a page sends by
@@ -30,7 +30,7 @@ impl Auth {
     ///
     /// As [`Auth::authenticate`].
     pub async fn authenticate_passively(&self, credential: &str) -> Result<Principal, Error> {
-        self.verified::<false, false>(credential).await
+        self.verified::<false, false>(credential, self.context()).await
     }
 
     /// As [`Auth::authenticate`], also for sessions that do not represent a login: those of guests, and of
@@ -44,7 +44,7 @@ impl Auth {
     ///
     /// As [`Auth::authenticate`].
     pub async fn authenticate_any_kind(&self, credential: &str) -> Result<Principal, Error> {
-        self.verified::<true, true>(credential).await
+        self.verified::<true, true>(credential, self.context()).await
     }
 
     /// As [`Auth::authenticate_any_kind`], without counting as a use of the session (rule A14).
@@ -53,7 +53,7 @@ impl Auth {
     ///
     /// As [`Auth::authenticate`].
     pub async fn authenticate_any_kind_passively(&self, credential: &str) -> Result<Principal, Error> {
-        self.verified::<false, true>(credential).await
+        self.verified::<false, true>(credential, self.context()).await
     }
 
     /// The constants make one function of each of its callers', which saves a tenth of the verification of a
@@ -61,9 +61,9 @@ impl Auth {
     async fn verified<const COUNTS: bool, const ANY: bool>(
         &self,
         credential: &str,
+        context: CallContext<'_>,
     ) -> Result<Principal, Error> {
-        let usage = if COUNTS { Usage::Counts } else { Usage::DoesNotCount };
-        let context = self.context().with_usage(usage);
+        let context = context.with_usage(if COUNTS { Usage::Counts } else { Usage::DoesNotCount });
         let principal = match &self.strategy {
             Strategy::Tokens { tokens, .. } => {
                 let principal = tokens.verify(credential, context.now)?;
@@ -125,8 +125,9 @@ impl Auth {
         match &self.strategy {
             Strategy::Tokens { .. } => Err(self.unsupported(Operation::CheckSession)),
             Strategy::Hybrid { refresh, .. } if !credential.starts_with(API_KEY_PREFIX) => {
-                let principal = self.authenticate(credential).await?;
-                let record = refresh.sessions().own(&principal, &self.context()).await?;
+                let context = self.context();
+                let principal = self.verified::<true, false>(credential, context).await?;
+                let record = refresh.sessions().own(&principal, &context).await?;
                 Ok(principal.refreshed_by(record))
             }
             _ => self.authenticate(credential).await,

@@ -126,12 +126,14 @@ impl LoneTokens<'_> {
             // Our signature would make another issuer's subject one of ours.
             return Err(Rejection::WrongIssuer.into());
         }
-        if principal.realm_name() != self.realm.name() {
-            return Err(Rejection::OtherRealm.into());
-        }
+        principal.check_realm(self.realm)?;
         if principal.session_id().is_some() {
             // A token of the hybrid strategy lives on by its session, which may have ended.
             return Err(Rejection::WrongKind.into());
+        }
+        if !principal.is_default_login() {
+            // This strategy issues none such; another signer with the key does.
+            return Err(Rejection::NotALogin.into());
         }
         // The leeway is for clocks that differ; it makes no limit longer.
         let authenticated_at = principal.authenticated_at().min(self.now);
@@ -139,7 +141,7 @@ impl LoneTokens<'_> {
         if self.now >= end {
             return Err(Rejection::Expired.into());
         }
-        let mut login = Login::of(principal.to_subject()).claims(&principal.claims::<Claims>()?)?;
+        let mut login = Login::from(principal.to_subject()).claims(&principal.claims::<Claims>()?)?;
         login.details.client_id = principal.client_id().map(Into::into);
         login.details.actor = principal.actor().map(Into::into);
         login.details.acr = principal.context_class().map(Into::into);

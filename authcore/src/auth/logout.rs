@@ -35,7 +35,10 @@ impl Auth {
     /// [`Error::Store`] if the session may still be there: drop the client's credentials anyway, and say that
     /// the revocation is unconfirmed.
     pub async fn logout(&self, credential: &str) -> Result<Revocation, Error> {
-        let context = self.context();
+        self.logout_in(credential, &self.context()).await
+    }
+
+    async fn logout_in(&self, credential: &str, context: &CallContext<'_>) -> Result<Revocation, Error> {
         match &self.strategy {
             Strategy::Tokens { tokens, .. } => {
                 let principal = tokens.verify_ignoring_expiry(credential, context.now)?;
@@ -44,33 +47,44 @@ impl Auth {
                 Ok(Revocation { sessions: Vec::new(), effect: at(end, context.now) })
             }
             Strategy::Sessions(_) | Strategy::ServerSessions(_) => {
-                let record = self.find(credential, &context).await?;
+                let record = self.find(credential, context).await?;
                 let ended = end(self.stateful(Operation::RevokeSessions)?, record).await?;
                 Ok(Revocation { sessions: ended, effect: RevocationEffect::Now })
             }
             Strategy::Hybrid { refresh, .. } if credential.starts_with(API_KEY_PREFIX) => {
-                let record = self.find(credential, &context).await?;
+                let record = self.find(credential, context).await?;
                 Ok(Revocation {
                     sessions: end(refresh.sessions(), record).await?,
                     effect: RevocationEffect::Now,
                 })
             }
             Strategy::Hybrid { tokens, refresh } => {
-                let (record, presented) = match access_token(&**tokens, credential, &context)? {
+                let (record, presented_end) = match access_token(&**tokens, credential, context)? {
                     Some(principal) => {
-                        (refresh.sessions().referred(&principal, &context).await?, principal.expires_at())
+                        (refresh.sessions().referred(&principal, context).await?, principal.expires_at())
                     }
-                    None => (refresh.find(credential, &context).await?, Timestamp::UNIX_EPOCH),
+                    None => (refresh.find(credential, context).await?, Timestamp::UNIX_EPOCH),
                 };
-                let session_end = record.as_ref().map_or(Timestamp::MAX, SessionRecord::expires_at);
-                let ended = end(refresh.sessions(), record).await?;
-                // Refreshes and renewals got through until the session was gone, and no later.
-                let now = self.clock.now();
-                let last = now.plus(tokens.lifetime()).min(session_end);
-                let effect = at(presented.max(last).plus(tokens.leeway()), now);
-                Ok(Revocation { sessions: ended, effect })
+                self.end_hybrid(&**tokens, refresh, record, presented_end).await
             }
         }
+    }
+
+    /// Ends a session of the hybrid strategy, one of whose access tokens is known to end at `presented_end`.
+    async fn end_hybrid(
+        &self,
+        tokens: &dyn TokenStrategy,
+        refresh: &RefreshSessions,
+        record: Option<SessionRecord>,
+        presented_end: Timestamp,
+    ) -> Result<Revocation, Error> {
+        let session_end = record.as_ref().map_or(Timestamp::MAX, SessionRecord::expires_at);
+        let ended = end(refresh.sessions(), record).await?;
+        // Refreshes and renewals got through until the session was gone, and no later.
+        let now = self.clock.now();
+        let last = now.plus(tokens.lifetime()).min(session_end);
+        let effect = at(presented_end.max(last).plus(tokens.leeway()), now);
+        Ok(Revocation { sessions: ended, effect })
     }
 
     /// Ends the session of a client that presents both its tokens.
@@ -89,19 +103,26 @@ impl Auth {
         refresh_token: &str,
         access_token: &str,
     ) -> Result<Revocation, Error> {
-        if let Strategy::Hybrid { tokens, .. } = &self.strategy
-            && let Ok(refresh) = RefreshToken::parse(refresh_token)
-            && tokens.named_session(access_token) == Some(refresh.id)
+        let context = self.context();
+        if let Strategy::Hybrid { tokens, refresh } = &self.strategy
+            && let Ok(presented) = RefreshToken::parse(refresh_token)
+            && tokens.named_session(access_token) == Some(presented.id)
         {
-            match self.logout(refresh_token).await {
+            match refresh.find(refresh_token, &context).await {
+                Ok(record) => {
+                    // It may have been issued under a longer lifetime than today's.
+                    let verified = tokens.verify_ignoring_expiry(access_token, context.now);
+                    let end = verified.map_or(Timestamp::UNIX_EPOCH, |principal| principal.expires_at());
+                    return self.end_hybrid(&**tokens, refresh, record, end).await;
+                }
                 Err(error) if error.kind() == ErrorKind::Unauthenticated => {}
-                outcome => return outcome,
+                Err(error) => return Err(error),
             }
         }
         if access_token.starts_with(API_KEY_PREFIX) {
             return Err(Rejection::WrongKind.into());
         }
-        self.logout(access_token).await
+        self.logout_in(access_token, &context).await
     }
 
     /// The sessions of the credentials that a login replaces. One that is not good has none, which is no

@@ -121,7 +121,11 @@ impl Auth {
     pub(crate) fn check_renewal(&self, record: &SessionRecord) -> Result<(), Error> {
         match &self.strategy {
             Strategy::Hybrid { tokens, refresh } => {
-                self.access_tokens(&**tokens, refresh, self.clock.now()).issue(record).map(drop)
+                let now = self.clock.now();
+                let renewed = record.next(|parts| {
+                    parts.renew(parts.credential.clone(), Renewal::PrivilegeChange, now);
+                })?;
+                self.access_tokens(&**tokens, refresh, now).issue(&renewed).map(drop)
             }
             _ => Ok(()),
         }

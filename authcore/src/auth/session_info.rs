@@ -15,7 +15,7 @@ pub struct SessionInfo {
     pub current: bool,
     /// When the subject logged in.
     pub created_at: Timestamp,
-    /// When it was last used: at most the [precision](crate::SessionPolicy::last_use_precision) of its kind
+    /// When it was last used: at most the [precision](crate::SessionPolicy::with_last_use_precision) of its kind
     /// earlier than it really was (rule A15). In the hybrid strategy a use is a refresh.
     pub last_seen_at: Timestamp,
     /// When it ends if it is not used again.

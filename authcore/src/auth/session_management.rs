@@ -72,7 +72,7 @@ impl Auth {
     }
 
     /// Ends all of the principal's sessions but its own and those of kinds that
-    /// [survive that](crate::SessionPolicy::survives_logout_others), such as API keys.
+    /// [survive that](crate::SessionPolicy::surviving_logout_others), such as API keys.
     ///
     /// Where some kind survives, the sessions end one by one: after an error some may have ended, and the
     /// same call ends the rest.

@@ -26,7 +26,7 @@ impl ClaimsMismatch {
     }
 
     /// What it is: a JSON type such as `a string`, or `missing`.
-    pub const fn found(&self) -> &'static str {
+    pub fn found(&self) -> &'static str {
         self.found
     }
 
@@ -36,7 +36,7 @@ impl ClaimsMismatch {
     }
 
     /// The Rust type that was asked for.
-    pub const fn target(&self) -> &'static str {
+    pub fn target(&self) -> &'static str {
         self.target
     }
 

@@ -54,6 +54,9 @@ pub(crate) enum Reserved {
 }
 
 impl Reserved {
+    /// The names that were reserved after the first release, so that records of that release may have them.
+    pub(crate) const LATER: &[&str] = NAMES.split_at(ALWAYS_RESERVED).1;
+
     /// The reserved name that `name` is, if it is one.
     pub(crate) fn of(name: &str) -> Option<Self> {
         Some(match name {
@@ -81,12 +84,12 @@ impl Reserved {
         })
     }
 
-    pub(crate) const fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         NAMES[self as usize]
     }
 
     /// Whether no record has ever had a claim of this name.
-    pub(crate) const fn is_always(self) -> bool {
+    pub(crate) fn is_always(self) -> bool {
         (self as usize) < ALWAYS_RESERVED
     }
 

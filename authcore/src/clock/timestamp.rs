@@ -27,29 +27,29 @@ impl Timestamp {
     }
 
     /// Milliseconds since the Unix epoch.
-    pub const fn as_millis(self) -> u64 {
+    pub fn as_millis(self) -> u64 {
         self.0
     }
 
     /// Whole seconds since the Unix epoch, rounded down.
-    pub const fn as_secs(self) -> u64 {
+    pub fn as_secs(self) -> u64 {
         self.0 / 1000
     }
 
     /// This moment and `duration` more.
     #[must_use]
-    pub const fn plus(self, duration: Duration) -> Self {
+    pub fn plus(self, duration: Duration) -> Self {
         Self::from_millis(self.0.saturating_add(millis(duration)))
     }
 
     /// This moment less `duration`, at least the Unix epoch.
     #[must_use]
-    pub const fn minus(self, duration: Duration) -> Self {
+    pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(millis(duration)))
     }
 
     /// How long after `earlier` this moment is; zero if it is not after it.
-    pub const fn since(self, earlier: Self) -> Duration {
+    pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 }
@@ -66,7 +66,7 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
-pub(super) const fn since_epoch(since: Duration) -> Timestamp {
+pub(super) fn since_epoch(since: Duration) -> Timestamp {
     // Not by `as_millis`, whose 128 bits every verification would pay for.
     Timestamp::from_millis(since.as_secs().saturating_mul(1000).saturating_add(since.subsec_millis() as u64))
 }

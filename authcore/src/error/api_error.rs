@@ -66,7 +66,7 @@ pub enum ErrorKind {
 
 impl Error {
     /// What a host does about it.
-    pub const fn kind(&self) -> ErrorKind {
+    pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Unauthenticated(_) | Self::Claims(_) => ErrorKind::Unauthenticated,
             Self::Store(error) if matches!(error.kind(), StoreErrorKind::Unavailable) => {
@@ -79,7 +79,7 @@ impl Error {
     }
 
     /// Why the credential was refused: for logs, never for clients.
-    pub const fn rejection(&self) -> Option<&Rejection> {
+    pub fn rejection(&self) -> Option<&Rejection> {
         match self {
             Self::Unauthenticated(rejection) => Some(rejection),
             _ => None,
@@ -87,7 +87,7 @@ impl Error {
     }
 
     /// The security incident that this very call discovered and ended (rule R3): alert the subject.
-    pub const fn incident(&self) -> Option<&Incident> {
+    pub fn incident(&self) -> Option<&Incident> {
         match self {
             Self::Unauthenticated(Rejection::RefreshReused(incident)) => Some(incident),
             _ => None,

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 pub struct ConfigError(Cow<'static, str>);
 
 impl ConfigError {
-    pub(crate) const fn new(what: &'static str) -> Self {
+    pub(crate) fn new(what: &'static str) -> Self {
         Self(Cow::Borrowed(what))
     }
 
@@ -18,7 +18,7 @@ impl ConfigError {
     }
 
     /// An error whose text names the value that was refused.
-    pub(crate) const fn with_value(what: String) -> Self {
+    pub(crate) fn with_value(what: String) -> Self {
         Self(Cow::Owned(what))
     }
 }

@@ -45,22 +45,22 @@ impl Incident {
     }
 
     /// What happened.
-    pub const fn kind(&self) -> IncidentKind {
+    pub fn kind(&self) -> IncidentKind {
         self.kind
     }
 
     /// To whom.
-    pub const fn subject(&self) -> &Subject {
+    pub fn subject(&self) -> &Subject {
         &self.subject
     }
 
     /// In which session. It has ended, but for [`IncidentKind::StoreRolledBack`].
-    pub const fn session_id(&self) -> SessionId {
+    pub fn session_id(&self) -> SessionId {
         self.session_id
     }
 
     /// What had logged in.
-    pub const fn device(&self) -> &Device {
+    pub fn device(&self) -> &Device {
         &self.device
     }
 

@@ -21,12 +21,12 @@ pub struct TokenContents<'t> {
 }
 
 impl<'t> TokenContents<'t> {
-    pub(crate) const fn new(key_id: &'t str, known: &'t str, payload: &'t str) -> Self {
+    pub(crate) fn new(key_id: &'t str, known: &'t str, payload: &'t str) -> Self {
         Self { key_id, known, payload }
     }
 
     /// The id of the key that verified the token. It is a name within the token's issuer.
-    pub const fn key_id(&self) -> &'t str {
+    pub fn key_id(&self) -> &'t str {
         self.key_id
     }
 

@@ -166,7 +166,7 @@ fn free_claims(claims: &str) -> Result<Cow<'_, str>, Error> {
     let suspect = memchr::memchr(b'\\', text).is_some()
         || memchr::memchr_iter(b'"', text).any(|quote| {
             let rest = &text[quote + 1..];
-            LATER_RESERVED.iter().any(|name| rest.starts_with(name.as_bytes()))
+            Reserved::LATER.iter().any(|name| rest.starts_with(name.as_bytes()))
         });
     if !suspect {
         return Ok(Cow::Borrowed(claims));
@@ -179,9 +179,6 @@ fn free_claims(claims: &str) -> Result<Cow<'_, str>, Error> {
     let free: BTreeMap<_, _> = members.into_iter().filter(|(name, _)| Reserved::of(name).is_none()).collect();
     Ok(Cow::Owned(serde_json::to_string(&free).map_err(|_| LoginError::InvalidJson)?))
 }
-
-/// The names that were not always reserved.
-const LATER_RESERVED: [&str; 4] = ["acr", "amr", "auth_realm", "session_kind"];
 
 /// The JSON text of a string or of a list of them; neither can fail to serialize.
 fn json<T: Serialize + ?Sized>(text: &T) -> String {

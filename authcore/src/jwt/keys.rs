@@ -30,7 +30,7 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// The name in a token's header (RFC 7518, section 3.1).
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::HS256 => "HS256",
             Self::HS384 => "HS384",
@@ -39,7 +39,7 @@ impl Algorithm {
     }
 
     /// The length of the hash, and so of the shortest key (RFC 7518, section 3.2), in bytes.
-    pub const fn hash_len(self) -> usize {
+    pub fn hash_len(self) -> usize {
         match self {
             Self::HS256 => 32,
             Self::HS384 => 48,
@@ -88,12 +88,12 @@ impl Key {
         check_secret(kid, algorithm, secret)?;
         match Encoding::evident_in(secret) {
             None => Self::new(kid, algorithm, secret),
-            Some(Encoding::Hex) => {
-                refuse("is hexadecimal text and not the bytes of a key: pass it to `Key::hmac_hex`")
-            }
-            Some(Encoding::Base64) => {
-                refuse("is base64 text and not the bytes of a key: pass it to `Key::hmac_base64`")
-            }
+            Some(Encoding::Hex) => refuse(
+                "is hexadecimal text and not the bytes of a key: pass its digits to `Key::hmac_hex`, without prefix, separators or quotes",
+            ),
+            Some(Encoding::Base64) => refuse(
+                "is base64 text and not the bytes of a key: pass it to `Key::hmac_base64`, without prefix or quotes",
+            ),
         }
     }
 
@@ -194,12 +194,12 @@ impl Key {
     }
 
     /// The key's id.
-    pub const fn kid(&self) -> &str {
+    pub fn kid(&self) -> &str {
         &self.kid
     }
 
     /// The key's algorithm.
-    pub const fn algorithm(&self) -> Algorithm {
+    pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Registered<'de, 'p> {
 impl<'de, 'p> Registered<'de, 'p> {
     /// Nothing read yet. With `recognised`, issuer, audience and client stand before what will be read, as
     /// far as they are not waived, and were checked as bytes.
-    pub(super) const fn new(policy: &'p Policy, recognised: bool) -> Self {
+    pub(super) fn new(policy: &'p Policy, recognised: bool) -> Self {
         Self {
             policy,
             seen: if recognised { in_start(policy) } else { 0 },
@@ -76,12 +76,12 @@ impl<'de, 'p> Registered<'de, 'p> {
 
     /// Whether the token is of the unnamed realm and the default kind, as nearly all are. What another issuer
     /// says of realms and kinds means nothing here.
-    pub(super) const fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         self.seen & (Reserved::AuthRealm.bit() | Reserved::SessionKind.bit()) == 0 || !self.policy.is_own()
     }
 
     /// Whether the payload has the claim.
-    pub(super) const fn has(&self, claim: Reserved) -> bool {
+    pub(super) fn has(&self, claim: Reserved) -> bool {
         self.seen & claim.bit() != 0
     }
 
@@ -129,16 +129,19 @@ impl<'de, 'p> Registered<'de, 'p> {
             Reserved::Jti | Reserved::ClientId | Reserved::Sid | Reserved::Azp | Reserved::Nonce => {
                 map.next_value::<Text<'de>>()?;
             }
-            Reserved::Act => map.next_value_seed(Actor)?,
-            Reserved::Acr => {
+            Reserved::Act if self.policy.is_own() => map.next_value_seed(Actor)?,
+            Reserved::Acr if self.policy.is_own() => {
                 map.next_value::<Text<'de>>()?;
             }
-            Reserved::Amr => map.next_value_seed(Methods)?,
+            Reserved::Amr if self.policy.is_own() => map.next_value_seed(Methods)?,
             Reserved::Epoch
             | Reserved::Cnf
             | Reserved::MayAct
             | Reserved::AuthRealm
-            | Reserved::SessionKind => {
+            | Reserved::SessionKind
+            | Reserved::Act
+            | Reserved::Acr
+            | Reserved::Amr => {
                 map.next_value::<IgnoredAny>()?;
             }
         }

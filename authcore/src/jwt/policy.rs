@@ -21,7 +21,7 @@ pub(super) struct Policy {
 }
 
 impl Policy {
-    pub(super) const fn is_own(&self) -> bool {
+    pub(super) fn is_own(&self) -> bool {
         !self.foreign
     }
 

@@ -197,20 +197,20 @@ impl JwtBuilder {
 
     /// How long tokens live; default 15 minutes (rule T7). A fraction of a second is dropped. Shorter is
     /// safer: nothing ends a token earlier.
-    pub const fn lifetime(mut self, lifetime: Duration) -> Self {
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
     /// The longest lifetime that is issued or accepted: default 15 minutes, at most 24 hours (rule T7).
-    pub const fn max_lifetime(mut self, cap: Duration) -> Self {
+    pub fn max_lifetime(mut self, cap: Duration) -> Self {
         self.max_lifetime = cap;
         self
     }
 
     /// How far the clocks of issuer and verifier may be apart: default 30 seconds, at most 10 minutes (rule
     /// T6).
-    pub const fn leeway(mut self, leeway: Duration) -> Self {
+    pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
@@ -220,7 +220,7 @@ impl JwtBuilder {
     /// # Security
     ///
     /// Anything that the keys sign is then an access token, an ID token too.
-    pub const fn any_token_type(mut self) -> Self {
+    pub fn any_token_type(mut self) -> Self {
         self.any_type = true;
         self
     }

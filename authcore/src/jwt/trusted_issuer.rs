@@ -41,13 +41,13 @@ impl TrustedIssuer {
     }
 
     /// The longest lifetime that is accepted from it: default 15 minutes, at most 24 hours (rule T7).
-    pub const fn max_lifetime(mut self, cap: Duration) -> Self {
+    pub fn max_lifetime(mut self, cap: Duration) -> Self {
         self.max_lifetime = cap;
         self
     }
 
     /// Accepts its tokens whatever their `typ` (rule T4), for an issuer that does not follow RFC 9068.
-    pub const fn any_token_type(mut self) -> Self {
+    pub fn any_token_type(mut self) -> Self {
         self.any_type = true;
         self
     }

@@ -201,7 +201,7 @@ impl Verifier {
 }
 
 impl TrustedKey {
-    pub(super) const fn new(key: Key, policy: usize) -> Self {
+    pub(super) fn new(key: Key, policy: usize) -> Self {
         Self { key, policy, known_header: OnceLock::new() }
     }
 

@@ -13,7 +13,7 @@ pub struct TokenBuffer(pub(super) [u8; MAX_PAYLOAD_LEN]);
 
 impl TokenBuffer {
     /// An empty buffer of about six kilobytes, enough for every token that is accepted.
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self([0; MAX_PAYLOAD_LEN])
     }
 }

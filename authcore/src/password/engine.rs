@@ -58,7 +58,7 @@ impl Engine {
         })
     }
 
-    pub(super) const fn params(&self) -> &Params {
+    pub(super) fn params(&self) -> &Params {
         &self.dummy.params
     }
 

@@ -33,7 +33,7 @@ pub enum PasswordError {
 }
 
 impl PasswordError {
-    pub(super) const fn wrong_password() -> Self {
+    pub(super) fn wrong_password() -> Self {
         Self::Auth(Error::Unauthenticated(Rejection::WrongPassword))
     }
 
@@ -48,7 +48,7 @@ impl PasswordError {
     }
 
     /// Why the password or the principal was refused: for logs, never for clients.
-    pub const fn rejection(&self) -> Option<&Rejection> {
+    pub fn rejection(&self) -> Option<&Rejection> {
         match self {
             Self::Auth(error) => error.rejection(),
             _ => None,

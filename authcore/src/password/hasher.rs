@@ -164,34 +164,34 @@ pub struct PasswordHasherBuilder {
 
 impl PasswordHasherBuilder {
     /// Sets the memory of one hash, in KiB: 19,456 (the default) to 524,288.
-    pub const fn memory_kib(mut self, memory: u32) -> Self {
+    pub fn memory_kib(mut self, memory: u32) -> Self {
         self.memory = memory;
         self
     }
 
     /// Sets how many passes a hash makes over its memory: at least 2, the default. Memory times passes may be
     /// at most 4 GiB.
-    pub const fn iterations(mut self, iterations: u32) -> Self {
+    pub fn iterations(mut self, iterations: u32) -> Self {
         self.passes = iterations;
         self
     }
 
     /// How many lanes a hash has: 1 (the default) to 64. They are computed one after the other.
-    pub const fn parallelism(mut self, lanes: u32) -> Self {
+    pub fn parallelism(mut self, lanes: u32) -> Self {
         self.lanes = lanes;
         self
     }
 
     /// How many passwords are hashed at once, each on a thread of its own: 1 to 256 (rule P4). The default is
     /// the number of processors, at most 4.
-    pub const fn threads(mut self, threads: usize) -> Self {
+    pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
     }
 
     /// How many passwords may wait for a thread: 1 to 65,536, default 64. Beyond that the answer is
     /// [`PasswordError::Busy`], at once (rule P4).
-    pub const fn max_waiting(mut self, waiting: usize) -> Self {
+    pub fn max_waiting(mut self, waiting: usize) -> Self {
         self.waiting = waiting;
         self
     }

@@ -147,7 +147,7 @@ impl PasswordLogin {
     ///
     /// Success means that every session opened with the old password has ended, except the caller's, whose
     /// credentials have been replaced, and those of kinds that
-    /// [survive it](crate::SessionPolicy::survives_logout_others), such as API keys. The new hash never has
+    /// [survive it](crate::SessionPolicy::surviving_logout_others), such as API keys. The new hash never has
     /// less memory or fewer passes than the hash that it replaces.
     ///
     /// For a reset of a forgotten password, store the new hash, then call

@@ -76,7 +76,7 @@ impl NewPassword {
         self.0
     }
 
-    pub(super) const fn password(&self) -> &Password {
+    pub(super) fn password(&self) -> &Password {
         &self.0
     }
 }

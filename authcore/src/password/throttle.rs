@@ -5,6 +5,7 @@ mod table;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -136,5 +137,24 @@ pub trait LoginThrottle: fmt::Debug + Send + Sync + 'static {
     async fn withdrawn(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<(), StoreError> {
         let _ = (attempt, now);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl<T: LoginThrottle + ?Sized> LoginThrottle for Arc<T> {
+    async fn admit(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<Admission, StoreError> {
+        (**self).admit(attempt, now).await
+    }
+
+    async fn succeeded(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<(), StoreError> {
+        (**self).succeeded(attempt, now).await
+    }
+
+    async fn failed(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<(), StoreError> {
+        (**self).failed(attempt, now).await
+    }
+
+    async fn withdrawn(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<(), StoreError> {
+        (**self).withdrawn(attempt, now).await
     }
 }

@@ -22,7 +22,7 @@ impl Device {
     pub const MAX_LEN: usize = 255;
 
     /// A device of which nothing is known.
-    pub const fn unknown() -> Self {
+    pub fn unknown() -> Self {
         Self(None)
     }
 
@@ -63,7 +63,7 @@ impl Device {
     }
 
     /// Whether nothing is known of it.
-    pub const fn is_unknown(&self) -> bool {
+    pub fn is_unknown(&self) -> bool {
         self.0.is_none()
     }
 

@@ -40,12 +40,12 @@ impl SessionId {
     }
 
     /// The bytes of the id.
-    pub const fn as_bytes(&self) -> &[u8; 16] {
+    pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 
     /// The partition that all sessions of one subject share, for stores that are divided.
-    pub const fn partition(self) -> u16 {
+    pub fn partition(self) -> u16 {
         u16::from_be_bytes([self.0[0], self.0[1]])
     }
 }

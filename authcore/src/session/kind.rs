@@ -16,7 +16,7 @@ use std::str::FromStr;
 ///
 /// let sessions = ServerSessions::builder(MemoryStore::new())
 ///     .kind(SessionKind::REMEMBERED, SessionPolicy::remembered())
-///     .kind(SessionKind::new("television")?, SessionPolicy::new().max_sessions_per_subject(2))
+///     .kind(SessionKind::new("television")?, SessionPolicy::new().with_max_sessions_per_subject(2))
 ///     .build()?;
 /// # Ok(())
 /// # }

@@ -4,7 +4,8 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::kind::SessionKind;
-use super::policy::{SessionPolicy, Timeouts};
+use super::policy::SessionPolicy;
+use super::timeouts::Timeouts;
 use crate::Timestamp;
 use crate::error::{ConfigError, LoginError, Rejection};
 use crate::session::credential_kind::CredentialKind;
@@ -37,7 +38,7 @@ impl KindPolicy {
     }
 
     #[inline]
-    pub(crate) const fn timeouts(&self) -> &Timeouts {
+    pub(crate) fn timeouts(&self) -> &Timeouts {
         &self.timeouts
     }
 
@@ -66,7 +67,9 @@ impl Policies {
             return Err(ConfigError::new("the default kind of session cannot be that of API keys"));
         }
         if !default.represents_login() {
-            return Err(ConfigError::new("the default kind of session represents a login"));
+            return Err(ConfigError::new(
+                "the policy of the default kind is marked `not_a_login`, and sessions of that kind represent a login",
+            ));
         }
         let mut strictest = default.clone();
         for (place, (kind, policy)) in named.iter().enumerate() {
@@ -82,9 +85,10 @@ impl Policies {
             if (*kind == SessionKind::API_KEY) != policy.is_for_api_keys()
                 && [SessionKind::API_KEY, SessionKind::REMEMBERED, SessionKind::KIOSK].contains(kind)
             {
-                return Err(ConfigError::new(
-                    "the kind `api-key` has a policy made by `SessionPolicy::api_key`, `remembered` and `kiosk` have not",
-                ));
+                return Err(ConfigError::with_value(format!(
+                    "the policy of session kind `{kind}` is unsuitable: `api-key` needs one made by \
+                     `SessionPolicy::api_key`, and `remembered` and `kiosk` need another"
+                )));
             }
             if !policy.is_for_api_keys() {
                 strictest = strictest.stricter(policy);
@@ -100,7 +104,7 @@ impl Policies {
     }
 
     /// The policy of the default kind.
-    pub(crate) const fn default_kind(&self) -> &SessionPolicy {
+    pub(crate) fn default_kind(&self) -> &SessionPolicy {
         &self.default.policy
     }
 
@@ -163,6 +167,6 @@ impl Policies {
 
     /// Whether 'log out the others' must spare sessions of some kind.
     pub(crate) fn spare_any(&self) -> bool {
-        self.all().any(|(_, policy)| policy.is_spared_by_logout_others())
+        self.all().any(|(_, policy)| policy.survives_logout_others())
     }
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::timeouts::Timeouts;
 use crate::Timestamp;
 use crate::error::ConfigError;
-use crate::store::{RecordParts, SessionRecord};
+use crate::store::RecordParts;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -17,6 +18,14 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// A stricter policy reaches sessions that exist: of the value in a session's record and the value of today's
 /// policy for its kind, the shorter applies. A more generous policy applies to new logins only.
+///
+/// The idle timeout counts from the recorded time of last use, which lags behind the actual last use by up to
+/// the [precision](SessionPolicy::with_last_use_precision). To shorten the idle timeout below an hour without
+/// logging out users who are active, first deploy a precision below the new idle timeout, wait for an hour,
+/// and then deploy the idle timeout.
+///
+/// Every process that shares a store must register the same kinds: a process treats sessions of a kind that it
+/// does not know by the strictest of its timeouts, and ends them when a subject logs out the others.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SessionPolicy {
     idle_timeout: Option<Duration>,
@@ -55,7 +64,7 @@ impl SessionPolicy {
     /// A policy for 'keep me logged in': 30 days without use, 90 days in any case, and a cookie that outlives
     /// the browser session.
     pub fn remembered() -> Self {
-        Self::new().idle_timeout(30 * DAY).absolute_timeout(90 * DAY).persistent_cookie()
+        Self::new().with_idle_timeout(30 * DAY).with_absolute_timeout(90 * DAY).with_persistent_cookie()
     }
 
     /// A policy for devices that many people use: 5 minutes without use, one hour in any case.
@@ -63,7 +72,7 @@ impl SessionPolicy {
     /// The hybrid strategy needs access tokens of at most half that idle timeout for it: a
     /// [lifetime](crate::jwt::JwtBuilder::lifetime) of 2.5 minutes or less, where the default is 15.
     pub fn kiosk() -> Self {
-        Self::new().idle_timeout(Duration::from_secs(5 * 60)).absolute_timeout(HOUR)
+        Self::new().with_idle_timeout(Duration::from_secs(5 * 60)).with_absolute_timeout(HOUR)
     }
 
     /// A policy for [API keys](crate::Auth::create_api_key): no idle timeout, one year in any case, 20 keys
@@ -73,15 +82,15 @@ impl SessionPolicy {
             is_api_key: true,
             ..Self::new()
                 .without_idle_timeout()
-                .absolute_timeout(365 * DAY)
-                .max_sessions_per_subject(20)
-                .survives_logout_others()
+                .with_absolute_timeout(365 * DAY)
+                .with_max_sessions_per_subject(20)
+                .surviving_logout_others()
         }
     }
 
     /// Sets how long a session lives without use: at least a second, at most the absolute timeout (rule A4).
     #[must_use]
-    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
+    pub fn with_idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = Some(timeout);
         self
     }
@@ -92,14 +101,14 @@ impl SessionPolicy {
     ///
     /// A credential that is lost or forgotten stays valid until then.
     #[must_use]
-    pub const fn without_idle_timeout(mut self) -> Self {
+    pub fn without_idle_timeout(mut self) -> Self {
         self.idle_timeout = None;
         self
     }
 
     /// Sets how long a session lives in any case: at most 400 days (rule A4), for API keys at most 10 years.
     #[must_use]
-    pub const fn absolute_timeout(mut self, timeout: Duration) -> Self {
+    pub fn with_absolute_timeout(mut self, timeout: Duration) -> Self {
         self.absolute_timeout = timeout;
         self
     }
@@ -107,7 +116,7 @@ impl SessionPolicy {
     /// Sets which share of the idle timeout must have passed before a use is written down: above 0, at most
     /// 0.5, default 0.25. A session may end that much earlier than its idle timeout says (rules A4, A5).
     #[must_use]
-    pub const fn slide_share(mut self, share: f64) -> Self {
+    pub fn with_slide_share(mut self, share: f64) -> Self {
         self.slide_share = share;
         self
     }
@@ -118,7 +127,7 @@ impl SessionPolicy {
     /// A session in use is written at most once in this time, or in the configured share of the idle timeout
     /// if that is shorter, however many requests it has. In the hybrid strategy a use is a refresh.
     #[must_use]
-    pub const fn last_use_precision(mut self, precision: Duration) -> Self {
+    pub fn with_last_use_precision(mut self, precision: Duration) -> Self {
         self.last_use_precision = precision;
         self
     }
@@ -126,7 +135,7 @@ impl SessionPolicy {
     /// Sets how many sessions of this kind a subject may have; a login beyond that ends the oldest (rule A7),
     /// an API key beyond that is refused. Default 100.
     #[must_use]
-    pub const fn max_sessions_per_subject(mut self, max: usize) -> Self {
+    pub fn with_max_sessions_per_subject(mut self, max: usize) -> Self {
         self.max_sessions = Some(max);
         self
     }
@@ -137,7 +146,7 @@ impl SessionPolicy {
     ///
     /// Whoever knows one password can then fill the store.
     #[must_use]
-    pub const fn unlimited_sessions_per_subject(mut self) -> Self {
+    pub fn without_session_limit(mut self) -> Self {
         self.max_sessions = None;
         self
     }
@@ -149,7 +158,7 @@ impl SessionPolicy {
     ///
     /// A thief's session of such a kind survives the change of the password too.
     #[must_use]
-    pub const fn survives_logout_others(mut self) -> Self {
+    pub fn surviving_logout_others(mut self) -> Self {
         self.survives_logout_others = true;
         self
     }
@@ -160,7 +169,7 @@ impl SessionPolicy {
     ///
     /// The next user of a shared computer finds the cookie.
     #[must_use]
-    pub const fn persistent_cookie(mut self) -> Self {
+    pub fn with_persistent_cookie(mut self) -> Self {
         self.persistent_cookie = true;
         self
     }
@@ -171,7 +180,7 @@ impl SessionPolicy {
     /// [`Auth::authenticate`](crate::Auth::authenticate) refuses such a session;
     /// [`Auth::authenticate_any_kind`](crate::Auth::authenticate_any_kind) accepts it.
     #[must_use]
-    pub const fn not_a_login(mut self) -> Self {
+    pub fn not_a_login(mut self) -> Self {
         self.is_login = false;
         self
     }
@@ -207,34 +216,61 @@ impl SessionPolicy {
             return Err(ConfigError::new("API keys have no cookie that could be persistent"));
         }
         if self.is_api_key && !self.is_login {
-            return Err(ConfigError::new("an API key represents a login"));
+            return Err(ConfigError::new(
+                "the policy for API keys is marked `not_a_login`, and an API key represents a login",
+            ));
         }
         Ok(())
     }
 
-    /// The idle timeout, at most the absolute timeout.
-    pub(crate) fn idle(&self) -> Duration {
-        self.idle_timeout.unwrap_or(self.absolute_timeout)
+    /// Returns the idle timeout; `None` without one.
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        self.idle_timeout
     }
 
-    pub(crate) const fn limit(&self) -> Option<usize> {
+    /// Returns the absolute timeout.
+    pub fn absolute_timeout(&self) -> Duration {
+        self.absolute_timeout
+    }
+
+    /// Returns the share of the idle timeout after which a use is written.
+    pub fn slide_share(&self) -> f64 {
+        self.slide_share
+    }
+
+    /// Returns the longest time by which the displayed time of last use lags.
+    pub fn last_use_precision(&self) -> Duration {
+        self.last_use_precision
+    }
+
+    /// Returns the limit of sessions per subject; `None` without one.
+    pub fn max_sessions_per_subject(&self) -> Option<usize> {
         self.max_sessions
     }
 
-    pub(crate) const fn is_spared_by_logout_others(&self) -> bool {
+    /// Returns whether sessions of this kind survive 'log out the others' and a change of the password.
+    pub fn survives_logout_others(&self) -> bool {
         self.survives_logout_others
     }
 
-    pub(crate) const fn has_persistent_cookie(&self) -> bool {
+    /// Returns whether the cookie of such a session outlives the browser session.
+    pub fn has_persistent_cookie(&self) -> bool {
         self.persistent_cookie
     }
 
-    pub(crate) const fn represents_login(&self) -> bool {
+    /// Returns whether sessions of this kind represent a login.
+    pub fn represents_login(&self) -> bool {
         self.is_login
     }
 
-    pub(crate) const fn is_for_api_keys(&self) -> bool {
+    /// Returns whether this is a policy for API keys, made by [`SessionPolicy::api_key`].
+    pub fn is_for_api_keys(&self) -> bool {
         self.is_api_key
+    }
+
+    /// The idle timeout, at most the absolute timeout.
+    pub(crate) fn effective_idle_timeout(&self) -> Duration {
+        self.idle_timeout.unwrap_or(self.absolute_timeout)
     }
 
     /// The policy that is at least as strict as both in every timeout: for sessions of a kind that is not
@@ -254,7 +290,7 @@ impl SessionPolicy {
     /// Starts the life of a session.
     pub(crate) fn begin(&self, parts: &mut RecordParts, now: Timestamp) {
         parts.expires_at = now.plus(self.absolute_timeout);
-        parts.idle_expires_at = now.plus(self.idle()).min(parts.expires_at);
+        parts.idle_expires_at = now.plus(self.effective_idle_timeout()).min(parts.expires_at);
     }
 
     /// The timeouts as every verification compares them.
@@ -269,60 +305,6 @@ impl SessionPolicy {
     }
 }
 
-/// The timeouts of a policy in milliseconds: converted once, since every verification asks them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Timeouts {
-    /// [`u64::MAX`] if there is none.
-    idle: u64,
-    absolute: u64,
-    precision: u64,
-    share: f64,
-}
-
-impl Timeouts {
-    /// When a session ends in any case: by its record or by this policy, whichever is earlier (rule A13).
-    #[inline]
-    pub(crate) fn absolute_end(&self, record: &SessionRecord) -> Timestamp {
-        let by_policy = record.created_at().as_millis().saturating_add(self.absolute);
-        Timestamp::from_millis(record.expires_at().as_millis().min(by_policy))
-    }
-
-    /// When a session ends if it is not used again: by its record or by this policy, whichever is earlier
-    /// (rule A13).
-    #[inline]
-    pub(crate) fn end(&self, record: &SessionRecord) -> Timestamp {
-        let by_policy = record.last_seen_at().as_millis().saturating_add(self.idle);
-        let idle = Timestamp::from_millis(record.idle_expires_at().as_millis().min(by_policy));
-        idle.min(self.absolute_end(record))
-    }
-
-    /// Whether a use at `now` is to be written down (rules A5, A15).
-    #[inline]
-    pub(crate) fn is_due(&self, record: &SessionRecord, now: Timestamp) -> bool {
-        let last = record.last_seen_at().as_millis();
-        let unwritten = now.as_millis().saturating_sub(last);
-        if unwritten >= self.precision {
-            return true;
-        }
-        // The idle timeout under which the session was opened. Once its end has met the absolute expiry, only
-        // today's is left to be moved.
-        let (idle_end, end) = (record.idle_expires_at(), record.expires_at());
-        let recorded = if idle_end < end { idle_end.as_millis().saturating_sub(last) } else { u64::MAX };
-        let idle = recorded.min(self.idle);
-        idle != u64::MAX && unwritten as f64 >= idle as f64 * self.share
-    }
-}
-
-/// Writes down a use at `now`: the idle expiry moves by the idle timeout of the record, never past the
-/// absolute one and never back. A stricter policy of today is checked and never written: a process with an
-/// older or newer configuration must not shorten a session for the others.
-pub(crate) fn slide(parts: &mut RecordParts, now: Timestamp) {
-    let idle = parts.idle_expires_at.since(parts.last_seen_at);
-    let now = now.max(parts.last_seen_at);
-    parts.last_seen_at = now;
-    parts.idle_expires_at = now.plus(idle).min(parts.expires_at);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,18 +317,18 @@ mod tests {
             assert!(good.check().is_ok(), "{good:?}");
         }
         for bad in [
-            policy().idle_timeout(31 * DAY),
-            policy().idle_timeout(Duration::ZERO),
-            policy().absolute_timeout(401 * DAY),
-            policy().absolute_timeout(HOUR),
-            policy().without_idle_timeout().absolute_timeout(Duration::ZERO),
-            policy().slide_share(0.0),
-            policy().slide_share(0.6),
-            policy().slide_share(f64::NAN),
-            policy().last_use_precision(Duration::from_millis(999)),
-            policy().max_sessions_per_subject(0),
-            SessionPolicy::api_key().absolute_timeout(3654 * DAY),
-            SessionPolicy::api_key().persistent_cookie(),
+            policy().with_idle_timeout(31 * DAY),
+            policy().with_idle_timeout(Duration::ZERO),
+            policy().with_absolute_timeout(401 * DAY),
+            policy().with_absolute_timeout(HOUR),
+            policy().without_idle_timeout().with_absolute_timeout(Duration::ZERO),
+            policy().with_slide_share(0.0),
+            policy().with_slide_share(0.6),
+            policy().with_slide_share(f64::NAN),
+            policy().with_last_use_precision(Duration::from_millis(999)),
+            policy().with_max_sessions_per_subject(0),
+            SessionPolicy::api_key().with_absolute_timeout(3654 * DAY),
+            SessionPolicy::api_key().with_persistent_cookie(),
             SessionPolicy::api_key().not_a_login(),
         ] {
             assert!(bad.check().is_err(), "{bad:?}");

@@ -24,7 +24,7 @@ use crate::{Error, Login, Principal, SessionId};
 ///
 /// let hour = Duration::from_secs(3600);
 /// let sessions = ServerSessions::builder(MemoryStore::new())
-///     .policy(SessionPolicy::new().idle_timeout(hour).absolute_timeout(12 * hour))
+///     .policy(SessionPolicy::new().with_idle_timeout(hour).with_absolute_timeout(12 * hour))
 ///     .build()?;
 /// let auth = Auth::with_sessions(sessions);
 /// # Ok(())

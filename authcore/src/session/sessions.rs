@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::credential_kind::CredentialKind;
 use super::policies::Policies;
-use super::policy::{self, SessionPolicy};
+use super::policy::SessionPolicy;
+use super::timeouts;
 use crate::error::Rejection;
 use crate::principal::SessionRef;
 use crate::store::{
@@ -57,12 +58,12 @@ impl Store {
 }
 
 impl Sessions {
-    pub(crate) const fn new(store: Store, policies: Policies, kind: CredentialKind) -> Self {
+    pub(crate) fn new(store: Store, policies: Policies, kind: CredentialKind) -> Self {
         Self { store, policies, kind, leeway: Duration::ZERO }
     }
 
     /// For principals of access tokens, which are accepted for that long after their expiry.
-    pub(crate) const fn set_leeway(&mut self, leeway: Duration) {
+    pub(crate) fn set_leeway(&mut self, leeway: Duration) {
         self.leeway = leeway;
     }
 
@@ -76,11 +77,11 @@ impl Sessions {
     }
 
     /// The policy of the default kind of session.
-    pub const fn policy(&self) -> &SessionPolicy {
+    pub fn policy(&self) -> &SessionPolicy {
         self.policies.default_kind()
     }
 
-    pub(crate) const fn policies(&self) -> &Policies {
+    pub(crate) fn policies(&self) -> &Policies {
         &self.policies
     }
 
@@ -158,7 +159,7 @@ impl Sessions {
             self.store().remove(*replaced).await?;
         }
         let policy = self.policies.of(record);
-        let Some(limit) = policy.limit() else { return Ok(()) };
+        let Some(limit) = policy.max_sessions_per_subject() else { return Ok(()) };
         let mut all = self.list_live(&record.to_subject(), context.now).await?;
         if !all.iter().any(|session| session.id() == record.id()) {
             // Others, who log in at the same moment, took its place before it could be seen here.
@@ -229,7 +230,7 @@ impl Sessions {
     }
 
     async fn slide(&self, record: SessionRecord, now: Timestamp) -> Result<SessionRecord, Error> {
-        let next = record.next(|parts| policy::slide(parts, now))?;
+        let next = record.next(|parts| timeouts::slide(parts, now))?;
         match self.store().replace(&next, record.version()).await {
             Ok(ReplaceOutcome::Replaced) => Ok(next),
             Ok(ReplaceOutcome::Missing) => Err(Rejection::SessionEnded.into()),
@@ -305,7 +306,7 @@ impl Sessions {
             let mut outcome = Ok(());
             let next = record.next(|parts| {
                 outcome = change(parts);
-                policy::slide(parts, context.now);
+                timeouts::slide(parts, context.now);
             });
             outcome?;
             let next = next?;
@@ -365,7 +366,11 @@ impl Sessions {
                 Err(error) if error.kind() == StoreErrorKind::Corrupt => {
                     // Nobody can say which kind an unreadable session is of, and a thief's must not live on
                     // for that.
-                    tracing::warn!("a session cannot be read, so sessions of all kinds are ended");
+                    tracing::warn!(
+                        subject = ?subject.as_str(),
+                        realm = subject.realm_name(),
+                        "a session cannot be read, so sessions of all kinds are ended"
+                    );
                     removed.extend(self.store().remove_all(subject, Some(own)).await?);
                     return Ok(removed);
                 }
@@ -374,7 +379,7 @@ impl Sessions {
             all.retain(|record| {
                 record.belongs_to(subject)
                     && record.id() != own
-                    && !self.policies.of(record).is_spared_by_logout_others()
+                    && !self.policies.of(record).survives_logout_others()
             });
             if all.is_empty() {
                 return Ok(removed);

@@ -54,7 +54,7 @@ impl StoreError {
     }
 
     /// A failure that a retry may mend.
-    pub const fn unavailable(context: &'static str) -> Self {
+    pub fn unavailable(context: &'static str) -> Self {
         Self::new(StoreErrorKind::Unavailable, context)
     }
 
@@ -64,7 +64,7 @@ impl StoreError {
     }
 
     /// Which kind of failure it is.
-    pub const fn kind(&self) -> StoreErrorKind {
+    pub fn kind(&self) -> StoreErrorKind {
         self.kind
     }
 }

@@ -39,3 +39,10 @@ pub struct PurgeOutcome {
     /// Whether more expired records were left because of the limit.
     pub more: bool,
 }
+
+impl PurgeOutcome {
+    /// Creates the outcome of a purge that removed `removed` records and left `more` expired ones or not.
+    pub fn new(removed: usize, more: bool) -> Self {
+        Self { removed, more }
+    }
+}

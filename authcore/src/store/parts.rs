@@ -17,18 +17,18 @@ impl RecordVersion {
     pub const FIRST: Self = Self(1);
 
     /// The version with this number.
-    pub const fn from_number(number: u64) -> Self {
+    pub fn from_number(number: u64) -> Self {
         Self(number)
     }
 
     /// The number, for a store that writes it down.
-    pub const fn number(self) -> u64 {
+    pub fn number(self) -> u64 {
         self.0
     }
 
     /// The version after this one.
     #[must_use]
-    pub const fn next(self) -> Self {
+    pub fn next(self) -> Self {
         Self(self.0.wrapping_add(1))
     }
 }

@@ -27,13 +27,13 @@ pub enum Usage {
 
 impl<'c> CallContext<'c> {
     /// A call for `realm` at `now` that counts as a use.
-    pub const fn new(realm: &'c Realm, now: Timestamp) -> Self {
+    pub fn new(realm: &'c Realm, now: Timestamp) -> Self {
         Self { realm, now, usage: Usage::Counts }
     }
 
     /// The same call, if it counts as `usage`.
     #[must_use]
-    pub const fn with_usage(mut self, usage: Usage) -> Self {
+    pub fn with_usage(mut self, usage: Usage) -> Self {
         self.usage = usage;
         self
     }

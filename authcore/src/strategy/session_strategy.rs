@@ -177,7 +177,7 @@ pub struct OpenedSession {
 
 impl OpenedSession {
     /// The session as it was written.
-    pub const fn record(&self) -> &SessionRecord {
+    pub fn record(&self) -> &SessionRecord {
         &self.record
     }
 

@@ -15,10 +15,10 @@ fn guest() -> SessionKind {
 fn with_kinds(store: &MemoryStore, clock: &ManualClock) -> Auth {
     sessions(store, clock, |builder| {
         builder
-            .policy(SessionPolicy::new().idle_timeout(30 * MINUTE).absolute_timeout(12 * HOUR))
+            .policy(SessionPolicy::new().with_idle_timeout(30 * MINUTE).with_absolute_timeout(12 * HOUR))
             .kind(SessionKind::REMEMBERED, SessionPolicy::remembered())
-            .kind(SessionKind::KIOSK, SessionPolicy::kiosk().max_sessions_per_subject(1))
-            .kind(SessionKind::API_KEY, SessionPolicy::api_key().max_sessions_per_subject(2))
+            .kind(SessionKind::KIOSK, SessionPolicy::kiosk().with_max_sessions_per_subject(1))
+            .kind(SessionKind::API_KEY, SessionPolicy::api_key().with_max_sessions_per_subject(2))
             .kind(guest(), SessionPolicy::new().not_a_login())
     })
 }
@@ -27,7 +27,7 @@ fn hybrid_with_kinds(store: &MemoryStore, clock: &ManualClock) -> Auth {
     hybrid_with(jwt(), store, clock, |builder| {
         builder
             .kind(SessionKind::REMEMBERED, SessionPolicy::remembered())
-            .kind(SessionKind::API_KEY, SessionPolicy::api_key().max_sessions_per_subject(2))
+            .kind(SessionKind::API_KEY, SessionPolicy::api_key().with_max_sessions_per_subject(2))
             .kind(guest(), SessionPolicy::new().not_a_login())
     })
 }
@@ -62,10 +62,10 @@ async fn a13_each_kind_has_timeouts_and_a_cookie_of_its_own() {
 async fn a13_a_stricter_policy_is_checked_and_never_written() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
     let long = sessions(&store, &clock, |builder| {
-        builder.policy(SessionPolicy::new().idle_timeout(7 * DAY).last_use_precision(MINUTE))
+        builder.policy(SessionPolicy::new().with_idle_timeout(7 * DAY).with_last_use_precision(MINUTE))
     });
     let short = sessions(&store, &clock, |builder| {
-        builder.policy(SessionPolicy::new().idle_timeout(30 * MINUTE).absolute_timeout(HOUR))
+        builder.policy(SessionPolicy::new().with_idle_timeout(30 * MINUTE).with_absolute_timeout(HOUR))
     });
     let issued = long.login(login()).await.unwrap();
     clock.advance(20 * MINUTE);
@@ -94,7 +94,7 @@ async fn a13_a_stricter_policy_reaches_sessions_that_exist() {
     clock.advance(2 * DAY);
     before.authenticate(old.credential().expose()).await.unwrap();
     let after = sessions(&store, &clock, |builder| {
-        builder.policy(SessionPolicy::new().idle_timeout(DAY).absolute_timeout(3 * DAY))
+        builder.policy(SessionPolicy::new().with_idle_timeout(DAY).with_absolute_timeout(3 * DAY))
     });
     assert_eq!(refused(after.authenticate(idle.credential().expose()).await), Rejection::Expired);
     let principal = after.authenticate(old.credential().expose()).await.unwrap();
@@ -104,7 +104,7 @@ async fn a13_a_stricter_policy_reaches_sessions_that_exist() {
     assert_eq!(refused(after.authenticate(old.credential().expose()).await), Rejection::Expired);
     // A more generous one lengthens nothing.
     let generous = sessions(&store, &clock, |builder| {
-        builder.policy(SessionPolicy::new().idle_timeout(200 * DAY).absolute_timeout(300 * DAY))
+        builder.policy(SessionPolicy::new().with_idle_timeout(200 * DAY).with_absolute_timeout(300 * DAY))
     });
     clock.advance(6 * DAY);
     assert_eq!(refused(generous.authenticate(old.credential().expose()).await), Rejection::Expired);
@@ -114,7 +114,7 @@ async fn a13_a_stricter_policy_reaches_sessions_that_exist() {
 /// end.
 #[tokio::test]
 async fn a13_a_stricter_idle_timeout_keeps_those_who_are_active() {
-    let minutes = |count: u32| SessionPolicy::new().idle_timeout(count * MINUTE);
+    let minutes = |count: u32| SessionPolicy::new().with_idle_timeout(count * MINUTE);
     for (before, age) in [
         (SessionPolicy::new(), 24 * DAY),
         (SessionPolicy::new().without_idle_timeout(), DAY),
@@ -261,7 +261,7 @@ async fn a13_no_order_of_creation_lets_a_key_above_the_limit_in() {
 async fn a13_an_api_key_has_no_idle_timeout_and_may_live_for_years() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
     let auth = sessions(&store, &clock, |builder| {
-        builder.kind(SessionKind::API_KEY, SessionPolicy::api_key().absolute_timeout(5 * 365 * DAY))
+        builder.kind(SessionKind::API_KEY, SessionPolicy::api_key().with_absolute_timeout(5 * 365 * DAY))
     });
     let key = auth.create_api_key(named("cron")).await.unwrap();
     clock.advance(5 * 365 * DAY - HOUR);
@@ -327,7 +327,7 @@ fn a13_policies_that_cannot_be_met_do_not_build() {
     for bad in [
         builder().kind(SessionKind::DEFAULT, SessionPolicy::new()),
         builder().kind(guest(), kiosk()).kind(guest(), kiosk()),
-        builder().kind(guest(), kiosk().idle_timeout(2 * HOUR)),
+        builder().kind(guest(), kiosk().with_idle_timeout(2 * HOUR)),
         builder().policy(SessionPolicy::api_key()),
         builder().policy(SessionPolicy::new().not_a_login()),
         builder().kind(SessionKind::API_KEY, SessionPolicy::new()),

@@ -74,7 +74,7 @@ async fn a12_no_credential_reaches_another_realm() {
             ));
             assert!(admin.revoke(&subject, id(&issued)).await.is_err());
             assert!(admin.revoke_all(&subject).await.is_err());
-            assert!(other.login(Login::of(subject)).await.is_err());
+            assert!(other.login(Login::from(subject)).await.is_err());
             let unstated: Subject = "ada".parse().unwrap();
             assert!(admin.sessions_of(&unstated).await.unwrap().is_empty());
             assert!(admin.revoke(&unstated, id(&issued)).await.unwrap().sessions.is_empty());
@@ -94,8 +94,9 @@ async fn a12_no_credential_reaches_another_realm() {
 #[tokio::test]
 async fn a12_limits_count_each_realm_by_itself() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
-    let auth =
-        sessions(&store, &clock, |builder| builder.policy(SessionPolicy::new().max_sessions_per_subject(1)));
+    let auth = sessions(&store, &clock, |builder| {
+        builder.policy(SessionPolicy::new().with_max_sessions_per_subject(1))
+    });
     let mut last = Vec::new();
     for name in ["one", "two", "three"] {
         let auth = auth.in_realm(&realm(name));

@@ -10,7 +10,7 @@ use authcore_testkit::{Call, FaultyStore};
 async fn a14_a_verification_that_does_not_count_writes_nothing() {
     let (inner, clock) = (MemoryStore::new(), ManualClock::new(NOW));
     let store = FaultyStore::new(inner.clone());
-    let policy = SessionPolicy::new().idle_timeout(15 * MINUTE).absolute_timeout(12 * HOUR);
+    let policy = SessionPolicy::new().with_idle_timeout(15 * MINUTE).with_absolute_timeout(12 * HOUR);
     let strategy = ServerSessions::builder(store.clone()).policy(policy).build().unwrap();
     let auth = Auth::with_sessions(strategy).with_clock(clock.clone());
     let issued = auth.login(login()).await.unwrap();
@@ -37,9 +37,9 @@ async fn a14_a_verification_that_does_not_count_writes_nothing() {
 async fn a15_the_displayed_time_lags_by_at_most_its_precision() {
     for (precision, policy) in [
         (HOUR, SessionPolicy::new()),
-        (MINUTE, SessionPolicy::new().last_use_precision(MINUTE)),
+        (MINUTE, SessionPolicy::new().with_last_use_precision(MINUTE)),
         (HOUR, SessionPolicy::new().without_idle_timeout()),
-        (10 * MINUTE, SessionPolicy::new().idle_timeout(30 * DAY).last_use_precision(10 * MINUTE)),
+        (10 * MINUTE, SessionPolicy::new().with_idle_timeout(30 * DAY).with_last_use_precision(10 * MINUTE)),
     ] {
         let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
         let auth = sessions(&store, &clock, |builder| builder.policy(policy));
@@ -63,7 +63,7 @@ fn clock_since(clock: &ManualClock) -> Duration {
 async fn a15_the_precision_is_not_tied_to_the_idle_timeout() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
     let auth = sessions(&store, &clock, |builder| {
-        builder.policy(SessionPolicy::new().idle_timeout(20 * MINUTE).last_use_precision(10 * DAY))
+        builder.policy(SessionPolicy::new().with_idle_timeout(20 * MINUTE).with_last_use_precision(10 * DAY))
     });
     let issued = auth.login(login()).await.unwrap();
     for _ in 0..10 {

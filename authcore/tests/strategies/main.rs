@@ -361,7 +361,7 @@ async fn r1_r5_a_hybrid_of_ones_own_tokens_is_refreshed() {
 #[tokio::test]
 async fn r9_tokens_of_ones_own_are_told_when_their_session_ends() {
     for tokens in token_strategies() {
-        let policy = SessionPolicy::new().idle_timeout(2 * LIFETIME).absolute_timeout(2 * LIFETIME);
+        let policy = SessionPolicy::new().with_idle_timeout(2 * LIFETIME).with_absolute_timeout(2 * LIFETIME);
         let refresh = RefreshTokens::builder(MemoryStore::new()).policy(policy).build().unwrap();
         let clock = ManualClock::new(NOW);
         let auth = Auth::with_hybrid(tokens, refresh).unwrap().with_clock(clock.clone());

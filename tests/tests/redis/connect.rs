@@ -201,7 +201,7 @@ async fn the_documented_commands_suffice() {
     {
         let url = format!("redis://app:secret@127.0.0.1:{}", server.port());
         let store = RedisStore::connect(&url).await.unwrap();
-        let policy = SessionPolicy::new().max_sessions_per_subject(2);
+        let policy = SessionPolicy::new().with_max_sessions_per_subject(2);
         let auth =
             Auth::with_sessions(ServerSessions::builder(store.clone()).policy(policy).build().unwrap());
         let login = || async {

@@ -156,7 +156,7 @@ async fn s6_the_server_drops_what_has_expired() {
     let store = store(&server).await;
     let policy = |millis| {
         let end = std::time::Duration::from_millis(millis);
-        let policy = SessionPolicy::new().idle_timeout(end).absolute_timeout(end);
+        let policy = SessionPolicy::new().with_idle_timeout(end).with_absolute_timeout(end);
         Auth::with_sessions(ServerSessions::builder(store.clone()).policy(policy).build().unwrap())
     };
     // What is early can be said only while all began less than a life ago, whose length the machine must
@@ -330,7 +330,7 @@ async fn round_trips_are_few() {
     hybrid.refresh(access.refresh_token().unwrap().expose()).await.unwrap();
     assert_eq!((trips() - scripts, calls(&server, "get") - reads), (1, 1), "refresh");
 
-    let unlimited = SessionPolicy::new().unlimited_sessions_per_subject();
+    let unlimited = SessionPolicy::new().without_session_limit();
     let unlimited = ServerSessions::builder(store.clone()).policy(unlimited).build().unwrap();
     let unlimited = Auth::with_sessions(unlimited);
     let subject: Subject = "many".parse().unwrap();

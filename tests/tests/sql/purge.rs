@@ -12,7 +12,7 @@ use authcore_tests::{mysql, postgres};
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn auth(store: impl SessionStore, clock: &ManualClock) -> Auth {
-    let policy = SessionPolicy::new().idle_timeout(HOUR).absolute_timeout(10 * HOUR);
+    let policy = SessionPolicy::new().with_idle_timeout(HOUR).with_absolute_timeout(10 * HOUR);
     let sessions = ServerSessions::builder(store).policy(policy).build();
     Auth::with_sessions(sessions.unwrap()).with_clock(clock.clone())
 }

@@ -169,7 +169,7 @@ async fn sliding_touches_no_index() {
     let store = authcore_sql::PostgresStore::builder(&server.url()).connect_unmigrated().await.unwrap();
     store.migrate().await.unwrap();
     let clock = ManualClock::new(std::time::SystemTime::now().into());
-    let policy = SessionPolicy::new().idle_timeout(std::time::Duration::from_secs(1000));
+    let policy = SessionPolicy::new().with_idle_timeout(std::time::Duration::from_secs(1000));
     let sessions = ServerSessions::builder(store).policy(policy).build().unwrap();
     let auth = Auth::with_sessions(sessions).with_clock(clock.clone());
     let mut credentials = Vec::new();

@@ -4,6 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher as _, Hash};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -66,7 +67,10 @@ const AT_ONCE: u32 = 4;
 /// # Ok(())
 /// # }
 /// ```
-pub struct MemoryThrottle {
+#[derive(Clone)]
+pub struct MemoryThrottle(Arc<Counters>);
+
+struct Counters {
     /// Of accounts and of addresses.
     counts: Table,
     /// Of accounts at the addresses where they were logged in to. Only a success puts one here, so that
@@ -101,7 +105,7 @@ impl MemoryThrottle {
     }
 
     /// Starts with the default options.
-    pub const fn builder() -> MemoryThrottleBuilder {
+    pub fn builder() -> MemoryThrottleBuilder {
         MemoryThrottleBuilder {
             policy: Policy {
                 free_for_account: 5,
@@ -115,15 +119,17 @@ impl MemoryThrottle {
     }
 
     fn with(policy: Policy, capacity: usize) -> Self {
-        Self {
+        Self(Arc::new(Counters {
             counts: Table::new(capacity, policy.memory),
             places: Table::new(capacity, policy.memory),
             // Of its own secret, so that nobody can choose names that share a place.
             hasher: RandomState::new(),
             policy,
-        }
+        }))
     }
+}
 
+impl Counters {
     fn key(&self, what: impl Hash) -> u64 {
         self.hasher.hash_one(what).max(1)
     }
@@ -151,7 +157,7 @@ impl MemoryThrottle {
     }
 
     /// Changes what is known of the account and the address of an attempt that was admitted.
-    fn settle(&self, attempt: Attempt<'_>, now: Timestamp, change: impl Fn(&mut Entry)) {
+    fn record_outcome(&self, attempt: Attempt<'_>, now: Timestamp, change: impl Fn(&mut Entry)) {
         let keys = self.keys(attempt);
         let (table, account) = self.account(&keys);
         table.change_known(account, now, &change);
@@ -206,46 +212,48 @@ fn network(address: IpAddr) -> IpAddr {
 #[async_trait]
 impl LoginThrottle for MemoryThrottle {
     async fn admit(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<Admission, StoreError> {
-        let keys = self.keys(attempt);
-        let admit = |table: &Table, key, limit| table.change(key, now, |entry| entry.admit(limit, now));
+        let Counters { counts, policy, .. } = &*self.0;
+        let keys = self.0.keys(attempt);
+        let admit = |table: &Table, key, limit| table.change(key, now, |entry| entry.try_attempt(limit, now));
         // First, so that who has to wait there cannot make others wait.
         if let Some(address) = keys.address
-            && let refused @ Admission::Refused(_) = admit(&self.counts, address, self.policy.of_address())
+            && let refused @ Admission::Refused(_) = admit(counts, address, policy.of_address())
         {
             return Ok(refused);
         }
-        let (table, account) = self.account(&keys);
-        let admission = admit(table, account, self.policy.of_account());
+        let (table, account) = self.0.account(&keys);
+        let admission = admit(table, account, policy.of_account());
         if let (Admission::Refused(_), Some(address)) = (admission, keys.address) {
             // No password was looked at, so it is no failure of whoever shares the address.
-            self.counts.change_known(address, now, Entry::take_back);
+            counts.change_known(address, now, Entry::take_back);
         }
         Ok(admission)
     }
 
     async fn succeeded(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<(), StoreError> {
-        let keys = self.keys(attempt);
+        let Counters { counts, places, .. } = &*self.0;
+        let keys = self.0.keys(attempt);
         // At home it does not forgive what strangers did elsewhere.
-        let (table, account) = self.account(&keys);
+        let (table, account) = self.0.account(&keys);
         table.change_known(account, now, Entry::forgive);
         if let Some(pair) = keys.pair {
-            self.places.change(pair, now, |entry| entry.see(now));
+            places.change(pair, now, |entry| entry.see(now));
         }
         // This one was no failure; those before it are not forgiven, or an attacker's own account would do
         // that.
         if let Some(address) = keys.address {
-            self.counts.change_known(address, now, Entry::take_back);
+            counts.change_known(address, now, Entry::take_back);
         }
         Ok(())
     }
 
     async fn failed(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<(), StoreError> {
-        self.settle(attempt, now, |entry| entry.fail(now));
+        self.0.record_outcome(attempt, now, |entry| entry.fail(now));
         Ok(())
     }
 
     async fn withdrawn(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<(), StoreError> {
-        self.settle(attempt, now, Entry::take_back);
+        self.0.record_outcome(attempt, now, Entry::take_back);
         Ok(())
     }
 }
@@ -253,34 +261,34 @@ impl LoginThrottle for MemoryThrottle {
 impl fmt::Debug for MemoryThrottle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryThrottle")
-            .field("capacity", &self.counts.capacity())
-            .field("policy", &self.policy)
+            .field("capacity", &self.0.counts.capacity())
+            .field("policy", &self.0.policy)
             .finish_non_exhaustive()
     }
 }
 
 impl MemoryThrottleBuilder {
     /// Sets how often an account may fail before it waits.
-    pub const fn free_attempts(mut self, count: u32) -> Self {
+    pub fn free_attempts(mut self, count: u32) -> Self {
         self.policy.free_for_account = count;
         self
     }
 
     /// Sets how often an address may fail before it waits, whatever the accounts.
-    pub const fn free_attempts_per_address(mut self, count: u32) -> Self {
+    pub fn free_attempts_per_address(mut self, count: u32) -> Self {
         self.policy.free_for_address = count;
         self
     }
 
     /// Sets the longest delay: at most an hour.
-    pub const fn longest_delay(mut self, delay: Duration) -> Self {
+    pub fn longest_delay(mut self, delay: Duration) -> Self {
         self.policy.longest_delay = delay;
         self
     }
 
     /// Sets how many accounts and addresses are remembered, and as many addresses where accounts were logged
     /// in to, of less than 40 bytes each: at most 16 million.
-    pub const fn capacity(mut self, entries: usize) -> Self {
+    pub fn capacity(mut self, entries: usize) -> Self {
         self.capacity = entries;
         self
     }

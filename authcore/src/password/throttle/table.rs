@@ -82,7 +82,7 @@ impl Table {
 
 impl Entry {
     /// Counts one more attempt, undecided, unless there is something to wait for.
-    pub(super) fn admit(&mut self, limit: Limit, now: Timestamp) -> Admission {
+    pub(super) fn try_attempt(&mut self, limit: Limit, now: Timestamp) -> Admission {
         let at_once = if self.failures < limit.free { limit.at_once } else { limit.free };
         let pause = limit.delay(self.count(), at_once);
         if self.undecided > 0 && !pause.is_zero() {
@@ -114,7 +114,7 @@ impl Entry {
     }
 
     /// An attempt that was admitted counts no more, whether it is still undecided or was taken for failed.
-    pub(super) const fn take_back(&mut self) {
+    pub(super) fn take_back(&mut self) {
         if self.undecided > 0 {
             self.undecided -= 1;
         } else {
@@ -122,12 +122,12 @@ impl Entry {
         }
     }
 
-    pub(super) const fn forgive(&mut self) {
+    pub(super) fn forgive(&mut self) {
         (self.failures, self.undecided) = (0, 0);
     }
 
     /// Keeps it longer than what was not seen since.
-    pub(super) const fn see(&mut self, now: Timestamp) {
+    pub(super) fn see(&mut self, now: Timestamp) {
         self.admitted_at = now;
     }
 

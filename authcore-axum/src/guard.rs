@@ -372,7 +372,9 @@ impl GuardBuilder {
         }
         let csrf = self.csrf.map_err(|error| ConfigError(error.to_string()))?;
         let cookies = Cookies::new(&self.cookie_name, &self.routes_path, self.plain_on_loopback);
-        let (mut auth, mut passwords) = (self.auth, self.passwords);
+        let mut auth = self.auth;
+        // Logins are for the realm that requests are checked against, whichever `Auth` they were built with.
+        let mut passwords = self.passwords.map(|passwords| passwords.in_realm(auth.realm()));
         if self.transport == Transport::Cookies {
             // Before anything changes, not when the cookie is made (rule R12).
             auth = auth.with_max_token_len(cookies.room());

@@ -19,7 +19,7 @@ use crate::store::{RecordParts, ReplaceOutcome, SessionRecord, SessionStore, Sto
 use crate::strategy::{CallContext, OpenedSession, Renewal, Sessions};
 use crate::{Error, Login, Principal, SessionId, SessionKind, SessionPolicy, Timestamp};
 
-/// Sessions proved by a refresh token, which is replaced by its successor when it is used (rules R1 to R11);
+/// Sessions proved by a refresh token, which is replaced by its successor when it is used (rules R1 to R12);
 /// one that is younger than the grace window is given again.
 ///
 /// The successor is derived, not minted: the same token presented again within the grace window gives the
@@ -189,7 +189,7 @@ impl RefreshSessions {
         for _ in 0..ATTEMPTS {
             let record = self.prove(&token, context).await?.ok_or(Rejection::SessionEnded)?;
             self.sessions.policies().of(&record).check_live(&record, context.now)?;
-            let step = match self.judge(&token, &record, context.now)? {
+            let step = match self.classify(&token, &record, context.now)? {
                 Verdict::Go(step) => step,
                 Verdict::End(kind) => return Err(self.end(&record, kind).await),
             };
@@ -224,7 +224,7 @@ impl RefreshSessions {
     }
 
     /// What the presented generation means beside the stored one.
-    fn judge(
+    fn classify(
         &self,
         token: &RefreshToken,
         record: &SessionRecord,
@@ -317,7 +317,7 @@ impl RefreshSessions {
             }
         } else {
             let prepared = prepare(record)?;
-            (self.sessions.touch(record.clone(), context).await?, prepared)
+            (self.sessions.record_use(record.clone(), context).await?, prepared)
         };
         let incident = step.incident.map(|kind| Incident::new(kind, &record));
         Ok(Some(Refreshed { opened: OpenedSession { record, credential }, prepared, incident }))

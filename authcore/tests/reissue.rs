@@ -7,6 +7,7 @@ use std::time::Duration;
 use authcore::clock::ManualClock;
 use authcore::error::Rejection;
 use authcore::jwt::{Algorithm, Jwt, Key, KeyRing, TrustedIssuer};
+use authcore::strategy::{TokenStrategy as _, UnsignedToken};
 use authcore::{Auth, Error, Login, MemoryStore, RefreshTokens, Timestamp};
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -46,6 +47,20 @@ async fn a_token_of_a_session_is_not_reissued_without_it() {
     let hybrid = Auth::with_hybrid(jwt(), refresh).unwrap().with_clock(ManualClock::new(NOW));
     let issued = hybrid.login(Login::new("user-42").unwrap()).await.unwrap();
     assert_eq!(rejection(auth().refresh(issued.credential().expose()).await), Rejection::WrongKind);
+}
+
+/// Another signer with the key may write what this strategy never does.
+#[tokio::test]
+async fn a13_a_token_that_does_not_represent_a_login_is_not_reissued_as_one() {
+    let subject = "user-42";
+    let mut token = UnsignedToken::new(subject, "{}", NOW);
+    token.is_login = false;
+    let guest = jwt().issue(&token, NOW).unwrap();
+    assert_eq!(rejection(auth().refresh(guest.expose()).await), Rejection::NotALogin);
+    token.is_login = true;
+    token.kind = "kiosk";
+    let kiosk = jwt().issue(&token, NOW).unwrap();
+    assert_eq!(rejection(auth().refresh(kiosk.expose()).await), Rejection::NotALogin);
 }
 
 /// The leeway is for clocks that differ, and moves neither the login's time nor the limit.

@@ -159,3 +159,14 @@ async fn a12_a_guard_of_one_realm_needs_no_option() {
     let sent = request(Method::GET, "/me").header(COOKIE, stray).body(Body::empty()).unwrap();
     assert_eq!(unnamed.browser().send(sent).await.status, StatusCode::UNAUTHORIZED);
 }
+
+/// One builder names the realm for both.
+#[tokio::test]
+async fn a12_a_guard_in_a_realm_logs_in_there() {
+    let world = World::new(Strategy::Sessions).await;
+    let tenant = world.with_guard_in(&Realm::new("t1").unwrap()).await;
+    let mut browser = tenant.browser();
+    assert_eq!(browser.send(post("/auth/login", &credentials("ada"))).await.status, StatusCode::OK);
+    let me = browser.send(request(Method::GET, "/me").body(Body::empty()).unwrap()).await;
+    assert_eq!(me.status, StatusCode::OK, "{me:?}");
+}

@@ -155,6 +155,17 @@ impl World {
         Self { app: guard.protect(router(&guard)), auth, store, clock }
     }
 
+    /// A guard in `realm` whose logins were built for the unnamed realm.
+    pub(crate) async fn with_guard_in(&self, realm: &Realm) -> Self {
+        let (hasher, people) = people().await;
+        let passwords = PasswordLogin::new(self.auth.clone(), hasher, people);
+        let auth = self.auth.in_realm(realm);
+        let builder = Guard::builder(auth.clone()).passwords(passwords).clock(self.clock.clone());
+        let guard = builder.build().unwrap();
+        let app = guard.protect(router(&guard));
+        Self { app, auth, store: Arc::clone(&self.store), clock: self.clock.clone() }
+    }
+
     pub(crate) fn browser(&self) -> Browser {
         Browser { app: self.app.clone(), cookies: BTreeMap::new() }
     }

@@ -111,7 +111,7 @@ pub(super) struct LoneTokens<'a> {
 
 impl LoneTokens<'_> {
     /// A token for a login.
-    pub(super) fn login(self, login: &Login) -> Result<IssuedCredentials, Error> {
+    pub(super) fn issue_for_login(self, login: &Login) -> Result<IssuedCredentials, Error> {
         if !login.details.kind.is_default() {
             return Err(LoginError::NoSessions(login.details.kind.clone()).into());
         }

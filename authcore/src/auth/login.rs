@@ -30,7 +30,9 @@ impl Auth {
                 let opened = strategy.open(&login, &replaces, &context).await?;
                 Ok(by_session(strategy.sessions(), opened, context.now))
             }
-            Strategy::Tokens { tokens, .. } => self.lone_tokens(&**tokens, context.now).login(&login),
+            Strategy::Tokens { tokens, .. } => {
+                self.lone_tokens(&**tokens, context.now).issue_for_login(&login)
+            }
             Strategy::Hybrid { tokens, refresh } => {
                 let access = self.access_tokens(&**tokens, refresh, context.now);
                 let (opened, made) =

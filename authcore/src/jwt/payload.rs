@@ -93,7 +93,7 @@ impl<'de, 'p> Registered<'de, 'p> {
             return self.fail(claim, fault);
         }
         self.seen |= claim.bit();
-        self.value(claim, map).inspect_err(|_| self.note(claim, ClaimFault::WrongType))
+        self.value(claim, map).inspect_err(|_| self.remember_fault(claim, ClaimFault::WrongType))
     }
 
     fn value<A: MapAccess<'de>>(&mut self, claim: Reserved, map: &mut A) -> Result<(), A::Error> {
@@ -151,13 +151,13 @@ impl<'de, 'p> Registered<'de, 'p> {
     /// Remembers which claim is at fault, and stops the parse.
     #[cold]
     fn fail<E: de::Error>(&mut self, claim: Reserved, fault: ClaimFault) -> Result<(), E> {
-        self.note(claim, fault);
+        self.remember_fault(claim, fault);
         Err(E::custom("invalid registered claim"))
     }
 
     /// Remembers which claim is at fault, unless that is known more precisely.
     #[cold]
-    fn note(&mut self, claim: Reserved, fault: ClaimFault) {
+    fn remember_fault(&mut self, claim: Reserved, fault: ClaimFault) {
         self.fault.get_or_insert(Rejection::InvalidClaim(claim.name(), fault));
     }
 }
@@ -389,7 +389,7 @@ impl<'de, A: MapAccess<'de>> Deserializer<'de> for Members<'_, 'de, '_, A> {
 /// Makes the application's claims a text: one JSON object of its members as the payload has them, in their
 /// order.
 pub(super) struct ClaimsText {
-    /// As much as the payload has: no member makes the text grow again.
+    /// Enough for the claims and for what is appended to them, so that the text never grows.
     pub(super) capacity: usize,
 }
 

@@ -95,7 +95,7 @@ impl Engine {
     pub(super) fn verify(&self, password: &Password, expected: &Expected) -> Result<Verdict, PasswordError> {
         match expected {
             Expected::Hash(stored) => {
-                self.note_cost(stored);
+                self.record_cost(stored);
                 if self.matches(password, stored)? {
                     let outdated = stored.is_outdated(&self.dummy);
                     return Ok(if outdated { Verdict::MatchOutdated } else { Verdict::Match });
@@ -121,7 +121,7 @@ impl Engine {
 
     /// Raises the cost of failures to that of `stored`, within bounds: one account with an extreme hash must
     /// not let guesses at any name take the machine.
-    fn note_cost(&self, stored: &Parsed) {
+    fn record_cost(&self, stored: &Parsed) {
         let bound = work(self.params()).saturating_mul(MAX_FAILURE_FACTOR);
         let noted = Cost::of(&stored.params).at_most(bound);
         let _ = self.failure_cost.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |known| {

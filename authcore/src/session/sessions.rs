@@ -99,7 +99,7 @@ impl Sessions {
         prepare: impl Fn(&SessionRecord) -> Result<T, Error>,
     ) -> Result<(SessionRecord, T), Error> {
         let (record, prepared) = self.insert(login, context, credential, prepare).await?;
-        match self.settle(&record, replaces, context).await {
+        match self.end_replaced_and_excess(&record, replaces, context).await {
             Ok(()) => Ok((record, prepared)),
             Err(error) => {
                 // The client never gets the credential, so a session that stays behind admits nobody.
@@ -149,7 +149,7 @@ impl Sessions {
         Err(StoreError::unavailable("every new session id was taken").into())
     }
 
-    async fn settle(
+    async fn end_replaced_and_excess(
         &self,
         record: &SessionRecord,
         replaces: &[SessionId],
@@ -210,12 +210,12 @@ impl Sessions {
         context: &CallContext<'_>,
     ) -> Result<SessionRecord, Error> {
         self.policies.of(&record).check_live(&record, context.now)?;
-        self.touch(record, context).await
+        self.record_use(record, context).await
     }
 
     /// Writes down a use, if it counts and is due. Losing that race, or the store, is no error; a session
     /// that is gone refuses, and what no retry can repair is returned (rules A5, A14).
-    pub(crate) async fn touch(
+    pub(crate) async fn record_use(
         &self,
         record: SessionRecord,
         context: &CallContext<'_>,

@@ -137,6 +137,8 @@ async fn t19_a_signer_that_is_away_changes_nothing() {
     }
     assert_eq!(auth.login(login()).await.unwrap_err().kind(), ErrorKind::Unavailable);
     assert_eq!(auth.renew(issued.principal()).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    let changed = auth.update_claims(issued.principal(), |claims| Ok(claims.set("role", "admin")?)).await;
+    assert_eq!(changed.unwrap_err().kind(), ErrorKind::Unavailable);
     let after = store.load(id(&issued)).await.unwrap().unwrap();
     assert_eq!((before.as_bytes(), store.len()), (after.as_bytes(), 1));
     *up.lock().unwrap() = true;

@@ -145,3 +145,21 @@ async fn r9_a_paired_refresh_reads_the_clock_once() {
     auth.refresh_with_access_token(refresh_token(&issued), issued.credential().expose()).await.unwrap();
     assert_eq!(counted.1.load(std::sync::atomic::Ordering::SeqCst), 1);
 }
+
+/// An access token of a longer lifetime verifies until its own end, whichever token ended the session.
+#[tokio::test]
+async fn t17_a_paired_logout_names_the_end_of_a_token_with_a_longer_lifetime() {
+    let of_lifetime = |lifetime| {
+        let keys = KeyRing::new(key("k1"));
+        let builder = Jwt::builder(keys).issuer("https://auth.example.com").audience("api");
+        builder.lifetime(lifetime).max_lifetime(HOUR).leeway(Duration::ZERO).build().unwrap()
+    };
+    let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
+    let issued = hybrid(of_lifetime(HOUR), &store, &clock).login(login()).await.unwrap();
+    let auth = hybrid(of_lifetime(5 * MINUTE), &store, &clock);
+    let access = issued.credential().expose();
+    let revoked = auth.logout_with_access_token(refresh_token(&issued), access).await.unwrap();
+    assert_eq!(revoked.effect, RevocationEffect::At(NOW.plus(HOUR)));
+    clock.advance(HOUR - MINUTE);
+    assert!(auth.authenticate(access).await.is_ok(), "as the answer said");
+}

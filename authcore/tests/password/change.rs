@@ -341,3 +341,29 @@ async fn r12_a_change_whose_credential_does_not_fit_changes_nothing() {
         assert!(world.auth.authenticate_and_check_session(issued.credential().expose()).await.is_ok());
     }
 }
+
+/// The renewed token has an epoch of one more digit, and so a byte or two more.
+#[tokio::test]
+async fn r12_the_token_of_the_next_epoch_must_fit_before_the_hash_is_changed() {
+    let world = World::new(Kind::Hybrid).await;
+    let mut own = world.login(OLD).await.unwrap();
+    for _ in 0..9 {
+        own = world.auth.renew(own.principal()).await.unwrap();
+    }
+    let fits = own.credential().expose().len();
+    let next = world.auth.renew(own.principal()).await.unwrap();
+    let longer = next.credential().expose().len();
+    assert!(longer > fits, "the epoch has a digit more: {longer} after {fits}");
+
+    let world = World::new(Kind::Hybrid).await;
+    let mut own = world.login(OLD).await.unwrap();
+    for _ in 0..9 {
+        own = world.auth.renew(own.principal()).await.unwrap();
+    }
+    let before = world.people.hash_of("ada");
+    let tight = world.passwords.clone().with_max_token_len(own.credential().expose().len());
+    let (current, new) = (Password::new(OLD).unwrap(), NewPassword::new(NEW).unwrap());
+    let error = tight.change_password(own.principal(), current, new).await.unwrap_err();
+    assert!(matches!(error, PasswordError::Auth(Error::Login(_))), "{error:?}");
+    assert_eq!(world.people.hash_of("ada"), before);
+}

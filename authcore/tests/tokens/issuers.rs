@@ -190,3 +190,23 @@ fn t6_t7_each_setting_is_refused_one_above_its_limit_by_name() {
     assert!(built(builder().client_id("")).unwrap().contains("the client id has 0 bytes"));
     assert!(built(plain().issuer(ISSUER).audience("")).unwrap().contains("an audience is empty"));
 }
+
+/// What only we write in one shape, other issuers may write in theirs: it is then absent, and no fault.
+#[test]
+fn t16_other_issuers_members_of_another_shape_are_absent() {
+    let partner = "https://partner.example.com";
+    let trusted = TrustedIssuer::new(partner, "us", key("p1", &OTHER_SECRET)).any_token_type();
+    let jwt = builder().trusting(trusted).build().unwrap();
+    let header = json!({ "alg": "HS256", "kid": "p1" });
+    let theirs = with(with(payload(), "iss", json!(partner)), "aud", json!("us"));
+    for (name, value) in [("act", json!({ "client_id": "x" })), ("acr", json!(2)), ("amr", json!(7))] {
+        let token =
+            sign_text(&header.to_string(), &with(theirs.clone(), name, value).to_string(), &OTHER_SECRET);
+        let principal = jwt.verify(&token, NOW).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((principal.actor(), principal.context_class()), (None, None), "{name}");
+        assert!(principal.methods().is_empty(), "{name}");
+    }
+    let one = with(theirs, "amr", json!("pwd"));
+    let token = sign_text(&header.to_string(), &one.to_string(), &OTHER_SECRET);
+    assert_eq!(jwt.verify(&token, NOW).unwrap().methods(), ["pwd"]);
+}

@@ -135,7 +135,7 @@ impl<D: Driver> Settings<D> {
                 })
             });
         let pool = if plan.in_memory {
-            pool.max_connections(1).with_idle_timeout(None).max_lifetime(None)
+            pool.max_connections(1).idle_timeout(None).max_lifetime(None)
         } else {
             pool
         };

@@ -31,6 +31,7 @@ pub struct RefreshCredential(SecretString);
 ///
 /// Its secrets are redacted in `Debug` and wiped when it is dropped.
 #[derive(Debug, Clone)]
+#[must_use = "the client needs these credentials: without them nobody holds the session"]
 pub struct IssuedCredentials {
     pub(crate) credential: Credential,
     pub(crate) issued_at: Timestamp,

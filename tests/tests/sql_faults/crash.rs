@@ -75,10 +75,9 @@ async fn promises_survive_crashes(name: &str, url: &str, auth: Auth) {
                 assert_eq!(alive, 0, "S3: {subject} was logged out, and is back");
             } else if promised.asked {
                 between += 1;
-                assert!(
-                    alive == 0 || alive == promised.tokens.len(),
-                    "S4: {alive} sessions of {subject} are left"
-                );
+                // By one read: the server may still be at the last statement of the process that was killed.
+                let left = auth.admin().sessions_of(&subject.parse().unwrap()).await.unwrap().len();
+                assert!(left == 0 || left == promised.tokens.len(), "S4: {left} sessions of {subject} are left");
             } else {
                 assert_eq!(alive, promised.tokens.len(), "S14: a session of {subject} was lost");
             }

@@ -1,4 +1,4 @@
-//! What the three databases are told. Whatever they take alike stands here, the rest in a file each.
+//! What differs in the SQL of the three databases, and the statements of a store.
 
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
@@ -7,91 +7,63 @@ pub(crate) mod postgres;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 
-use std::sync::Arc;
-
-use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
-
-use crate::call::Route;
+use crate::columns;
 use crate::names::Names;
+use crate::sql::{PoolMode, Sql};
 
-/// The statements of one database. In all of them, `{table}` and `{history}` stand for those tables, and `?`
-/// for a value.
+/// The SQL of one database. In all statements, `{table}` and `{history}` stand for the tables, and `?` for a
+/// value.
 pub(crate) struct Dialect {
+    /// Surrounds a name.
     pub(crate) quote: char,
     pub(crate) placeholders: Placeholders,
-    /// The function that gives the least of its arguments, `{least}` in statements.
+    /// The function that returns the smallest of its arguments; `{least}` in statements.
     pub(crate) least: &'static str,
     pub(crate) remove_all: RemoveAll<&'static str>,
-    /// Of the first rows that are due, removes those that are over. Values: now, how many, now.
+    /// Of the first rows that are due, removes the expired ones. Values: now, the number of rows, now.
     pub(crate) purge: &'static str,
-    /// Of the first rows that are due, puts off those that are not over. Values: now, how many, now.
+    /// Of the first rows that are due, postpones those that have not expired. Values: as for `purge`.
     pub(crate) postpone: &'static str,
-    /// Goes before what touches many rows, on the same connection.
+    /// Runs before a statement that changes many rows, on the same connection.
     pub(crate) before_bulk: Option<&'static str>,
-    /// What must hold on the server: statements that give 1, with what is wrong if they give 0.
+    /// What the server must fulfil: statements that return 1, each with the error if it returns 0.
     pub(crate) requirements: &'static [(&'static str, &'static str)],
-    /// Gives 1 if there is such a table: of the sessions, of the history.
-    pub(crate) is_there: [&'static str; 2],
+    /// Returns 1 if the table of sessions exists.
+    pub(crate) table_exists: &'static str,
+    /// Returns 1 if the table with the history of migrations exists.
+    pub(crate) history_exists: &'static str,
     pub(crate) create_schema: Option<&'static str>,
-    /// Begins the transaction of a migration, where a migration can be in one.
-    pub(crate) begin: Option<&'static str>,
-    /// Lets one process at a time migrate, where `begin` does not; gives 0 if another one does not end.
-    pub(crate) lock: Option<&'static str>,
-    /// Lets a migration wait for a lock of the table for two seconds at most: all who ask for the table wait
-    /// behind it.
-    pub(crate) short_waits: Option<&'static str>,
-    pub(crate) unlock: &'static str,
-    /// Goes in the place of `unlock` after a failure.
-    pub(crate) give_up: &'static str,
-    /// The files, in order. The first has the number 1.
+    /// Begins the transaction of a migration, in a database whose migrations can be in a transaction.
+    pub(crate) begin_migration: Option<&'static str>,
+    /// Waits until no other process migrates, if `begin_migration` does not. Returns 0 after waiting in vain.
+    pub(crate) migration_lock: Option<&'static str>,
+    /// Limits the time for which a migration waits for a lock of the table to two seconds, as everyone who
+    /// uses the table waits behind it.
+    pub(crate) short_lock_timeout: Option<&'static str>,
+    /// Ends a migration that succeeded.
+    pub(crate) end_migration: &'static str,
+    /// Ends a migration that failed.
+    pub(crate) abort_migration: &'static str,
+    /// The migration files, in order. The first has the number 1.
     pub(crate) migrations: &'static [&'static str],
 }
 
-/// How a statement names its values.
+/// How statements name their values.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Placeholders {
     /// `?`
-    Plain,
+    QuestionMark,
     /// `$1`
     Numbered,
 }
 
 /// How all sessions of a subject are removed.
 pub(crate) enum RemoveAll<S> {
-    /// By a statement that gives the ids of what it removed.
-    AtOnce(S),
-    /// By one that locks rows and gives their ids, and one that removes those. `{ids}` in the second stands
-    /// for as many values as there are.
-    InTwoSteps(S, S),
-}
-
-/// One statement, ready to be run.
-#[derive(Debug, Clone)]
-pub(crate) struct Sql {
-    text: Arc<str>,
-    route: Route,
-}
-
-impl Sql {
-    fn new(names: &Names, text: String) -> Self {
-        Self { text: text.into(), route: names.route() }
-    }
-
-    /// Of `{ids}`, as many as there are.
-    pub(crate) fn with_ids(&self, count: usize) -> Self {
-        Self { text: self.text.replace("{ids}", &vec!["?"; count].join(", ")).into(), route: self.route }
-    }
-
-    /// Safe, as it has only names in it that were checked (rule S12).
-    pub(crate) fn text(&self) -> SqlStr {
-        AssertSqlSafe(Arc::clone(&self.text)).into_sql_str()
-    }
-
-    /// Whether the server is to keep the prepared statement, under a name, for later calls. A pooler gives
-    /// those calls other sessions, which do not have it.
-    pub(crate) fn is_kept(&self) -> bool {
-        self.route == Route::Session
-    }
+    /// By one statement that returns the ids of the removed rows.
+    DeleteReturning(S),
+    /// By a statement that locks rows and returns their ids, and one that removes these. In the second,
+    /// `{ids}` stands for as many values as there are ids.
+    SelectThenDelete { select: S, delete: S },
 }
 
 /// The statements of one store.
@@ -109,35 +81,22 @@ pub(crate) struct Statements {
     pub(crate) before_bulk: Option<Sql>,
 }
 
-/// Every column that a record is written to, in the order in which it is written.
-const COLUMNS: &str = "id, version, epoch, subject, kind, secret_digest, mac_key, generation, rotated_at, created_at, \
-                       authenticated_at, last_seen_at, idle_expires_at, expires_at, device_label, device_user_agent, \
-                       device_ip, realm, details, claims";
-
-/// Only what may change (rule S17). Of what has an index, `purge_at` alone is there, and a later end leaves
-/// it as it is: so the indexes stay as they are when a session is used.
-const REPLACE: &str = "UPDATE {table} SET version = ?, epoch = ?, secret_digest = ?, mac_key = ?, generation = ?, \
-                       rotated_at = ?, authenticated_at = ?, last_seen_at = ?, idle_expires_at = ?, device_label = ?, \
-                       device_user_agent = ?, device_ip = ?, details = ?, claims = ?, purge_at = {least}(purge_at, ?) \
-                       WHERE id = ? AND version = ?";
-
 impl Dialect {
-    /// The statements for these tables.
-    pub(crate) fn statements(&self, names: &Names) -> Statements {
-        let sql = |statement: &str| self.sql(names, statement);
+    /// Returns the statements of a store with these names.
+    pub(crate) fn statements(&self, names: &Names, pool_mode: PoolMode) -> Statements {
+        let sql = |template: &str| self.sql(names, pool_mode, template);
         Statements {
-            insert: sql(&format!(
-                "INSERT INTO {{table}} ({COLUMNS}, purge_at) VALUES ({}?)",
-                "?, ".repeat(COLUMNS.split(',').count())
-            )),
-            load: sql("SELECT record, details, realm FROM {table} WHERE id = ?"),
-            replace: sql(REPLACE),
+            insert: sql(&columns::insert_statement()),
+            load: sql(&columns::load_statement()),
+            replace: sql(&columns::replace_statement()),
             exists: sql("SELECT version FROM {table} WHERE id = ?"),
             remove: sql("DELETE FROM {table} WHERE id = ?"),
-            list: sql("SELECT record, details, realm, id FROM {table} WHERE subject = ? AND realm = ?"),
+            list: sql(&columns::list_statement()),
             remove_all: match self.remove_all {
-                RemoveAll::AtOnce(delete) => RemoveAll::AtOnce(sql(delete)),
-                RemoveAll::InTwoSteps(select, delete) => RemoveAll::InTwoSteps(sql(select), sql(delete)),
+                RemoveAll::DeleteReturning(delete) => RemoveAll::DeleteReturning(sql(delete)),
+                RemoveAll::SelectThenDelete { select, delete } => {
+                    RemoveAll::SelectThenDelete { select: sql(select), delete: sql(delete) }
+                }
             },
             purge: sql(self.purge),
             postpone: sql(self.postpone),
@@ -146,11 +105,11 @@ impl Dialect {
         }
     }
 
-    /// One statement with its names, and with its values named as the database wants it.
-    pub(crate) fn sql(&self, names: &Names, statement: &str) -> Sql {
-        let statement = names.put_into(statement, self.quote).replace("{least}", self.least);
-        if self.placeholders == Placeholders::Plain {
-            return Sql::new(names, statement);
+    /// Returns one statement with its names filled in and its values in this database's notation.
+    pub(crate) fn sql(&self, names: &Names, pool_mode: PoolMode, template: &str) -> Sql {
+        let statement = names.fill_in(template, self.quote).replace("{least}", self.least);
+        if self.placeholders == Placeholders::QuestionMark {
+            return Sql::new(statement, pool_mode);
         }
         let mut numbered = String::with_capacity(statement.len() + 32);
         for (number, part) in statement.split('?').enumerate() {
@@ -159,50 +118,48 @@ impl Dialect {
             }
             numbered.push_str(part);
         }
-        Sql::new(names, numbered)
+        Sql::new(numbered, pool_mode)
     }
 
-    /// A file of migrations for these tables.
-    pub(crate) fn migration(&self, names: &Names, file: &str) -> Sql {
-        Sql::new(names, names.put_into_migration(file, self.quote))
+    /// Returns a migration file with its names filled in.
+    pub(crate) fn migration(&self, names: &Names, pool_mode: PoolMode, file: &str) -> Sql {
+        Sql::new(names.fill_in_migration(file, self.quote), pool_mode)
     }
 }
-
-/// Removes what a subject has, but one. The realm is compared too, wherever subjects are looked for (rule
-/// A12).
-const REMOVE_ALL: RemoveAll<&str> =
-    RemoveAll::AtOnce("DELETE FROM {table} WHERE subject = ? AND realm = ? AND id <> ? RETURNING id");
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn values_are_named_as_the_database_wants_it() {
+    fn values_are_in_the_notation_of_the_database() {
         let names = Names::new(None, "t").unwrap();
-        let dialect = Dialect { placeholders: Placeholders::Numbered, ..EXAMPLE };
-        let sql = dialect.sql(&names, "UPDATE {table} SET a = ? WHERE b = ?");
+        let sql = EXAMPLE.sql(&names, PoolMode::Session, "UPDATE {table} SET a = ? WHERE b = ?");
         assert_eq!(sql.text().as_str(), "UPDATE \"t\" SET a = $1 WHERE b = $2");
-        let insert = dialect.statements(&names).insert;
-        assert!(insert.text().as_str().ends_with("$20, $21)"), "{insert:?}");
+        let statements = EXAMPLE.statements(&names, PoolMode::Session);
+        assert!(statements.insert.text().as_str().ends_with("$20, $21)"), "{:?}", statements.insert);
+        let replace = statements.replace.text();
+        assert!(replace.as_str().contains("purge_at = LEAST(purge_at, $15)"), "{replace:?}");
+        assert!(replace.as_str().ends_with(" WHERE id = $16 AND version = $17"), "{replace:?}");
     }
 
     const EXAMPLE: Dialect = Dialect {
         quote: '"',
-        placeholders: Placeholders::Plain,
+        placeholders: Placeholders::Numbered,
         least: "LEAST",
-        remove_all: REMOVE_ALL,
+        remove_all: RemoveAll::DeleteReturning(""),
         purge: "",
         postpone: "",
         before_bulk: None,
         requirements: &[],
-        is_there: ["", ""],
+        table_exists: "",
+        history_exists: "",
         create_schema: None,
-        begin: None,
-        lock: None,
-        short_waits: None,
-        unlock: "",
-        give_up: "",
+        begin_migration: None,
+        migration_lock: None,
+        short_lock_timeout: None,
+        end_migration: "",
+        abort_migration: "",
         migrations: &[],
     };
 }

@@ -1,4 +1,4 @@
-//! What the drivers of the three databases have in common, for the store that is written once.
+//! The common interface of sqlx's three drivers, on which the store is written once.
 
 use std::pin::Pin;
 
@@ -6,35 +6,26 @@ use sqlx::error::DatabaseError;
 use sqlx::query::Query;
 use sqlx::{Executor as _, Row as _};
 
-use crate::dialect::{Dialect, Sql};
+use crate::dialect::Dialect;
 use crate::error::Fault;
+use crate::sql::{Sql, Value};
 
-/// A value of a statement.
-#[derive(Clone, Copy)]
-pub(crate) enum Value<'a> {
-    Int(i64),
-    OptionalInt(Option<i64>),
-    Bytes(&'a [u8]),
-    OptionalBytes(Option<&'a [u8]>),
-    Text(&'a str),
-    OptionalText(Option<&'a str>),
-}
-
-/// What the driver answers, some day.
+/// The driver's pending answer.
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'a>>;
 
-/// A database of sqlx's that a store can be on.
+/// A database of sqlx that a store can use.
 pub(crate) trait Driver: sqlx::Database {
     const DIALECT: Dialect;
-    /// Whether a connection is closed when a call over it was not waited for. It may still be busy with that,
-    /// in a transaction, or hang; but SQLite's may be all that there is of a database in memory.
+    /// Whether a connection is closed if a call over it was dropped before its end. The connection may
+    /// hang, be busy or be in a transaction. SQLite's connections stay open, as one of them may be all that
+    /// keeps a database in memory.
     const CLOSES_UNFINISHED: bool;
 
-    /// Whether only one of all connections can write at a time. Then writers queue before they take one:
-    /// those that wait for the lock would keep all connections from those that read.
+    /// Whether only one connection can write at a time. Writers then queue before they take a connection;
+    /// otherwise those that wait for the lock would hold every connection, and readers would wait too.
     const ONE_WRITER: bool;
 
-    /// Runs a statement; gives how many rows it touched.
+    /// Runs a statement and returns the number of affected rows.
     fn execute<'c>(connection: &'c mut Self::Connection, sql: &Sql, values: &[Value<'_>]) -> Answer<'c, u64>;
     fn one_row<'c>(
         connection: &'c mut Self::Connection,
@@ -46,20 +37,29 @@ pub(crate) trait Driver: sqlx::Database {
         sql: &Sql,
         values: &[Value<'_>],
     ) -> Answer<'c, Vec<Self::Row>>;
-    /// Runs a file of statements.
+    /// Runs several statements.
     fn script<'c>(connection: &'c mut Self::Connection, sql: &Sql) -> Answer<'c, ()>;
 
-    // Without asking for a column's type each time: the tables have types, and were looked at when the store
-    // was built.
+    // These do not check a column's type each time: the tables were checked when the store was built.
     fn int(row: &Self::Row, column: usize) -> Result<Option<i64>, sqlx::Error>;
     fn bytes(row: &Self::Row, column: usize) -> Result<Option<&[u8]>, sqlx::Error>;
     fn text(row: &Self::Row, column: usize) -> Result<Option<&str>, sqlx::Error>;
 
-    /// What an error of the database means.
-    fn judge(error: &dyn DatabaseError) -> Fault;
+    /// Classifies an error that the database reported.
+    fn classify_database_error(error: &dyn DatabaseError) -> Fault;
+
+    /// Classifies any error of the driver.
+    fn classify(error: &sqlx::Error) -> Fault {
+        Fault::classify(error, Self::classify_database_error)
+    }
+
+    /// Returns the number in the first column of a row, or `None` if it is null or there is no row.
+    fn first_int(row: Option<&Self::Row>) -> Result<Option<i64>, sqlx::Error> {
+        row.map_or(Ok(None), |row| Self::int(row, 0))
+    }
 }
 
-/// sqlx has these for each database apart: written once here, and made for each.
+/// Implements [`Driver`] for one database: sqlx's traits do not cover all of them at once.
 macro_rules! driver {
     (
         $database:ty,
@@ -67,14 +67,14 @@ macro_rules! driver {
         $dialect:path,
         closes unfinished: $closes:literal,
         one writer: $one_writer:literal,
-        judge: $judge:path,
+        classify: $classify:path,
         arguments: $arguments:ty,
         text as: $as_text:path
     ) => {
         #[cfg(feature = $feature)]
         const _: () = {
             fn query(sql: &Sql, values: &[Value<'_>]) -> Query<'static, $database, $arguments> {
-                let query = sqlx::query(sql.text()).persistent(sql.is_kept());
+                let query = sqlx::query(sql.text()).persistent(sql.is_persistent());
                 values.iter().fold(query, |query, value| match *value {
                     Value::Int(number) => query.bind(number),
                     Value::OptionalInt(number) => query.bind(number),
@@ -132,8 +132,8 @@ macro_rules! driver {
                     row.try_get_unchecked(column)
                 }
 
-                fn judge(error: &dyn DatabaseError) -> Fault {
-                    $judge(error)
+                fn classify_database_error(error: &dyn DatabaseError) -> Fault {
+                    $classify(error)
                 }
             }
         };
@@ -146,19 +146,19 @@ driver!(
     crate::dialect::postgres::DIALECT,
     closes unfinished: true,
     one writer: false,
-    judge: crate::error::judge_postgres,
+    classify: crate::error::postgres::classify,
     arguments: sqlx::postgres::PgArguments,
     text as: std::convert::identity
 );
 
-// Texts are sent as the bytes that they are, so that no character set of a connection changes them.
+// Texts are sent as bytes, so that the character set of the connection cannot change them.
 driver!(
     sqlx::MySql,
     "mysql",
     crate::dialect::mysql::DIALECT,
     closes unfinished: true,
     one writer: false,
-    judge: crate::error::judge_mysql,
+    classify: crate::error::mysql::classify,
     arguments: sqlx::mysql::MySqlArguments,
     text as: str::as_bytes
 );
@@ -169,7 +169,7 @@ driver!(
     crate::dialect::sqlite::DIALECT,
     closes unfinished: false,
     one writer: true,
-    judge: crate::error::judge_sqlite,
+    classify: crate::error::sqlite::classify,
     arguments: sqlx::sqlite::SqliteArguments,
     text as: std::convert::identity
 );

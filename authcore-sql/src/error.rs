@@ -1,101 +1,139 @@
-//! What a failure of the database, or of the way to it, means for a store.
+//! What a failure of the database, or of the connection to it, means for a store.
+
+#[cfg(feature = "mysql")]
+pub(crate) mod mysql;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
 
 use std::fmt;
 
+use crate::sql::PoolMode;
 use authcore::store::{StoreError, StoreErrorKind};
 use sqlx::error::DatabaseError;
 
-/// What is known of a call that failed (rules S10, S16).
+/// What is known about a call that failed (rules S10, S16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The id is taken, or something else that must be unique.
+    /// The id is taken, or another value that must be unique.
     Taken,
-    /// Nothing was done, and doing it again may help.
+    /// The call did not take effect, and another attempt may succeed.
     NotDone(&'static str),
-    /// Nothing was done, and by this connection nothing will be.
+    /// The call did not take effect, and no call over this connection will.
     NotHere(&'static str),
-    /// Whether it was done is not known, and the connection is of no more use.
+    /// The call may have taken effect. The connection is of no more use.
     Lost(&'static str),
-    /// Nothing was done, and doing it again does not help.
+    /// The call did not take effect, and another attempt will fail too.
     Refused(StoreErrorKind, &'static str),
+    /// A connection pooler prevented the call, and will do so again.
+    Pooler(PoolerFault),
+}
+
+/// What a connection pooler refused or broke (rule S18).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PoolerFault {
+    /// It does not know a parameter that the connection sent at its start.
+    StartupParameter,
+    /// It gave the connection a session that does not know a prepared statement, or knows another one.
+    PreparedStatement,
+    /// It forbids transactions.
+    StatementMode,
 }
 
 pub(crate) const RUN_MIGRATE: &str =
-    "the table of sessions is missing: run `migrate` of a store that was built by `connect_unmigrated`";
+    "the sessions table does not exist: run `migrate`, or build the store with `connect_and_migrate`";
 
-pub(crate) const REFUSED_AS_TAKEN: &str = "an index that `migrate` did not make refused a session";
+pub(crate) const FOREIGN_INDEX: &str =
+    "a unique index or constraint that is not part of the migrations refused a session";
 
-const LOCKED: Fault = Fault::NotDone("the database was busy with others that want the same rows");
+const LOCKED: Fault = Fault::NotDone("other transactions kept locking the same rows");
+/// The database gave up waiting for a lock.
+pub(crate) const LOCK_TIMEOUT: Fault = Fault::NotDone("another transaction held a lock for too long");
 const READ_ONLY: Fault = Fault::NotHere("the database has become read-only");
-const SHUT_DOWN: Fault = Fault::Lost("the database is shutting down, or ended the connection");
+const SHUT_DOWN: Fault = Fault::Lost("the database is shutting down or has closed the connection");
+const FAILED: Fault = Fault::Lost("the database reported an unknown failure");
 const FULL: Fault = Fault::Refused(StoreErrorKind::Unavailable, "the database's disk is full");
 const NO_MEMORY: Fault = Fault::Refused(StoreErrorKind::Unavailable, "the database is out of memory");
-const BUSY: Fault = Fault::Refused(StoreErrorKind::Unavailable, "the database takes no more connections");
+const NO_MORE_CONNECTIONS: Fault =
+    Fault::Refused(StoreErrorKind::Unavailable, "the database accepts no more connections");
+const CANCELLED: Fault = Fault::Refused(StoreErrorKind::Unavailable, "the database cancelled the statement");
 const NO_TABLE: Fault = Fault::Refused(StoreErrorKind::Misconfigured, RUN_MIGRATE);
-pub(crate) const OTHER_TABLE: Fault =
-    Fault::Refused(StoreErrorKind::Misconfigured, "the table of sessions is not as `migrate` makes it");
-const DENIED: Fault =
-    Fault::Refused(StoreErrorKind::Misconfigured, "the database does not let this user do that");
-const NOT_LET_IN: Fault =
-    Fault::Refused(StoreErrorKind::Misconfigured, "the database refused user or password");
-const NO_DATABASE: Fault =
-    Fault::Refused(StoreErrorKind::Misconfigured, "there is no database or schema of that name");
-pub(crate) const POOLED: Fault = Fault::Refused(
+pub(crate) const OTHER_TABLE: Fault = Fault::Refused(
     StoreErrorKind::Misconfigured,
-    "a connection pooler in transaction mode loses prepared statements, or runs those of others: build the store \
-     with `transaction_pooler()`",
+    "the columns of the sessions table are not those that `migrate` creates",
+);
+const NAME_TAKEN: Fault = Fault::Refused(
+    StoreErrorKind::Misconfigured,
+    "the database already has something with a name that `migrate` needs: choose another table name",
+);
+const TABLE_CHANGED: Fault = Fault::NotHere("the sessions table was altered during the call");
+const DENIED: Fault =
+    Fault::Refused(StoreErrorKind::Misconfigured, "the database user lacks a privilege that the store needs");
+const LOGIN_REFUSED: Fault =
+    Fault::Refused(StoreErrorKind::Misconfigured, "the database refused the user or password");
+const NO_DATABASE: Fault =
+    Fault::Refused(StoreErrorKind::Misconfigured, "no database or schema with that name exists");
+const FOREIGN_RULE: Fault = Fault::Refused(
+    StoreErrorKind::Misconfigured,
+    "a constraint or trigger that is not part of the migrations refused a session",
+);
+const BAD_STATEMENT: Fault = Fault::Refused(
+    StoreErrorKind::Misconfigured,
+    "the database does not understand a statement of the store",
 );
 
 impl Fault {
-    pub(crate) fn of(error: &sqlx::Error, judge: fn(&dyn DatabaseError) -> Self) -> Self {
+    /// Classifies a failure. `database` classifies the errors that the database itself reported.
+    pub(crate) fn classify(error: &sqlx::Error, database: fn(&dyn DatabaseError) -> Self) -> Self {
         use StoreErrorKind::{Corrupt, Misconfigured, Unavailable};
 
         match error {
             sqlx::Error::Database(error) if error.is_unique_violation() => Self::Taken,
-            sqlx::Error::Database(error) => judge(&**error),
+            sqlx::Error::Database(error) => database(&**error),
             sqlx::Error::Configuration(_) | sqlx::Error::InvalidArgument(_) => {
-                Self::Refused(Misconfigured, "the options of the connection cannot be used")
+                Self::Refused(Misconfigured, "the driver refused the connection's options")
             }
             sqlx::Error::Tls(error) if error.to_string().contains("without TLS") => Self::Refused(
                 Misconfigured,
-                "the connection has to use TLS, and this build has none: turn on the feature `tls`",
+                "the connection requires TLS, which this build does not include: enable the feature `tls`",
             ),
             sqlx::Error::Tls(_) => {
-                Self::Refused(Misconfigured, "no TLS could be agreed on with the database")
+                Self::Refused(Misconfigured, "a TLS connection to the database could not be established")
             }
-            sqlx::Error::PoolTimedOut => Self::Refused(
-                Unavailable,
-                "no connection to the database was free, or could be made, in time",
-            ),
-            sqlx::Error::PoolClosed => Self::Refused(Unavailable, "the pool of connections is closed"),
+            sqlx::Error::PoolTimedOut => {
+                Self::Refused(Unavailable, "no connection was free, or could be opened, in time")
+            }
+            sqlx::Error::PoolClosed => Self::Refused(Unavailable, "the connection pool is closed"),
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-                Self::Refused(Corrupt, "a column of a session holds something else")
+                Self::Refused(Corrupt, "a column of a session has a value of the wrong type")
             }
             sqlx::Error::ColumnIndexOutOfBounds { .. } | sqlx::Error::RowNotFound => {
-                Self::Refused(Misconfigured, "the database gave an answer of another shape than expected")
+                Self::Refused(Misconfigured, "the database returned fewer rows or columns than expected")
             }
             _ => Self::Lost("the connection to the database was lost"),
         }
     }
 
-    /// Whether the connection must not be used again.
+    /// Returns whether the connection must not be used again.
     pub(crate) const fn breaks_connection(self) -> bool {
         matches!(self, Self::Lost(_) | Self::NotHere(_))
     }
 
-    /// What the caller is told.
-    pub(crate) fn into_error(self, cause: sqlx::Error, words: Words) -> StoreError {
+    /// Returns the error for the caller.
+    pub(crate) fn into_error(self, cause: sqlx::Error, reporting: Reporting) -> StoreError {
         let (kind, context) = match self {
-            Self::Taken => (StoreErrorKind::Misconfigured, REFUSED_AS_TAKEN),
+            Self::Taken => (StoreErrorKind::Misconfigured, FOREIGN_INDEX),
             Self::NotDone(context) | Self::NotHere(context) | Self::Lost(context) => {
                 (StoreErrorKind::Unavailable, context)
             }
             Self::Refused(kind, context) => (kind, context),
+            Self::Pooler(fault) => (StoreErrorKind::Misconfigured, fault.advice(reporting.access)),
         };
         let error = StoreError::new(kind, context);
         match cause {
-            sqlx::Error::Database(cause) => error.with_source(Cause::of(&*cause, words)),
-            // In the driver's words these quote the URL, or a value.
+            sqlx::Error::Database(cause) => error.with_source(Cause::new(&*cause, reporting.detail)),
+            // The driver's texts for these quote the URL or a value.
             sqlx::Error::Configuration(_)
             | sqlx::Error::InvalidArgument(_)
             | sqlx::Error::Encode(_)
@@ -105,25 +143,87 @@ impl Fault {
     }
 }
 
-/// Whether an error may be told in the database's own words.
+impl PoolerFault {
+    /// Returns what is wrong and what to do, for a store that reaches the database in this way.
+    const fn advice(self, access: Access) -> &'static str {
+        match (self, access.pool_mode, access.pool_owner) {
+            (Self::StartupParameter, PoolMode::Session, PoolOwner::Store) => {
+                "the connection pooler refuses a startup parameter: build the store with \
+                 `transaction_pooler()`, which omits `extra_float_digits`, and remove any other from the \
+                 URL"
+            }
+            (Self::StartupParameter, PoolMode::Transaction, PoolOwner::Store) => {
+                "the connection pooler refuses a startup parameter: remove `options` from the URL and \
+                 `PGOPTIONS` from the environment, and set such values with `ALTER ROLE`"
+            }
+            (Self::StartupParameter, _, PoolOwner::Host) => {
+                "the connection pooler refuses a startup parameter: create the pool with \
+                 `PgConnectOptions::extra_float_digits(None)` and without `options`"
+            }
+            (Self::PreparedStatement, PoolMode::Session, _) => {
+                "a connection pooler in transaction mode loses prepared statements or runs those of other \
+                 clients: build the store with `transaction_pooler()`"
+            }
+            (Self::PreparedStatement, PoolMode::Transaction, _) => {
+                "the connection pooler changed the server session within a transaction: set its \
+                 `pool_mode` to `transaction`"
+            }
+            (Self::StatementMode, ..) => {
+                "the connection pooler is in statement mode, which forbids transactions: set its \
+                 `pool_mode` to `transaction`"
+            }
+        }
+    }
+}
+
+/// What errors of a store may say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Words {
-    /// There is no session in what was asked: the first connection, a migration.
+pub(crate) struct Reporting {
+    pub(crate) detail: ErrorDetail,
+    pub(crate) access: Access,
+}
+
+impl Reporting {
+    /// For errors of the driver while it reads a row, in which no pooler has a part.
+    pub(crate) const OF_ROWS: Self = Self {
+        detail: ErrorDetail::Withheld,
+        access: Access { pool_mode: PoolMode::Session, pool_owner: PoolOwner::Store },
+    };
+}
+
+/// Whether an error quotes the message of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ErrorDetail {
+    /// The message is quoted: no session was part of the call, such as when connecting or migrating.
     Quoted,
-    /// Those words may have a row in them, with its digests and claims: those of constraints have, and
-    /// triggers may say what they like under any code (rule S10). The code alone says enough.
+    /// Only the code is given, as the message may quote a row with its digests and claims: constraints do,
+    /// and triggers may say anything under any code (rule S10).
     Withheld,
 }
 
-/// What the database said.
+/// How a store reaches its database. The advice in errors depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Access {
+    pub(crate) pool_mode: PoolMode,
+    pub(crate) pool_owner: PoolOwner,
+}
+
+/// Who created the pool of connections and chose its options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PoolOwner {
+    Store,
+    Host,
+}
+
+/// The database's own error.
 struct Cause {
     code: String,
     message: Option<String>,
 }
 
 impl Cause {
-    fn of(error: &dyn DatabaseError, words: Words) -> Self {
-        let message = (words == Words::Quoted).then(|| error.message().to_owned());
+    fn new(error: &dyn DatabaseError, detail: ErrorDetail) -> Self {
+        let message = (detail == ErrorDetail::Quoted).then(|| error.message().to_owned());
         Self { code: error.code().unwrap_or_default().into_owned(), message }
     }
 }
@@ -132,7 +232,7 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.message {
             Some(message) => write!(f, "{message} (code {})", self.code),
-            None => write!(f, "code {} of the database", self.code),
+            None => write!(f, "database error with code {}", self.code),
         }
     }
 }
@@ -145,132 +245,29 @@ impl fmt::Debug for Cause {
 
 impl std::error::Error for Cause {}
 
-/// By SQLSTATE (PostgreSQL's documentation, appendix A).
-#[cfg(feature = "postgres")]
-pub(crate) fn judge_postgres(error: &dyn DatabaseError) -> Fault {
-    let code = error.code().unwrap_or_default();
-    match &*code {
-        "40001" | "40P01" | "55P03" => LOCKED,
-        "25006" => READ_ONLY,
-        // Ended because it was idle: so it did nothing.
-        "57P05" => Fault::NotHere("the database ended a connection that was idle"),
-        // A plan from before a migration.
-        "0A000" => Fault::NotHere("the table of sessions was changed meanwhile"),
-        "42P01" => NO_TABLE,
-        "42703" | "42804" | "42883" | "42P10" | "42809" => OTHER_TABLE,
-        "42P07" | "42710" => Fault::Refused(
-            StoreErrorKind::Misconfigured,
-            "something else has a name that `migrate` wants to use",
-        ),
-        "42501" => DENIED,
-        "28P01" | "28000" => NOT_LET_IN,
-        "3D000" | "3F000" => NO_DATABASE,
-        "26000" | "42P05" => POOLED,
-        "08P01" => judge_protocol_violation(error.message()),
-        "53100" => FULL,
-        "53200" => NO_MEMORY,
-        "53300" => BUSY,
-        "57014" => Fault::Refused(StoreErrorKind::Unavailable, "the database cancelled the statement"),
-        code if code.starts_with("08") || code.starts_with("57") => SHUT_DOWN,
-        code if code.starts_with("22") || code.starts_with("23") => Fault::Refused(
-            StoreErrorKind::Misconfigured,
-            "a rule that `migrate` did not make refused a session",
-        ),
-        code if code.starts_with("42") => {
-            Fault::Refused(StoreErrorKind::Misconfigured, "the database does not understand a statement")
-        }
-        _ => Fault::Lost("the database failed"),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// By the words: PgBouncer says all that it says under this code, and the server that a statement is not the
-/// one it was.
-#[cfg(feature = "postgres")]
-fn judge_protocol_violation(message: &str) -> Fault {
-    let says = |words: &str| message.contains(words);
-    if says("unsupported startup parameter") {
-        Fault::Refused(
-            StoreErrorKind::Misconfigured,
-            "the connection pooler refuses a startup parameter: build the store with `transaction_pooler()`, \
-             which leaves out `extra_float_digits`, and take any other out of the URL",
-        )
-    } else if says("statement pooling mode") {
-        Fault::Refused(
-            StoreErrorKind::Misconfigured,
-            "the connection pooler is in statement mode, which forbids transactions: set its `pool_mode` to \
-             `transaction`",
-        )
-    } else if says("bind message") || says("prepared statement") {
-        POOLED
-    } else if says("no such database") {
-        NO_DATABASE
-    } else if says("no such user") || says("auth failed") || says("authentication failed") {
-        NOT_LET_IN
-    } else if says("no more connections") {
-        BUSY
-    } else {
-        SHUT_DOWN
+    /// Advice to set an option that is set already would send its reader in circles.
+    #[test]
+    fn s18_a_store_with_the_option_is_not_told_to_set_it() {
+        let faults =
+            [PoolerFault::StartupParameter, PoolerFault::PreparedStatement, PoolerFault::StatementMode];
+        for fault in faults {
+            for pool_owner in [PoolOwner::Store, PoolOwner::Host] {
+                let advice = fault.advice(Access { pool_mode: PoolMode::Transaction, pool_owner });
+                assert!(!advice.contains("transaction_pooler"), "{fault:?}: {advice}");
+            }
+        }
     }
-}
 
-/// By number (MySQL's and MariaDB's error references).
-#[cfg(feature = "mysql")]
-pub(crate) fn judge_mysql(error: &dyn DatabaseError) -> Fault {
-    let number =
-        error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map_or(0, |error| error.number());
-    match number {
-        // Deadlock, and a change that a cluster's other nodes refused; lock wait timeout.
-        1205 | 1213 | 3572 => LOCKED,
-        1290 | 1792 | 1836 => READ_ONLY,
-        1615 => Fault::NotHere("the table of sessions was changed meanwhile"),
-        1146 => NO_TABLE,
-        1054 | 1136 | 1347 => OTHER_TABLE,
-        1044 | 1142 | 1143 | 1227 | 1370 => DENIED,
-        1045 | 1251 | 1698 | 2049 => NOT_LET_IN,
-        1049 | 1046 => NO_DATABASE,
-        1021 | 1114 => FULL,
-        1037 | 1038 | 1041 => NO_MEMORY,
-        1665 => Fault::Refused(
-            StoreErrorKind::Misconfigured,
-            "the database writes its binary log by statements: set `binlog_format` to ROW or MIXED",
-        ),
-        1040 | 1203 | 1226 => BUSY,
-        1317 | 1969 | 3024 => {
-            Fault::Refused(StoreErrorKind::Unavailable, "the database cancelled the statement")
+    #[test]
+    fn s18_a_host_with_its_own_pool_is_told_the_pools_option() {
+        for pool_mode in [PoolMode::Session, PoolMode::Transaction] {
+            let advice =
+                PoolerFault::StartupParameter.advice(Access { pool_mode, pool_owner: PoolOwner::Host });
+            assert!(advice.contains("PgConnectOptions::extra_float_digits(None)"), "{advice}");
         }
-        1048 | 1264 | 1265 | 1366 | 1406 | 1644 | 3819 | 4025 => Fault::Refused(
-            StoreErrorKind::Misconfigured,
-            "a rule that `migrate` did not make refused a session",
-        ),
-        1064 | 1235 => {
-            Fault::Refused(StoreErrorKind::Misconfigured, "the database does not understand a statement")
-        }
-        1053 | 1077 | 1079 | 1080 | 1927 => SHUT_DOWN,
-        _ => Fault::Lost("the database failed"),
-    }
-}
-
-/// By primary result code (SQLite's 'Result and Error Codes').
-#[cfg(feature = "sqlite")]
-pub(crate) fn judge_sqlite(error: &dyn DatabaseError) -> Fault {
-    let code: u32 = error.code().and_then(|code| code.parse().ok()).unwrap_or_default();
-    let misconfigured = |context| Fault::Refused(StoreErrorKind::Misconfigured, context);
-    match code & 0xff {
-        // Also those of a statement that another connection's migration overtook.
-        5 | 6 | 17 => LOCKED,
-        8 => misconfigured("the SQLite database cannot be written to"),
-        13 => FULL,
-        14 => misconfigured("the SQLite database cannot be opened: is its folder there, and `migrate` run?"),
-        23 => DENIED,
-        26 => misconfigured("that file is no SQLite database"),
-        11 => Fault::Refused(StoreErrorKind::Corrupt, "the SQLite database is damaged"),
-        1 if error.message().contains("no such table") => NO_TABLE,
-        1 if error.message().contains("column") => OTHER_TABLE,
-        1 if error.message().contains("already exists") => {
-            misconfigured("something else has a name that `migrate` wants to use")
-        }
-        1 => misconfigured("SQLite does not understand a statement"),
-        19 => misconfigured("a rule that `migrate` did not make refused a session"),
-        _ => Fault::Refused(StoreErrorKind::Unavailable, "SQLite failed"),
     }
 }

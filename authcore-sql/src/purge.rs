@@ -1,13 +1,13 @@
-//! A task that removes what has expired, for as long as the process runs.
+//! A task that removes expired sessions for as long as the process runs.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::call::part_of;
+use crate::jitter;
 use authcore::clock::{Clock, SystemClock};
 use authcore::store::{SessionStore, StoreError, StoreErrorKind};
 
-/// Removes expired sessions from a store again and again (rule S11).
+/// Removes expired sessions from a store at intervals (rule S11).
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -25,9 +25,10 @@ use authcore::store::{SessionStore, StoreError, StoreErrorKind};
 /// # }
 /// ```
 ///
-/// Every node of an application may run one: they do not wait for each other. Failures are logged by `tracing` as
-/// warnings, and end nothing.
+/// Every node of an application may run one, as purgers do not wait for each other. A failure is logged as a
+/// `tracing` warning and does not end the task.
 #[derive(Debug)]
+#[must_use = "it does nothing unless `run` is called"]
 pub struct Purger {
     store: Arc<dyn SessionStore>,
     clock: Arc<dyn Clock>,
@@ -36,7 +37,7 @@ pub struct Purger {
 }
 
 impl Purger {
-    /// Starts with the store: one of this crate's, or any other.
+    /// Returns a builder for a purger of this store, which need not be one of this crate.
     pub fn builder(store: impl SessionStore) -> PurgerBuilder {
         PurgerBuilder(Self {
             store: Arc::new(store),
@@ -46,14 +47,14 @@ impl Purger {
         })
     }
 
-    /// Runs until it is dropped. To be spawned on a tokio runtime with its timer.
+    /// Purges until it is dropped. It must be spawned on a tokio runtime with time enabled.
     pub async fn run(self) {
-        // Nodes that start together do not purge together.
-        tokio::time::sleep(part_of(self.interval)).await;
+        // Random, so that nodes that start together do not purge together.
+        tokio::time::sleep(jitter::up_to(self.interval)).await;
         loop {
             self.purge_all().await;
-            // Between three quarters of the interval and five.
-            tokio::time::sleep(self.interval.mul_f64(0.75) + part_of(self.interval / 2)).await;
+            // Between 75 % and 125 % of the interval.
+            tokio::time::sleep(self.interval.mul_f64(0.75) + jitter::up_to(self.interval / 2)).await;
         }
     }
 
@@ -65,17 +66,21 @@ impl Purger {
                 Ok(purged) => {
                     removed += purged.removed;
                     if !purged.more {
-                        tracing::debug!(removed, "expired sessions purged");
+                        tracing::debug!(removed, "purged expired sessions");
                         return;
                     }
                 }
                 Err(error) => {
                     let error: &dyn std::error::Error = &error;
-                    tracing::warn!(error, removed, "expired sessions could not be purged; tried again later");
+                    tracing::warn!(
+                        error,
+                        removed,
+                        "could not purge expired sessions; the next run tries again"
+                    );
                     return;
                 }
             }
-            // So that a third of the time is for others, also where the database has one processor.
+            // Leaves others a third of the time, even if the database has only one processor.
             tokio::time::sleep(start.elapsed() / 2).await;
         }
     }
@@ -87,38 +92,41 @@ impl Purger {
 pub struct PurgerBuilder(Purger);
 
 impl PurgerBuilder {
-    /// Sets how long it rests between two runs: the default is 5 minutes, the shortest a millisecond. Each time it is up to
-    /// a quarter more or less, so that nodes do not all purge at once.
-    pub const fn interval(mut self, interval: Duration) -> Self {
+    /// Sets the time between two runs, from a millisecond to a year. The default is 5 minutes. Each pause
+    /// is up to a quarter shorter or longer, so that nodes do not all purge at once.
+    pub fn interval(mut self, interval: Duration) -> Self {
         self.0.interval = interval;
         self
     }
 
-    /// Sets how many sessions are removed by one statement: the default is 5,000. All that have expired are removed in
-    /// a run, with rests between the batches.
-    pub const fn batch(mut self, batch: usize) -> Self {
+    /// Sets the maximum number of sessions that one statement removes. The default is 5,000. A run removes
+    /// all expired sessions, with a pause after each batch.
+    pub fn batch(mut self, batch: usize) -> Self {
         self.0.batch = batch;
         self
     }
 
-    /// Sets the clock: that of the strategies, if it is not the system's.
+    /// Sets the clock. It must be the one of the strategies; the default is the system's.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.0.clock = Arc::new(clock);
         self
     }
 
-    /// The task, to be run.
+    /// Builds the purger.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::Misconfigured`] if the interval is shorter than a millisecond or longer than a year, or if the
-    /// batch is empty.
+    /// [`StoreErrorKind::Misconfigured`] if the interval is shorter than a millisecond or longer than a
+    /// year, or if the batch is zero.
     pub fn build(self) -> Result<Purger, StoreError> {
         const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-        if self.0.interval < Duration::from_millis(1) || self.0.interval > YEAR || self.0.batch == 0 {
-            let context = "an interval of less than a millisecond or more than a year, or an empty batch";
-            return Err(StoreError::new(StoreErrorKind::Misconfigured, context));
-        }
-        Ok(self.0)
+        let context = if self.0.interval < Duration::from_millis(1) || self.0.interval > YEAR {
+            format!("the interval must be from a millisecond to a year, but is {:?}", self.0.interval)
+        } else if self.0.batch == 0 {
+            "the batch must be at least 1, but is 0".to_owned()
+        } else {
+            return Ok(self.0);
+        };
+        Err(StoreError::new(StoreErrorKind::Misconfigured, "an option is out of range").with_context(context))
     }
 }

@@ -1,23 +1,24 @@
-//! URLs of databases, checked before the driver reads them (rule S18).
+//! Checks of database URLs, made before the driver parses them (rule S18).
 //!
-//! The driver ignores parameters that it does not know, and its errors quote the URL. These checks name what
-//! is wrong, and never show a user, a password or a value.
+//! The driver ignores parameters that it does not know, and its errors quote the URL. The errors here name
+//! what is wrong, and never show a user, a password or a value (rule S10).
 
 use std::borrow::Cow;
 use std::fmt;
 
 use authcore::store::{StoreError, StoreErrorKind};
 
-/// What the URLs of one database may have in them.
+/// What the URLs of one database may contain.
 pub(crate) struct Rules {
     pub(crate) schemes: &'static [&'static str],
     pub(crate) parameters: &'static [Parameter],
+    pub(crate) server: ServerParameters,
     pub(crate) tls: Tls,
 }
 
 /// A parameter of a URL.
 pub(crate) struct Parameter {
-    /// The name, and others for the same.
+    /// The main name, and its synonyms.
     pub(crate) names: &'static [&'static str],
     pub(crate) takes: Takes,
 }
@@ -26,40 +27,50 @@ pub(crate) struct Parameter {
 #[derive(Clone, Copy)]
 pub(crate) enum Takes {
     Text,
-    /// Text, of which each value adds to those before it.
+    /// Text. The parameter may occur several times, and each value adds to the ones before it.
     Texts,
     Number,
     Port,
     Address,
-    /// One of these, in whichever case.
+    /// One of these, in upper or lower case.
     OneOf(&'static [&'static str]),
+    /// One of these, exactly as written here.
+    ExactlyOneOf(&'static [&'static str]),
+}
+
+/// The parameters that name the server, as the part before the path does.
+pub(crate) struct ServerParameters {
+    pub(crate) names: &'static [&'static str],
+    /// A host before the path that has no effect with such a parameter, but is allowed: a URL with a
+    /// user needs a host.
+    pub(crate) placeholder: Option<&'static str>,
 }
 
 /// How a URL asks for TLS.
 pub(crate) struct Tls {
-    /// The name of the parameter with the mode, as the advice has it.
+    /// The main name of the parameter with the mode.
     pub(crate) mode: &'static str,
     pub(crate) without_tls: &'static str,
     pub(crate) required: &'static str,
-    /// The modes that look at the server's certificate.
+    /// The modes that verify the server's certificate: its issuer, and its name too.
     pub(crate) verifying: [&'static str; 2],
-    /// A mode that the driver takes for `without_tls`.
+    /// A mode that the driver treats as `without_tls`.
     pub(crate) ineffective: Option<&'static str>,
     pub(crate) authority: &'static str,
     pub(crate) identity: &'static [&'static str],
 }
 
-/// What is wrong with a URL, without any part of it that may be secret.
+/// What is wrong with a URL. The text contains no part of the URL that may be secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UrlError(Cow<'static, str>);
 
 impl UrlError {
-    /// What the checks here let pass and the driver did not.
+    /// The driver refuses a URL that the checks here accept.
     pub(crate) const REFUSED: Self = Self::new("the URL's host is not valid");
     pub(crate) const EMPTY: Self = Self::new("the URL is empty");
     const NO_HOST: Self = Self::new("the URL names no host");
     const OPEN_QUESTION_MARK: Self =
-        Self::new("the URL has an `@` after a `?`: write a `?` in the password as %3F");
+        Self::new("the URL contains an `@` after a `?`: write a `?` in the password as %3F");
     pub(crate) const BAD_ESCAPE: Self = Self::new(
         "a `%` in the URL is not followed by the two hexadecimal digits of a UTF-8 character: write a `%` \
          as %25",
@@ -68,8 +79,10 @@ impl UrlError {
     const fn new(problem: &'static str) -> Self {
         Self(Cow::Borrowed(problem))
     }
+}
 
-    pub(crate) const fn of(problem: String) -> Self {
+impl From<String> for UrlError {
+    fn from(problem: String) -> Self {
         Self(Cow::Owned(problem))
     }
 }
@@ -89,48 +102,54 @@ impl From<UrlError> for StoreError {
 /// The names and values of a URL's parameters.
 pub(crate) type Parameters = Vec<(String, String)>;
 
-/// Checks the URL of a server: `scheme://user:password@host:port/database?name=value&...`; gives its
+/// Checks the URL of a server, `scheme://user:password@host:port/database?name=value&...`, and returns its
 /// parameters.
 pub(crate) fn check_server(url: &str, rules: &Rules) -> Result<Parameters, UrlError> {
     check_text(url)?;
     if url.contains(char::is_whitespace) {
-        return Err(UrlError::new("the URL has white space in it: write a space as %20"));
+        return Err(UrlError::new("the URL contains white space: write a space as %20"));
     }
     let rest = after_scheme(url, rules.schemes, "://")?;
     if rest.contains('#') {
-        return Err(UrlError::new("the URL has a `#` in it: write a `#` in the password as %23"));
+        return Err(UrlError::new("the URL contains a `#`: write a `#` in the password as %23"));
     }
     let (before_query, query) = rest.split_once('?').map_or((rest, ""), |(before, query)| (before, query));
     let (authority, path) = before_query.split_once('/').unwrap_or((before_query, ""));
     if path.contains('@') {
         return Err(UrlError::new(
-            "the URL has an `@` after a `/`: write a `/` in the password as %2F, and a later `@` as %40",
+            "the URL contains an `@` after a `/`: write a `/` in the password as %2F, and a later `@` as %40",
         ));
     }
-    check_authority(authority, query, rest.len() == authority.len())?;
+    let host = check_authority(authority, query, rest.len() == authority.len())?;
     if !authority.rsplit_once('@').into_iter().all(|(user, _)| is_escaped(user)) || !is_escaped(path) {
         return Err(UrlError::BAD_ESCAPE);
     }
     let parameters = parameters(query)?;
     match check_parameters(&parameters, rules.parameters, &rules.tls.advice()) {
-        // Then these are perhaps no parameters, and their names are not to be shown.
+        // The query is probably part of the password, so it must not be shown.
         Err(_) if query.contains('@') => Err(UrlError::OPEN_QUESTION_MARK),
         checked => checked,
     }?;
+    rules.server.check(&parameters, host)?;
     rules.tls.check(&parameters, rules.parameters)?;
     Ok(parameters)
 }
 
-/// Checks the URL of a file: `scheme:path?name=value&...`.
-pub(crate) fn check_file(url: &str, scheme: &'static str, known: &[Parameter]) -> Result<(), UrlError> {
+/// Checks the URL of a file, `scheme:path?name=value&...`, and returns its parameters.
+pub(crate) fn check_file(
+    url: &str,
+    scheme: &'static str,
+    known: &[Parameter],
+) -> Result<Parameters, UrlError> {
     check_text(url)?;
     let rest = after_scheme(url, &[scheme], ":")?;
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-    check_parameters(&parameters(query)?, known, "")?;
+    let parameters = parameters(query)?;
+    check_parameters(&parameters, known, "")?;
     if path.trim_matches('/').is_empty() {
         return Err(UrlError::new("the URL names no file: each connection would have a database of its own"));
     }
-    if is_escaped(path) { Ok(()) } else { Err(UrlError::BAD_ESCAPE) }
+    if is_escaped(path) { Ok(parameters) } else { Err(UrlError::BAD_ESCAPE) }
 }
 
 fn check_text(url: &str) -> Result<(), UrlError> {
@@ -143,7 +162,7 @@ fn check_text(url: &str) -> Result<(), UrlError> {
         ));
     }
     if url.contains(char::is_control) {
-        return Err(UrlError::new("the URL has a control character in it, such as the end of a line"));
+        return Err(UrlError::new("the URL contains a control character, such as the end of a line"));
     }
     Ok(())
 }
@@ -160,13 +179,20 @@ fn after_scheme<'a>(
     }
     match url.split_once("://") {
         Some((other, _)) if is_plain(other) && !schemes.contains(&other) => {
-            Err(UrlError::of(format!("the scheme of the URL is `{other}`, and has to be {known}")))
+            Err(UrlError::from(format!("the scheme of the URL is `{other}`, but must be {known}")))
         }
-        _ => Err(UrlError::of(format!("the URL has no scheme: it has to begin with {known}"))),
+        _ => Err(UrlError::from(format!("the URL has no scheme: it must begin with {known}"))),
     }
 }
 
-fn check_authority(authority: &str, query: &str, is_all: bool) -> Result<(), UrlError> {
+/// The server that the part of a URL before its path names.
+struct Host<'u> {
+    name: &'u str,
+    has_port: bool,
+}
+
+/// Checks the part before the path. `is_all` means that nothing follows it.
+fn check_authority<'u>(authority: &'u str, query: &str, is_all: bool) -> Result<Host<'u>, UrlError> {
     let (user, server) = match authority.rsplit_once('@') {
         Some((user, server)) => (Some(user), server),
         None => (None, authority),
@@ -188,20 +214,20 @@ fn check_authority(authority: &str, query: &str, is_all: bool) -> Result<(), Url
         return Err(UrlError::new(problem));
     }
     if host.contains(',') {
-        return Err(UrlError::new("the URL names several hosts, and the driver connects to one"));
+        return Err(UrlError::new("the URL names several hosts, but the driver connects to one"));
     }
-    // Without any word about the server, the driver takes that of this machine.
+    // A URL that says nothing about the server means the server of this machine.
     if host.is_empty() && (user.is_some() || port.is_some() || is_all) {
         return Err(UrlError::NO_HOST);
     }
-    Ok(())
+    Ok(Host { name: host, has_port: port.is_some_and(|port| !port.is_empty()) })
 }
 
 fn is_port(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
-/// The names and values after the `?`.
+/// Returns the decoded names and values after the `?`.
 fn parameters(query: &str) -> Result<Parameters, UrlError> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let decode = |text: &str| decoded(&text.replace('+', " ")).ok_or(UrlError::BAD_ESCAPE);
@@ -213,14 +239,14 @@ fn parameters(query: &str) -> Result<Parameters, UrlError> {
         .collect()
 }
 
-/// The parameter of this name, and its main name.
+/// Returns the parameter with this name, and its main name.
 fn known<'a>(rules: &'a [Parameter], name: &str) -> Option<(&'a Parameter, &'static str)> {
     let name = if is_one_option(name) { "options" } else { name };
     let found = rules.iter().find(|rule| rule.names.contains(&name))?;
     Some((found, found.names.first()?))
 }
 
-/// A setting as sqlx has it: `options[name]=value`.
+/// Returns whether the name is sqlx's notation for one server setting, `options[name]`.
 fn is_one_option(name: &str) -> bool {
     name.strip_prefix("options[").is_some_and(|name| name.ends_with(']'))
 }
@@ -232,29 +258,76 @@ fn check_parameters(
 ) -> Result<(), UrlError> {
     let mut seen = Vec::new();
     for (name, value) in parameters {
-        let shown = if is_plain(name) { format!("`{name}`") } else { "with an unusual name".to_owned() };
+        let shown = match () {
+            // The name may be the end of the password (rule S10).
+            () if seen.contains(&PASSWORD) => {
+                "after `password` (write a `&` in the password as %26)".to_owned()
+            }
+            () if is_plain(name) => format!("`{name}`"),
+            () => "with an unusual name".to_owned(),
+        };
         let Some((parameter, main)) = known(rules, name) else {
             let lower = name.to_ascii_lowercase();
             let advice = if lower.contains("ssl") || lower.contains("tls") { tls_advice } else { "" };
-            return Err(UrlError::of(format!("the driver does not know the URL parameter {shown}{advice}")));
+            return Err(UrlError::from(format!(
+                "the driver does not know the URL parameter {shown}{advice}"
+            )));
         };
+        let is_one_of = |values: &[&str]| values.contains(&value.as_str());
+        let is_one_of_any_case =
+            |values: &[&str]| values.iter().any(|known| known.eq_ignore_ascii_case(value));
         let expected = match parameter.takes {
             Takes::Text | Takes::Texts => None,
             Takes::Number => value.parse::<usize>().is_err().then(|| "a number".to_owned()),
             Takes::Port => (!is_port(value)).then(|| "a number from 1 to 65535".to_owned()),
             Takes::Address => value.parse::<std::net::IpAddr>().is_err().then(|| "an IP address".to_owned()),
-            Takes::OneOf(values) => (!values.iter().any(|known| known.eq_ignore_ascii_case(value)))
-                .then(|| format!("one of {}", values.join(", "))),
+            Takes::OneOf(values) => {
+                (!is_one_of_any_case(values)).then(|| format!("one of {}", values.join(", ")))
+            }
+            Takes::ExactlyOneOf(values) if is_one_of(values) => None,
+            Takes::ExactlyOneOf(values) => {
+                let hint = if is_one_of_any_case(values) { ", in lower case" } else { "" };
+                Some(format!("one of {}{hint}", values.join(", ")))
+            }
         };
         if let Some(expected) = expected {
-            return Err(UrlError::of(format!("the value of the URL parameter {shown} has to be {expected}")));
+            return Err(UrlError::from(format!("the value of the URL parameter {shown} must be {expected}")));
         }
         if !matches!(parameter.takes, Takes::Texts) && seen.contains(&main) {
-            return Err(UrlError::of(format!("the URL parameter {shown} is given twice")));
+            return Err(UrlError::from(format!("the URL parameter {shown} occurs twice")));
         }
         seen.push(main);
     }
     Ok(())
+}
+
+/// The parameter whose value is the password.
+const PASSWORD: &str = "password";
+
+impl ServerParameters {
+    /// Refuses a server that the driver would ignore, as the URL names another one.
+    fn check(&self, parameters: &[(String, String)], host: Host<'_>) -> Result<(), UrlError> {
+        let mut given = self.names.iter().filter(|name| parameters.iter().any(|(given, _)| given == *name));
+        let Some(first) = given.next() else { return Ok(()) };
+        if let Some(second) = given.next() {
+            return Err(UrlError::from(format!(
+                "the URL names the server twice, as `{first}` and as `{second}`: leave out one of them"
+            )));
+        }
+        match self.placeholder {
+            Some(placeholder) if !host.name.is_empty() && (host.name != placeholder || host.has_port) => {
+                Err(UrlError::from(format!(
+                    "the driver ignores the host and port of a URL with `{first}`: write `{placeholder}` \
+                     without a port, or leave out `{first}`"
+                )))
+            }
+            None if !host.name.is_empty() => Err(UrlError::from(format!(
+                "the URL names the server twice, as the host before the path and as `{first}`: leave out \
+                 one of them"
+            ))),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Tls {
@@ -263,7 +336,7 @@ impl Tls {
         format!("; to ask for TLS, write `{mode}={required}` or `{mode}={identity}`")
     }
 
-    /// Refuses what sounds like TLS and is not.
+    /// Refuses parameters about TLS that have no effect.
     fn check(&self, parameters: &[(String, String)], rules: &[Parameter]) -> Result<(), UrlError> {
         let value = |wanted: &str| {
             let is_it = |name: &str| known(rules, name).is_some_and(|(_, main)| main == wanted);
@@ -272,26 +345,26 @@ impl Tls {
         let Self { mode, without_tls, verifying: [issuer, identity], authority, .. } = self;
         let is = |wanted: &str| value(mode).is_some_and(|value| value.eq_ignore_ascii_case(wanted));
         if let Some(ineffective) = self.ineffective.filter(|ineffective| is(ineffective)) {
-            return Err(UrlError::of(format!(
-                "with `{mode}={ineffective}` the \
-                 driver never uses TLS: if that is meant, write `{mode}={without_tls}`"
+            return Err(UrlError::from(format!(
+                "with `{mode}={ineffective}` the driver never uses TLS: if that is intended, write \
+                 `{mode}={without_tls}`"
             )));
         }
         if value(authority).is_some() && !is(issuer) && !is(identity) {
-            return Err(UrlError::of(format!(
-                "`{authority}` has an effect only with `{mode}={issuer}` or `{mode}={identity}`"
+            return Err(UrlError::from(format!(
+                "`{authority}` has an effect only with `{mode}={issuer}` or `{mode}={identity}` in the URL"
             )));
         }
         match self.identity.iter().find(|name| value(name).is_some()) {
             Some(name) if is(without_tls) => {
-                Err(UrlError::of(format!("`{name}` has no effect with `{mode}={without_tls}`")))
+                Err(UrlError::from(format!("`{name}` has no effect with `{mode}={without_tls}`")))
             }
             _ => Ok(()),
         }
     }
 }
 
-/// Whether a text is short and simple enough to be shown.
+/// Returns whether a text is short and simple enough to be shown.
 fn is_plain(text: &str) -> bool {
     (1..=40).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+[]".contains(&byte))
@@ -301,7 +374,7 @@ fn is_escaped(text: &str) -> bool {
     decoded(text).is_some()
 }
 
-/// The text without its escapes.
+/// Returns the text with its escapes decoded, or `None` if one is not valid.
 fn decoded(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());

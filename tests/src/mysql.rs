@@ -11,27 +11,27 @@ use crate::ports::{Launch, Port, PortTaken};
 use crate::process::{Folder, Process, Program, Signal};
 use crate::sql::{self, NAME, PASSWORD};
 
-/// The Debian package that brings it.
+/// The Debian package that contains it.
 pub const PACKAGE: &str = "mariadb-server";
-/// The user that the Debian package makes.
+/// The system user that the Debian package creates.
 const USER: &str = "mysql";
 /// The superuser of the servers.
 const SUPERUSER: &str = "root";
-/// The size of the log must be the same for the template and the server; the default is six times the rest of
-/// the data.
+/// The size of the log, which must be the same for the template and the server. The default is six times
+/// the rest of the data.
 const LOG_SIZE: &str = "--innodb-log-file-size=16M";
 
-/// Whether there is a server that can be started.
+/// Returns whether the server is installed.
 pub fn is_installed() -> bool {
     program("mariadbd").is_installed()
 }
 
 fn program(name: &'static str) -> Program {
-    // Where Debian has the server; only root has it on the `PATH`.
+    // The folder of the server on Debian, which is on the `PATH` of root only.
     Program::new(name, PACKAGE, vec!["/usr/sbin".into()]).unless_root(USER)
 }
 
-/// One running server, on a port and in a folder of its own.
+/// A running server with its own port and folder.
 #[derive(Debug)]
 pub struct Server {
     options: Vec<String>,
@@ -42,8 +42,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server that keeps what it acknowledged when it is killed. `options` are those of its command
-    /// line: `--max-connections=50`.
+    /// Starts a server that loses no acknowledged write when it is killed. `options` are command-line
+    /// options, such as `--max-connections=50`.
     pub fn start(options: &[&str]) -> Self {
         let mut server = Self {
             options: options.iter().map(ToString::to_string).collect(),
@@ -58,7 +58,7 @@ impl Server {
         server
     }
 
-    /// Starts it again, on the same port and data.
+    /// Starts the server again, on the same port and data.
     pub fn restart(&mut self) {
         self.process = None;
         self.start_on_same_ports();
@@ -66,18 +66,17 @@ impl Server {
 
     fn arguments(&self) -> Vec<String> {
         let mut arguments: Vec<String> = [
-            // First, or it is not known: what the system's own server is told is not for this one.
+            // Must be the first option. Ignores the configuration of the system's own server.
             "--no-defaults",
             "--bind-address=127.0.0.1",
-            // It has none.
+            // Disables the socket.
             "--socket=",
             "--max-connections=200",
             "--innodb-buffer-pool-size=32M",
             LOG_SIZE,
-            // The end of a process loses nothing that it gave to the system, only the end of the system
-            // would.
+            // Tests kill the process, not the system, so no write needs to reach the disk.
             "--innodb-flush-log-at-trx-commit=2",
-            // As Debian sets it.
+            // Debian's settings.
             "--character-set-server=utf8mb4",
             "--collation-server=utf8mb4_general_ci",
         ]
@@ -90,8 +89,8 @@ impl Server {
         arguments
     }
 
-    /// Starts a server that speaks TLS too, with a certificate for loopback of an authority of its own; gives
-    /// its address there, which demands that both are right, and the authority, as PEM.
+    /// Starts a server that also accepts TLS, with a loopback certificate of its own authority. Returns a
+    /// URL that requires TLS and verifies the certificate, and the authority as PEM.
     pub fn start_with_tls() -> (Self, String, String) {
         let certificate = Certificate::new(&program("mariadbd"));
         let public = format!("--ssl-cert={}", certificate.public());
@@ -104,42 +103,42 @@ impl Server {
         (server, url, pem)
     }
 
-    /// Its address as a store takes it: of a user who may do all in the database there, and nothing
-    /// elsewhere.
+    /// Returns the URL of a user who has all privileges on one database and none elsewhere.
     pub fn url(&self) -> String {
         self.url_of(NAME, PASSWORD, NAME)
     }
 
-    /// The address for another user or database. The superuser is `root`, with the same password as in
+    /// Returns the URL of another user or database. The superuser is `root`, with the password of
     /// [`Server::url`].
     pub fn url_of(&self, user: &str, password: &str, database: &str) -> String {
         format!("mysql://{user}:{password}@127.0.0.1:{}/{database}", self.port())
     }
 
-    /// Its port on loopback.
+    /// Returns the port on loopback.
     pub const fn port(&self) -> u16 {
         self.port.number()
     }
 
-    /// Its folder, which its command line names.
+    /// Returns the folder, which is part of the command line.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Tells its process something. After [`Signal::Kill`] it can be started again.
+    /// Sends a signal to the server. After [`Signal::Kill`] it can be restarted.
     pub fn signal(&self, signal: Signal) {
         if let Some(process) = &self.process {
             process.signal(signal);
         }
     }
 
-    /// Executes statements as the superuser, over a connection of its own to the database of [`Server::url`].
+    /// Executes statements as the superuser, over a new connection to the database of [`Server::url`].
     pub fn execute(&self, sql: &str) {
         self.ask(sql);
     }
 
-    /// The rows that the server answers, to the superuser as in [`Server::execute`]. Values are as `mariadb`
-    /// writes them: `1` for true; `None` is `NULL`. Bytes that are not UTF-8 panic: ask for their `HEX`.
+    /// Executes a query as [`Server::execute`] does, and returns its rows. Values are in the notation of
+    /// `mariadb`: `1` for true. `None` is `NULL`. Bytes that are not UTF-8 cause a panic: select their
+    /// `HEX`.
     pub fn ask(&self, sql: &str) -> Vec<Vec<Option<String>>> {
         self.try_ask(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
@@ -171,7 +170,8 @@ impl Launch for Server {
     }
 }
 
-/// A data folder that servers begin with a copy of: to make one takes ten times as long as to copy it.
+/// Returns a data folder that servers start with a copy of, as creating one takes ten times as long as
+/// copying it.
 fn template() -> &'static Folder {
     static TEMPLATE: OnceLock<Folder> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
@@ -183,7 +183,7 @@ fn template() -> &'static Folder {
              GRANT ALL ON {NAME}.* TO '{NAME}'@'%' IDENTIFIED BY '{PASSWORD}';
             "
         );
-        std::fs::write(folder.path().join("setup.sql"), statements).expect("it can be written");
+        std::fs::write(folder.path().join("setup.sql"), statements).expect("the file is writable");
         install.own(&folder);
         let (data, setup) = (
             format!("--datadir={}", folder.file("data")),

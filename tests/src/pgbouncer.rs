@@ -8,19 +8,19 @@ use crate::postgres::Server;
 use crate::process::{Folder, Process, Program};
 use crate::sql::{NAME, PASSWORD};
 
-/// The Debian package that brings it.
+/// The Debian package that contains it.
 pub const PACKAGE: &str = "pgbouncer";
-/// Where Debian has it; only root has that on the `PATH`.
+/// The folder of the program on Debian, which is on the `PATH` of root only.
 const FOLDER: &str = "/usr/sbin";
-/// As whom it runs where this process is root's: the user of PostgreSQL's package, as its own package makes
-/// none.
+/// The user as which it runs if this process is root's: that of PostgreSQL's package, as its own package
+/// creates none.
 const USER: &str = "postgres";
 
 fn program() -> Program {
     Program::new("pgbouncer", PACKAGE, vec![PathBuf::from(FOLDER)]).unless_root(USER)
 }
 
-/// One running pooler, on a port and in a folder of its own.
+/// A running pooler with its own port and folder.
 #[derive(Debug)]
 pub struct Pooler {
     server: u16,
@@ -31,8 +31,8 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// Starts a pooler in transaction mode in front of a server. `settings` are lines of its `pgbouncer.ini`,
-    /// and go before those that this has: `default_pool_size = 2`.
+    /// Starts a pooler in front of a server, in transaction mode unless `settings` contain another
+    /// `pool_mode`. They are lines of its `pgbouncer.ini`, such as `default_pool_size = 2`.
     pub fn start(server: &Server, settings: &[&str]) -> Self {
         let mut pooler = Self {
             server: server.port(),
@@ -45,7 +45,7 @@ impl Pooler {
         pooler
     }
 
-    /// Its `pgbouncer.ini`.
+    /// Returns the contents of `pgbouncer.ini`.
     fn configuration(&self) -> String {
         let mut configuration = format!(
             "[databases]\n{NAME} = host=127.0.0.1 port={} dbname={NAME}\n\
@@ -64,17 +64,17 @@ impl Pooler {
         configuration
     }
 
-    /// Its address as a store takes it: of the user and the database of [`Server::url`].
+    /// Returns the URL for the user and the database of [`Server::url`].
     pub fn url(&self) -> String {
         self.url_of(NAME, PASSWORD, NAME)
     }
 
-    /// The address for another user or database.
+    /// Returns the URL for another user or database.
     pub fn url_of(&self, user: &str, password: &str, database: &str) -> String {
         format!("postgres://{user}:{password}@127.0.0.1:{}/{database}", self.port())
     }
 
-    /// Its port on loopback.
+    /// Returns the port on loopback.
     pub const fn port(&self) -> u16 {
         self.port.number()
     }
@@ -83,11 +83,11 @@ impl Pooler {
 impl Launch for Pooler {
     fn launch(&mut self) -> Result<(), PortTaken> {
         let (users, ini) = (self.folder.file("users.txt"), self.folder.file("pgbouncer.ini"));
-        std::fs::write(users, format!("\"{NAME}\" \"{PASSWORD}\"\n")).expect("it can be written");
-        std::fs::write(&ini, self.configuration()).expect("it can be written");
+        std::fs::write(users, format!("\"{NAME}\" \"{PASSWORD}\"\n")).expect("the file is writable");
+        std::fs::write(&ini, self.configuration()).expect("the file is writable");
         let (program, log) = (program(), self.folder.path().join("log"));
         program.own(&self.folder);
-        // By what it says itself, for on a port that was taken another server would answer.
+        // Reads the pooler's own log: if the port was taken, another server would answer there.
         let is_up = |_: u32, text: &str| text.contains("process up");
         self.process = Some(Process::start(&program, &[ini], &log, is_up)?);
         Ok(())

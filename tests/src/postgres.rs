@@ -12,19 +12,18 @@ use crate::ports::{Launch, Port, PortTaken};
 use crate::process::{Folder, Process, Program, Signal};
 use crate::sql::{self, NAME, PASSWORD};
 
-/// The Debian package that brings it.
+/// The Debian package that contains it.
 pub const PACKAGE: &str = "postgresql";
-/// The user that the Debian package makes, and the superuser of the servers.
+/// The system user that the Debian package creates, and the superuser of the servers.
 const SUPERUSER: &str = "postgres";
-/// Where Debian has the programs, a folder for each major version.
+/// The folder of the programs on Debian, with a subfolder for each major version.
 const VERSIONS: &str = "/usr/lib/postgresql";
 
-/// Removes the segment of System V's shared memory by which a data folder is locked: nothing ends it with a
-/// server that is killed, and a system has a few thousand. The seventh line of the file has its key and its
-/// id.
+/// Removes the System V shared memory segment that locks a data folder. It outlives a killed server, and a
+/// system has only a few thousand. The seventh line of the file contains its key and its id.
 const SWEEP: &str = r#"sed -n 7p "$0/data/postmaster.pid" | while read -r key id; do ipcrm -m "$id"; done"#;
 
-/// Whether there is a server that can be started.
+/// Returns whether the server is installed.
 pub fn is_installed() -> bool {
     program("postgres").is_installed()
 }
@@ -39,7 +38,7 @@ fn program(name: &'static str) -> Program {
     Program::new(name, PACKAGE, folders).unless_root(SUPERUSER)
 }
 
-/// One running server, on a port and in a folder of its own.
+/// A running server with its own port and folder.
 #[derive(Debug)]
 pub struct Server {
     options: Vec<String>,
@@ -50,8 +49,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server that keeps what it acknowledged when it is killed. `options` are those of its command
-    /// line: `-c`, `max_connections=50`.
+    /// Starts a server that loses no acknowledged write when it is killed. `options` are command-line
+    /// options, such as `-c`, `max_connections=50`.
     pub fn start(options: &[&str]) -> Self {
         let mut server = Self {
             options: options.iter().map(ToString::to_string).collect(),
@@ -66,7 +65,7 @@ impl Server {
         server
     }
 
-    /// Starts it again, on the same port and data.
+    /// Starts the server again, on the same port and data.
     pub fn restart(&mut self) {
         self.process = None;
         self.start_on_same_ports();
@@ -80,10 +79,9 @@ impl Server {
             "unix_socket_directories=",
             "max_connections=200",
             "shared_buffers=16MB",
-            // The end of a process loses nothing that it gave to the system, only the end of the system
-            // would.
+            // Tests kill the process, not the system, so no write needs to reach the disk.
             "fsync=off",
-            // In files of its data folder, which are removed with it.
+            // In files of the data folder, which are removed with it.
             "dynamic_shared_memory_type=mmap",
         ];
         arguments.extend(settings.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]));
@@ -91,8 +89,8 @@ impl Server {
         arguments
     }
 
-    /// Starts a server that speaks TLS too, with a certificate for loopback of an authority of its own; gives
-    /// its address there, which demands that both are right, and the authority, as PEM.
+    /// Starts a server that also accepts TLS, with a loopback certificate of its own authority. Returns a
+    /// URL that requires TLS and verifies the certificate, and the authority as PEM.
     pub fn start_with_tls() -> (Self, String, String) {
         let certificate = Certificate::new(&program("postgres"));
         let public = format!("ssl_cert_file={}", certificate.public());
@@ -105,41 +103,41 @@ impl Server {
         (server, url, pem)
     }
 
-    /// Its address as a store takes it: of a user who owns the database there, and is no superuser.
+    /// Returns the URL of a user who owns the database, but is not a superuser.
     pub fn url(&self) -> String {
         self.url_of(NAME, PASSWORD, NAME)
     }
 
-    /// The address for another user or database. The superuser is `postgres`, with the same password as in
+    /// Returns the URL of another user or database. The superuser is `postgres`, with the password of
     /// [`Server::url`].
     pub fn url_of(&self, user: &str, password: &str, database: &str) -> String {
         format!("postgres://{user}:{password}@127.0.0.1:{}/{database}", self.port())
     }
 
-    /// Its port on loopback.
+    /// Returns the port on loopback.
     pub const fn port(&self) -> u16 {
         self.port.number()
     }
 
-    /// Its folder, which its command line names.
+    /// Returns the folder, which is part of the command line.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Tells all its processes something. After [`Signal::Kill`] it can be started again.
+    /// Sends a signal to all processes of the server. After [`Signal::Kill`] it can be restarted.
     pub fn signal(&self, signal: Signal) {
         if let Some(process) = &self.process {
             process.signal(signal);
         }
     }
 
-    /// Executes statements as the superuser, over a connection of its own to the database of [`Server::url`].
+    /// Executes statements as the superuser, over a new connection to the database of [`Server::url`].
     pub fn execute(&self, sql: &str) {
         self.ask(sql);
     }
 
-    /// The rows that the server answers, to the superuser as in [`Server::execute`]. Values are as `psql`
-    /// writes them: `t` for true, `\x00ff` for bytes; `None` is `NULL`.
+    /// Executes a query as [`Server::execute`] does, and returns its rows. Values are in the notation of
+    /// `psql`: `t` for true, `\x00ff` for bytes. `None` is `NULL`.
     pub fn ask(&self, sql: &str) -> Vec<Vec<Option<String>>> {
         self.try_ask(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
@@ -154,7 +152,7 @@ impl Launch for Server {
         let log = self.folder.path().join("log");
         let data = self.folder.path().join("data");
         let ready = |id: u32, _: &str| {
-            // The first line is the id of the process that works on this data, the eighth is its state.
+            // The first line is the id of the process that uses this data, the eighth is its state.
             let state = std::fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
             let mut lines = state.lines().map(str::trim);
             lines.next() == Some(&id.to_string())
@@ -177,17 +175,18 @@ impl Launch for Server {
     }
 }
 
-/// A data folder that servers begin with a copy of: to make one takes ten times as long as to copy it.
+/// Returns a data folder that servers start with a copy of, as creating one takes ten times as long as
+/// copying it.
 fn template() -> &'static Folder {
     static TEMPLATE: OnceLock<Folder> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
         let (folder, initdb) = (Folder::swept_by(SWEEP), program("initdb"));
         let (data, password, setup) =
             (folder.file("data"), folder.file("password"), folder.file("setup.sql"));
-        std::fs::write(&password, PASSWORD).expect("it can be written");
+        std::fs::write(&password, PASSWORD).expect("the file is writable");
         let statements =
             format!("CREATE ROLE {NAME} LOGIN PASSWORD '{PASSWORD}'\nCREATE DATABASE {NAME} OWNER {NAME}\n");
-        std::fs::write(&setup, statements).expect("it can be written");
+        std::fs::write(&setup, statements).expect("the file is writable");
         initdb.own(&folder);
 
         let pwfile = format!("--pwfile={password}");

@@ -1,6 +1,6 @@
-//! TLS to databases, in a process without a provider of cryptography (rule T11).
+//! TLS to databases, in a process without a cryptography provider (rule T11).
 
-#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use authcore::store::{SessionStore as _, StoreErrorKind};
 use authcore_sql::{MySqlStore, PostgresStore};
@@ -16,10 +16,9 @@ async fn t11_a_process_without_a_provider_needs_none() {
     let (_server, url, pem) = postgres::Server::start_with_tls();
     std::fs::write(&authority, pem).unwrap();
     let trusting = format!("{url}&sslrootcert={}", authority.display());
-    let store = PostgresStore::builder(&trusting).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = PostgresStore::builder(&trusting).connect_and_migrate().await.unwrap();
     assert!(store.list(&"user-42".parse().unwrap()).await.unwrap().is_empty());
-    // A server of an authority that is not trusted is no server of ours.
+    // A server whose authority is not trusted is refused.
     let error = PostgresStore::connect(&url).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
     assert!(error.to_string().contains("certificate"), "{error:?}");
@@ -27,8 +26,7 @@ async fn t11_a_process_without_a_provider_needs_none() {
     let (_server, url, pem) = mysql::Server::start_with_tls();
     std::fs::write(&authority, pem).unwrap();
     let trusting = format!("{url}&ssl-ca={}", authority.display());
-    let store = MySqlStore::builder(&trusting).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = MySqlStore::builder(&trusting).connect_and_migrate().await.unwrap();
     assert!(store.list(&"user-42".parse().unwrap()).await.unwrap().is_empty());
     let error = MySqlStore::connect(&url).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
@@ -36,7 +34,7 @@ async fn t11_a_process_without_a_provider_needs_none() {
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_no_server_of_those_who_want_it() {
+async fn a_server_without_tls_is_refused_if_tls_is_required() {
     let server = postgres::Server::start(&[]);
     let error = PostgresStore::connect(&format!("{}?sslmode=require", server.url())).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");

@@ -1,6 +1,6 @@
-//! TLS to databases, in a process whose host has installed its provider of cryptography (rule T11).
+//! TLS to databases, in a process that has installed a cryptography provider (rule T11).
 
-#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use authcore::store::SessionStore as _;
 use authcore_sql::PostgresStore;
@@ -17,8 +17,7 @@ async fn t11_the_hosts_provider_stays() {
     let (_server, url, pem) = Server::start_with_tls();
     std::fs::write(&authority, pem).unwrap();
     let url = format!("{url}&sslrootcert={}", authority.display());
-    let store = PostgresStore::builder(&url).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = PostgresStore::builder(&url).connect_and_migrate().await.unwrap();
     assert!(store.list(&"user-42".parse().unwrap()).await.unwrap().is_empty());
     assert_eq!(CryptoProvider::get_default().unwrap().cipher_suites.len(), 3);
 }

@@ -1,13 +1,13 @@
--- Sessions of authcore. Times are milliseconds since 1970-01-01 UTC.
--- The database writes the other columns of a session into `record`, from which authcore reads it: one value is sent
--- faster than eighteen. Its numbers end with the lengths in bytes of the texts that follow, of which `-` is none.
--- Every statement can be run again, since MySQL commits after each.
+-- The sessions of authcore. Times are milliseconds since 1970-01-01 UTC. The generated column `record`
+-- combines the other columns of a session. authcore reads this one, as one value is faster to send than
+-- eighteen. Its numbers end with the lengths, in bytes, of the texts that follow, `-` meaning null. Every
+-- statement can be run again, as MySQL commits after each.
 CREATE TABLE IF NOT EXISTS `authcore_sessions__migrations` (
     number BIGINT PRIMARY KEY,
     applied_at BIGINT NOT NULL
 ) ENGINE = InnoDB;
 
--- A subject is bytes, since collations ignore case, accents or trailing spaces.
+-- A subject is stored as bytes, as collations ignore case, accents or trailing spaces.
 CREATE TABLE IF NOT EXISTS `authcore_sessions` (
     id BINARY(16) PRIMARY KEY,
     record BLOB GENERATED ALWAYS AS (CONCAT(

@@ -1,12 +1,16 @@
--- Realms, and what a login states beside its subject and claims. Processes of the release before go on with the table, and
--- write neither column. MySQL copies the table, since a subject of a named realm is longer than the column was: sessions can
--- be read meanwhile, and writes wait.
--- `realm` is empty for the unnamed realm. In any other, `subject` is the realm, U+001F and the subject, so that one index
--- serves all realms, and `kind` begins with `realm_`. `details` is a JSON object, or null if the login stated nothing.
--- `kind` is `session`, `refresh` or `api_key`, or `nologin_session` or `nologin_refresh` if the session is no login.
--- Every statement can be run again, since MySQL commits after each: the table is altered if it has no column `realm`.
+-- Adds realms, and the details of a login besides its subject and claims. MySQL copies the table, because
+-- the column `subject` becomes longer: sessions can be read meanwhile, and writes wait. Processes of the
+-- previous release continue to work, and write neither column.
+-- `realm` is empty for the unnamed realm. In a named realm, `subject` is the realm, U+001F and the subject,
+-- so that one index serves all realms, and `kind` begins with `realm_`.
+-- `details` is a JSON object, or null if the login has none.
+-- `kind` is `session`, `refresh` or `api_key`, or `nologin_session` or `nologin_refresh` if the session
+-- does not represent a login.
+-- Every statement can be run again, as MySQL commits after each: the table is altered only if it has no
+-- column `realm`.
 SET @authcore_alter = IF(
-    (SELECT COUNT(*) FROM information_schema.columns WHERE column_name = 'realm' AND '`authcore_sessions`' IN (
+    (SELECT COUNT(*) FROM information_schema.columns
+    WHERE column_name = 'realm' AND '`authcore_sessions`' IN (
         IF(table_schema = DATABASE(), CONCAT('`', table_name, '`'), NULL),
         CONCAT('`', table_schema, '`.`', table_name, '`')
     )) > 0,

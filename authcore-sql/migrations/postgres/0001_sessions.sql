@@ -1,6 +1,6 @@
--- Sessions of authcore. Times are milliseconds since 1970-01-01 UTC.
--- The database writes the other columns of a session into `record`, from which authcore reads it: one value is sent
--- faster than eighteen. Its numbers end with the lengths in bytes of the texts that follow, of which `-` is none.
+-- The sessions of authcore. Times are milliseconds since 1970-01-01 UTC. The generated column `record`
+-- combines the other columns of a session. authcore reads this one, as one value is faster to send than
+-- eighteen. Its numbers end with the lengths, in bytes, of the texts that follow, `-` meaning null.
 CREATE TABLE "authcore_sessions__migrations" (
     number BIGINT PRIMARY KEY,
     applied_at BIGINT NOT NULL

@@ -1,23 +1,26 @@
 //! PostgreSQL.
 
-use super::{Dialect, Placeholders, REMOVE_ALL};
-use crate::url::{Parameter, Rules, Takes, Tls};
+use super::{Dialect, Placeholders, RemoveAll};
+use crate::url::{Parameter, Rules, ServerParameters, Takes, Tls};
 
 pub(crate) const DIALECT: Dialect = Dialect {
     quote: '"',
     placeholders: Placeholders::Numbered,
     least: "LEAST",
-    remove_all: REMOVE_ALL,
-    // An array, so that the rows are looked for once only: with `IN` the planner may look again for every
-    // row. By their places, which is twice as fast as by their ids. A table in parts has each place several
-    // times, and is refused; should it be taken apart later, the end that is looked at once more keeps
-    // whoever is logged in.
+    // The realm is always compared too (rule A12).
+    remove_all: RemoveAll::DeleteReturning(
+        "DELETE FROM {table} WHERE subject = ? AND realm = ? AND id <> ? RETURNING id",
+    ),
+    // With an array the rows are looked up once; with `IN` the planner may look them up again for every
+    // row. By `ctid`, which is twice as fast as by id. In a partitioned table each `ctid` occurs several
+    // times, so such tables are refused; comparing the end again protects live sessions if the table is
+    // partitioned later.
     purge: "DELETE FROM {table} WHERE ctid = ANY (ARRAY(
                 SELECT place FROM (
                     SELECT ctid AS place, {least}(idle_expires_at, expires_at) AS ends_at FROM {table}
                     WHERE purge_at <= ? ORDER BY purge_at LIMIT ? FOR UPDATE SKIP LOCKED) AS due
                 WHERE ends_at <= ?)) AND {least}(idle_expires_at, expires_at) <= $1",
-    // Locks none but those that it puts off: as a rule there are few or none.
+    // Locks only the rows that it postpones: usually few or none.
     postpone: "UPDATE {table} SET purge_at = {least}(idle_expires_at, expires_at) WHERE id = ANY (ARRAY(
                 SELECT id FROM {table} WHERE id = ANY (ARRAY(
                     SELECT id FROM (
@@ -29,43 +32,43 @@ pub(crate) const DIALECT: Dialect = Dialect {
     requirements: &[
         (
             "SELECT (NOT pg_is_in_recovery())::int::int8",
-            "this PostgreSQL is a replica, which may lag and cannot be written to",
+            "the PostgreSQL server is a replica, which may lag: connect to the primary",
         ),
         (
             "SELECT (current_setting('transaction_read_only') = 'off')::int::int8",
-            "this PostgreSQL database is read-only",
+            "the PostgreSQL database is read-only",
         ),
         (
             "SELECT (current_setting('server_encoding') = 'UTF8')::int::int8",
-            "this PostgreSQL database does not keep text as UTF-8",
+            "the PostgreSQL database does not store text as UTF-8",
         ),
         (
-            "SELECT (NOT EXISTS (SELECT FROM pg_inherits WHERE inhparent = to_regclass('{table}')))::int::int8",
-            "the table of sessions is partitioned, or inherited from",
+            "SELECT (NOT EXISTS (
+                SELECT FROM pg_inherits WHERE inhparent = to_regclass('{table}')))::int::int8",
+            "the sessions table is partitioned or has child tables, which is not supported",
         ),
     ],
-    // By a statement that locks a relation: `to_regclass` alone would not notice what others committed during
-    // this transaction.
-    is_there: [
-        "SELECT count(*) FROM pg_class WHERE oid = to_regclass('{table}')",
-        "SELECT count(*) FROM pg_class WHERE oid = to_regclass('{history}')",
-    ],
-    // Whether it may be made is asked only if it must be.
+    // Reads a table, as `to_regclass` alone does not see what others have committed during this transaction.
+    table_exists: "SELECT count(*) FROM pg_class WHERE oid = to_regclass('{table}')",
+    history_exists: "SELECT count(*) FROM pg_class WHERE oid = to_regclass('{history}')",
+    // Needs the privilege to create schemas only if the schema does not exist.
     create_schema: Some(
         "DO $$ BEGIN IF to_regnamespace('{schema}') IS NULL THEN CREATE SCHEMA {schema}; END IF; END $$",
     ),
-    begin: Some("BEGIN"),
-    lock: Some("SELECT 1::int8 FROM pg_advisory_xact_lock(hashtextextended('authcore {history}', 0))"),
-    short_waits: Some("SET LOCAL lock_timeout = '2s'"),
-    unlock: "COMMIT",
-    give_up: "ROLLBACK",
+    begin_migration: Some("BEGIN"),
+    migration_lock: Some(
+        "SELECT 1::int8 FROM pg_advisory_xact_lock(hashtextextended('authcore {history}', 0))",
+    ),
+    short_lock_timeout: Some("SET LOCAL lock_timeout = '2s'"),
+    end_migration: "COMMIT",
+    abort_migration: "ROLLBACK",
     migrations: &[
         include_str!("../../migrations/postgres/0001_sessions.sql"),
         include_str!("../../migrations/postgres/0002_realms.sql"),
     ],
 };
 
-/// As sqlx's `PgConnectOptions` reads them.
+/// The URLs that sqlx's `PgConnectOptions` reads.
 pub(crate) const URL: Rules = Rules {
     schemes: &["postgres", "postgresql"],
     parameters: &[
@@ -86,6 +89,7 @@ pub(crate) const URL: Rules = Rules {
         Parameter { names: &["application_name"], takes: Takes::Text },
         Parameter { names: &["options"], takes: Takes::Texts },
     ],
+    server: ServerParameters { names: &["host", "hostaddr"], placeholder: None },
     tls: Tls {
         mode: "sslmode",
         without_tls: "disable",
@@ -97,5 +101,5 @@ pub(crate) const URL: Rules = Rules {
     },
 };
 
-/// The parameter of the URL for the number of prepared statements that a connection keeps.
+/// The URL parameter for the number of prepared statements that a connection keeps.
 pub(crate) const STATEMENT_CACHE: &str = "statement-cache-capacity";

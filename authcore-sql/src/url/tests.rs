@@ -1,4 +1,4 @@
-//! What is said of URLs. `hunter2` stands in them for what must not be shown (rule S10).
+//! The errors of URLs. `hunter2` in them stands for a secret that must not be shown (rule S10).
 
 use std::str::FromStr as _;
 
@@ -7,7 +7,7 @@ use crate::dialect::{mysql, postgres, sqlite};
 
 #[track_caller]
 fn refused<T: fmt::Debug>(checked: Result<T, UrlError>, url: &str, says: &str) {
-    let Err(error) = checked else { panic!("{url} was taken") };
+    let Err(error) = checked else { panic!("{url} was accepted") };
     let shown = format!("{error} {error:?}");
     assert!(shown.contains(says), "{url}: '{shown}' does not say '{says}'");
     for secret in ["hunter2", "hunt", "er2"] {
@@ -29,7 +29,7 @@ fn s18_each_malformed_url_has_an_error_of_its_own() {
         ("postgres:app:hunter2@h", "has no scheme"),
         ("app:hunter2://h", "has no scheme"),
         ("mysql://app:hunter2@h/app", "the scheme of the URL is `mysql`"),
-        ("http://app:hunter2@h/app", "has to be `postgres://` or `postgresql://`"),
+        ("http://app:hunter2@h/app", "must be `postgres://` or `postgresql://`"),
         ("postgres://app:hunt#er2@h/app", "`#` in the password as %23"),
         ("postgres://app:hunt/er2@h/app", "`/` in the password as %2F"),
         ("postgres://app:/hunter2@h/app", "`/` in the password as %2F"),
@@ -58,7 +58,7 @@ fn s18_each_malformed_url_has_an_error_of_its_own() {
     }
     for (url, says) in [
         ("mysql://app:hunter2@h:x/app", "port"),
-        ("postgres://app:hunter2@h/app", "has to be `mysql://` or `mariadb://`"),
+        ("postgres://app:hunter2@h/app", "must be `mysql://` or `mariadb://`"),
         ("mysql://app:hunt/er2@h/app", "%2F"),
     ] {
         refused(check_server(url, &mysql::URL), url, says);
@@ -66,7 +66,7 @@ fn s18_each_malformed_url_has_an_error_of_its_own() {
     for (url, says) in [
         ("", "is empty"),
         (" sqlite:a", "white space"),
-        ("sessions.db", "has to begin with `sqlite:`"),
+        ("sessions.db", "must begin with `sqlite:`"),
         ("http://a", "the scheme of the URL is `http`"),
         ("sqlite:", "names no file"),
         ("sqlite://", "names no file"),
@@ -92,19 +92,19 @@ fn s18_parameters_that_have_no_effect_are_refused_by_name() {
         ("a%20b=hunter2", "unusual name"),
         (
             "sslmode=hunter2",
-            "`sslmode` has to be one of disable, allow, prefer, require, verify-ca, verify-full",
+            "`sslmode` must be one of disable, allow, prefer, require, verify-ca, verify-full",
         ),
-        ("sslmode=", "`sslmode` has to be one of"),
-        ("sslmode=true", "`sslmode` has to be one of"),
+        ("sslmode=", "`sslmode` must be one of"),
+        ("sslmode=true", "`sslmode` must be one of"),
         ("sslmode=allow", "`sslmode=allow` the driver never uses TLS"),
         ("sslrootcert=/ca.pem", "`sslrootcert` has an effect only with `sslmode=verify-ca`"),
         ("sslmode=require&ssl-ca=/ca.pem", "`sslrootcert` has an effect only with"),
         ("sslmode=disable&sslcert=/a.pem", "`sslcert` has no effect with `sslmode=disable`"),
-        ("sslmode=require&sslmode=disable", "`sslmode` is given twice"),
-        ("sslmode=require&ssl-mode=disable", "`ssl-mode` is given twice"),
-        ("port=x", "`port` has to be a number from 1 to 65535"),
-        ("hostaddr=hunter2", "`hostaddr` has to be an IP address"),
-        ("statement-cache-capacity=many", "`statement-cache-capacity` has to be a number"),
+        ("sslmode=require&sslmode=disable", "`sslmode` occurs twice"),
+        ("sslmode=require&ssl-mode=disable", "`ssl-mode` occurs twice"),
+        ("port=x", "`port` must be a number from 1 to 65535"),
+        ("hostaddr=hunter2", "`hostaddr` must be an IP address"),
+        ("statement-cache-capacity=many", "`statement-cache-capacity` must be a number"),
     ] {
         let url = format!("postgres://app:hunter2@h/app?{query}");
         refused(check_server(&url, &postgres::URL), &url, says);
@@ -112,7 +112,7 @@ fn s18_parameters_that_have_no_effect_are_refused_by_name() {
     for (query, says) in [
         ("ssl=true", "write `ssl-mode=REQUIRED` or `ssl-mode=VERIFY_IDENTITY`"),
         ("useSSL=true", "the URL parameter `useSSL`; to ask for TLS"),
-        ("ssl-mode=hunter2", "has to be one of DISABLED"),
+        ("ssl-mode=hunter2", "must be one of DISABLED"),
         (
             "ssl-ca=/ca.pem",
             "`ssl-ca` has an effect only with `ssl-mode=VERIFY_CA` or `ssl-mode=VERIFY_IDENTITY`",
@@ -125,18 +125,73 @@ fn s18_parameters_that_have_no_effect_are_refused_by_name() {
         refused(check_server(&url, &mysql::URL), &url, says);
     }
     for (query, says) in [
-        ("mode=hunter2", "`mode` has to be one of ro, rw, rwc, memory"),
-        ("cache=hunter2", "`cache` has to be one of"),
+        ("mode=hunter2", "`mode` must be one of ro, rw, rwc, memory"),
+        ("cache=hunter2", "`cache` must be one of"),
         ("journal_mode=wal", "does not know the URL parameter `journal_mode`"),
-        ("mode=ro&mode=rw", "`mode` is given twice"),
+        ("mode=ro&mode=rw", "`mode` occurs twice"),
     ] {
         let url = format!("sqlite:sessions.db?{query}");
         refused(check_file(&url, "sqlite", sqlite::PARAMETERS), &url, says);
     }
 }
 
+/// What follows an unescaped `&` in a password looks like another parameter, and is part of the secret.
 #[test]
-fn urls_that_the_driver_reads_as_they_are_meant_are_taken() {
+fn s10_s18_no_name_after_a_password_is_shown() {
+    for query in [
+        "user=a&password=hunt&er2",
+        "user=a&password=hunt&er2=1",
+        "password=&hunter2",
+        "p%61ssword=hunt&er2&sslmode=require",
+        "password=hunt&sslmode=er2",
+        "password=hunt&host=a&host=b",
+        "password=hunt&password=er2",
+    ] {
+        let url = format!("postgres:///app?{query}");
+        let checked = check_server(&url, &postgres::URL);
+        refused(checked, &url, "after `password` (write a `&` in the password as %26)");
+    }
+    // Before the password, the name helps.
+    let url = "postgres:///app?usr=a&password=hunter2";
+    refused(check_server(url, &postgres::URL), url, "does not know the URL parameter `usr`");
+}
+
+/// The driver would connect to one server and ignore the other.
+#[test]
+fn s18_a_url_names_one_server() {
+    for (url, says) in [
+        ("postgres://h/app?host=/run/postgresql", "as the host before the path and as `host`"),
+        ("postgres://%2Frun%2Fpostgresql/app?host=h", "as the host before the path and as `host`"),
+        ("postgres://app:hunter2@h/app?hostaddr=127.0.0.1", "as the host before the path and as `hostaddr`"),
+        ("postgres:///app?host=h&hostaddr=127.0.0.1", "as `host` and as `hostaddr`"),
+    ] {
+        refused(check_server(url, &postgres::URL), url, says);
+    }
+    for url in [
+        "mysql://db/app?socket=/run/x",
+        "mysql://app:hunter2@db:3306/app?socket=/run/x",
+        "mysql://app:hunter2@localhost:3306/app?socket=/run/x",
+    ] {
+        refused(check_server(url, &mysql::URL), url, "ignores the host and port of a URL with `socket`");
+    }
+}
+
+/// SQLite's driver compares values exactly, and its error for others is misleading.
+#[test]
+fn s18_values_of_sqlite_are_in_lower_case() {
+    for (query, says) in [
+        ("mode=RW", "`mode` must be one of ro, rw, rwc, memory, in lower case"),
+        ("cache=Shared", "`cache` must be one of private, shared, in lower case"),
+        ("immutable=TRUE", "`immutable` must be one of true, 1, false, 0, in lower case"),
+    ] {
+        let url = format!("sqlite:a.db?{query}");
+        refused(check_file(&url, "sqlite", sqlite::PARAMETERS), &url, says);
+        assert!(sqlx::sqlite::SqliteConnectOptions::from_str(&url).is_err(), "{url}");
+    }
+}
+
+#[test]
+fn urls_that_the_driver_reads_as_intended_are_accepted() {
     for url in [
         "postgres://h",
         "postgresql://h:5432/app",
@@ -160,7 +215,10 @@ fn urls_that_the_driver_reads_as_they_are_meant_are_taken() {
     }
     for url in [
         "mysql://app:secret@h/app?ssl-mode=VERIFY_CA&ssl-ca=/ca.pem",
-        "mariadb://h/app?charset=utf8mb4&collation=utf8mb4_bin&time-zone=%2B00:00&socket=/run/a",
+        "mariadb://h/app?charset=utf8mb4&collation=utf8mb4_bin&time-zone=%2B00:00",
+        "mysql:///app?socket=/run/mysqld.sock",
+        "mysql://localhost/app?socket=/run/mysqld.sock",
+        "mysql://app:secret@localhost/app?socket=/run/mysqld.sock",
     ] {
         assert!(check_server(url, &mysql::URL).is_ok(), "{url}: {:?}", check_server(url, &mysql::URL));
         assert!(sqlx::mysql::MySqlConnectOptions::from_str(url).is_ok(), "{url}");
@@ -171,7 +229,7 @@ fn urls_that_the_driver_reads_as_they_are_meant_are_taken() {
     }
 }
 
-/// A password is the one that was meant, also where `@` was not escaped.
+/// The driver finds the whole password, even if an `@` in it is not escaped.
 #[test]
 fn an_at_sign_in_the_password_belongs_to_it() {
     let url = "postgres://app:p@ss@h/app";

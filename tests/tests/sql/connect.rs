@@ -1,4 +1,4 @@
-//! What is wrong with a database is said when the store is built.
+//! A store that is built reports what is wrong with its URL, its options or its database.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -6,14 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::{mysql_store, mysql_url, postgres_store, postgres_url, refuses, sqlite_file, sqlite_store};
 use authcore::store::{SessionStore as _, StoreErrorKind};
-use authcore_sql::{
-    MySqlStore, MySqlStoreBuilder, PostgresStore, PostgresStoreBuilder, SqliteStore, SqliteStoreBuilder,
-};
+use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
 use authcore_tests::{ClosedPort, mysql, postgres};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A server that sends these bytes to whoever connects, and then nothing.
+/// A server that sends these bytes to each client, and then nothing.
 fn impostor(greeting: &'static [u8]) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -30,7 +28,7 @@ fn impostor(greeting: &'static [u8]) -> u16 {
 }
 
 #[tokio::test]
-async fn what_is_no_url_of_that_database_is_misconfigured() {
+async fn a_url_of_another_database_is_misconfigured() {
     for url in ["", "localhost", "http://127.0.0.1", "mysql://127.0.0.1", "postgres://127.0.0.1:x"] {
         refuses(PostgresStore::connect(url).await, StoreErrorKind::Misconfigured, "URL");
     }
@@ -42,7 +40,7 @@ async fn what_is_no_url_of_that_database_is_misconfigured() {
     }
 }
 
-/// The cause of an error, which says what is wrong with the URL.
+/// Returns the texts of an error and of its causes.
 #[track_caller]
 fn cause_of<T: std::fmt::Debug>(outcome: Result<T, authcore::store::StoreError>) -> String {
     use std::error::Error as _;
@@ -58,19 +56,19 @@ fn cause_of<T: std::fmt::Debug>(outcome: Result<T, authcore::store::StoreError>)
     chain
 }
 
-/// A server that would be connected to, were the URL taken.
+/// With a server to which the store would connect if it accepted the URL.
 #[tokio::test]
-async fn s18_a_url_that_asks_for_tls_in_vain_is_refused() {
+async fn s18_a_url_that_requests_tls_without_effect_is_refused() {
     for (url, says) in [
         (format!("{}?ssl=true", postgres_url()), "`sslmode=require`"),
-        (format!("{}?sslmode=yes", postgres_url()), "`sslmode` has to be one of disable"),
+        (format!("{}?sslmode=yes", postgres_url()), "`sslmode` must be one of disable"),
         (format!("{}?sslmode=allow", postgres_url()), "never uses TLS"),
         (format!("{}?sslrootcert=/ca.pem", postgres_url()), "`sslrootcert`"),
     ] {
         let chain = cause_of(PostgresStore::builder(&url).connect_unmigrated().await);
         assert!(chain.contains(says), "'{chain}' does not say '{says}'");
     }
-    // The error itself names the parameter, not only its cause.
+    // The error itself names the parameter, not just its cause.
     let refused = PostgresStore::connect(&format!("{}?ssl=true", postgres_url())).await.unwrap_err();
     assert!(refused.to_string().contains("`ssl`"), "{refused}");
     for (url, says) in [
@@ -84,7 +82,7 @@ async fn s18_a_url_that_asks_for_tls_in_vain_is_refused() {
 }
 
 #[tokio::test]
-async fn s18_what_is_wrong_with_a_url_is_said() {
+async fn s18_the_error_says_what_is_wrong_with_a_url() {
     for (url, says) in [
         ("", "empty"),
         (" postgres://app:secret@127.0.0.1/app", "white space"),
@@ -112,12 +110,12 @@ async fn a_host_that_cannot_be_reached_is_unavailable() {
         refuses(postgres.connect().await, StoreErrorKind::Unavailable, "could not be reached");
         let mysql = MySqlStore::builder(&format!("mysql://a:secret@{host}/a")).timeout(600 * SECOND);
         refuses(mysql.connect().await, StoreErrorKind::Unavailable, "could not be reached");
-        assert!(start.elapsed() < 300 * SECOND, "it waited for nothing: {:?}", start.elapsed());
+        assert!(start.elapsed() < 300 * SECOND, "it waited until its timeout: {:?}", start.elapsed());
     }
 }
 
 #[tokio::test]
-async fn s13_a_host_that_says_nothing_is_unavailable() {
+async fn s13_a_host_that_does_not_answer_is_unavailable() {
     let port = impostor(b"");
     let start = Instant::now();
     let postgres = PostgresStore::builder(&format!("postgres://a@127.0.0.1:{port}/a")).timeout(SECOND);
@@ -128,23 +126,22 @@ async fn s13_a_host_that_says_nothing_is_unavailable() {
 }
 
 #[tokio::test]
-async fn what_is_no_such_database_is_misconfigured() {
+async fn a_server_of_another_kind_is_misconfigured() {
     for greeting in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"SSH-2.0-OpenSSH\r\n", b"220 mail ESMTP\r\n"]
     {
         let port = impostor(greeting);
         let postgres = PostgresStore::builder(&format!("postgres://a@127.0.0.1:{port}/a"));
         refuses(postgres.timeout(SECOND).connect().await, StoreErrorKind::Misconfigured, "speak");
     }
-    // The length that these bytes tell is that of a packet of megabytes, for which it waits in vain.
+    // MySQL's driver reads these bytes as the length of a packet of megabytes, and waits for the packet.
     let port = impostor(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     let mysql = MySqlStore::builder(&format!("mysql://a@127.0.0.1:{port}/a")).timeout(SECOND);
     refuses(mysql.connect().await, StoreErrorKind::Unavailable, "in time");
 
     let (folder, url) = sqlite_file();
-    std::fs::write(folder.path().join("sessions.db"), "just a text, and a long one at that. ".repeat(100))
-        .unwrap();
+    std::fs::write(folder.path().join("sessions.db"), "a text, and no database ".repeat(100)).unwrap();
     let sqlite = SqliteStore::builder(&url);
-    refuses(sqlite.connect_unmigrated().await, StoreErrorKind::Misconfigured, "no SQLite database");
+    refuses(sqlite.connect_unmigrated().await, StoreErrorKind::Misconfigured, "not a SQLite database");
     let (_folder, url) = sqlite_file();
     refuses(SqliteStore::connect(&url).await, StoreErrorKind::Misconfigured, "cannot be opened");
     refuses(
@@ -194,13 +191,13 @@ async fn a_read_only_database_is_misconfigured() {
     refuses(outcome, StoreErrorKind::Misconfigured, "cannot be written to");
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(url.trim_start_matches("sqlite:"));
     let pool = sqlx::SqlitePool::connect_with(options.pragma("query_only", "1")).await.unwrap();
-    let outcome = SqliteStoreBuilder::from(pool).connect().await;
+    let outcome = SqliteStore::with_pool(pool).connect().await;
     refuses(outcome, StoreErrorKind::Misconfigured, "queries only");
 }
 
-/// Rule S7: what could not keep every subject and claim is refused, before it loses one.
+/// Rule S7: a database that cannot store every subject and claim is refused before it loses one.
 #[tokio::test]
-async fn s7_a_database_or_connection_that_cannot_keep_all_texts_is_misconfigured() {
+async fn s7_a_database_or_connection_that_cannot_store_all_texts_is_misconfigured() {
     let server = postgres::Server::start(&[]);
     server.execute("CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
     let url = server.url_of("postgres", "secret", "latin");
@@ -209,7 +206,7 @@ async fn s7_a_database_or_connection_that_cannot_keep_all_texts_is_misconfigured
 
     let options: sqlx::mysql::MySqlConnectOptions = mysql_url().parse().unwrap();
     let pool = sqlx::MySqlPool::connect_with(options.charset("latin1")).await.unwrap();
-    let outcome = MySqlStoreBuilder::from(pool).connect_unmigrated().await;
+    let outcome = MySqlStore::with_pool(pool).connect_unmigrated().await;
     refuses(outcome, StoreErrorKind::Misconfigured, "character set");
 
     let (_folder, url) = sqlite_file();
@@ -217,7 +214,7 @@ async fn s7_a_database_or_connection_that_cannot_keep_all_texts_is_misconfigured
     let options = options.create_if_missing(true).pragma("encoding", "'UTF-16le'");
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
     sqlx::query("CREATE TABLE x (n INTEGER)").execute(&pool).await.unwrap();
-    let outcome = SqliteStoreBuilder::from(pool).connect_unmigrated().await;
+    let outcome = SqliteStore::with_pool(pool).connect_unmigrated().await;
     refuses(outcome, StoreErrorKind::Misconfigured, "UTF-8");
 }
 
@@ -230,7 +227,7 @@ async fn connections_that_do_not_commit_are_misconfigured() {
         })
     });
     let pool = pool.connect(&mysql_url()).await.unwrap();
-    let outcome = MySqlStoreBuilder::from(pool).connect_unmigrated().await;
+    let outcome = MySqlStore::with_pool(pool).connect_unmigrated().await;
     refuses(outcome, StoreErrorKind::Misconfigured, "autocommit");
 }
 
@@ -255,23 +252,22 @@ async fn s12_names_and_numbers_are_checked() {
 }
 
 #[tokio::test]
-async fn a_pool_of_the_host_is_taken() {
+async fn a_pool_of_the_host_is_used() {
     let subject = "user-42".parse().unwrap();
     let table = authcore_tests::fresh_table();
     drop(postgres_store(&table).await);
     let pool = sqlx::PgPool::connect(&postgres_url()).await.unwrap();
-    let store = PostgresStoreBuilder::from(pool).table(&table).connect().await.unwrap();
+    let store = PostgresStore::with_pool(pool).table(&table).connect().await.unwrap();
     assert!(store.list(&subject).await.unwrap().is_empty());
 
     drop(mysql_store(&table).await);
     let pool = sqlx::MySqlPool::connect(&mysql_url()).await.unwrap();
-    let store = MySqlStoreBuilder::from(pool).table(&table).connect().await.unwrap();
+    let store = MySqlStore::with_pool(pool).table(&table).connect().await.unwrap();
     assert!(store.list(&subject).await.unwrap().is_empty());
 
     let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1);
     let pool = pool.connect("sqlite::memory:").await.unwrap();
-    let store = SqliteStoreBuilder::from(pool).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = SqliteStore::with_pool(pool).connect_and_migrate().await.unwrap();
     assert!(store.list(&subject).await.unwrap().is_empty());
 }
 

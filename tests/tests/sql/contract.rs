@@ -70,10 +70,8 @@ mod sqlite_file {
         let folder = tempfile::tempdir().unwrap().keep();
         let url = format!("sqlite:{}", folder.join("sessions.db").display());
         let builder = || SqliteStore::builder(&url);
-        let one = builder().connect_unmigrated().await.unwrap();
-        one.migrate().await.unwrap();
-        let two = builder().table("others").connect_unmigrated().await.unwrap();
-        two.migrate().await.unwrap();
+        let one = builder().connect_and_migrate().await.unwrap();
+        let two = builder().table("others").connect_and_migrate().await.unwrap();
         (one, two)
     }
 

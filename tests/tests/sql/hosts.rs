@@ -1,11 +1,11 @@
-//! Databases that are not only ours: with triggers, indexes, modes and tables of the host's.
+//! Databases with triggers, indexes, modes and tables that the host added.
 
 use std::time::Duration;
 
-use super::{postgres_url, refuses, sqlite_file, sqlite_store};
+use super::{PATIENCE, postgres_url, refuses, sqlite_file, sqlite_store};
 use authcore::store::{InsertOutcome, SessionRecord, SessionStore, StoreErrorKind};
 use authcore::{Auth, Device, Error, Login, MemoryStore, ServerSessions, SessionId, Timestamp};
-use authcore_sql::{MySqlStore, MySqlStoreBuilder, PostgresStore, PostgresStoreBuilder, SqliteStore};
+use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
 use authcore_tests::{fresh_table, mysql, postgres};
 use tokio::task::JoinSet;
 
@@ -19,7 +19,7 @@ async fn record(subject: &str) -> SessionRecord {
     memory.load(issued.principal().session_id().unwrap()).await.unwrap().unwrap()
 }
 
-/// That a login is refused, and no error shows what was in it.
+/// Asserts that a login is refused, and that no error shows its claims.
 async fn refused_in_silence(store: &impl SessionStore) {
     let error = store.insert(&record("ada").await).await.unwrap_err();
     let mut text = format!("{error:?} {error}");
@@ -31,12 +31,11 @@ async fn refused_in_silence(store: &impl SessionStore) {
     assert!(!text.contains(SHIBBOLETH), "S10: {text}");
 }
 
-/// Rule S10: a trigger may say what it likes, under any code.
+/// Rule S10: the message of a trigger may quote anything, under any code.
 #[tokio::test]
 async fn s10_what_triggers_say_is_withheld() {
     let server = postgres::Server::start(&[]);
-    let store = PostgresStore::builder(&server.url()).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = PostgresStore::builder(&server.url()).connect_and_migrate().await.unwrap();
     server.execute("ALTER TABLE authcore_sessions ADD CONSTRAINT short CHECK (length(claims) < 5) NOT VALID");
     refused_in_silence(&store).await;
     for code in ["P0001", "UE001", "42501", "57014", "55000", "40001", "22023"] {
@@ -49,8 +48,7 @@ async fn s10_what_triggers_say_is_withheld() {
         refused_in_silence(&store).await;
     }
     let server = mysql::Server::start(&[]);
-    let store = MySqlStore::builder(&server.url()).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = MySqlStore::builder(&server.url()).connect_and_migrate().await.unwrap();
     for code in ["45000", "77777", "42000", "40001", "99999"] {
         server.execute(&format!(
             "USE authcore; CREATE OR REPLACE TRIGGER refuse BEFORE INSERT ON authcore_sessions FOR EACH ROW
@@ -63,7 +61,7 @@ async fn s10_what_triggers_say_is_withheld() {
     let host = sqlx::SqlitePool::connect(&url).await.unwrap();
     let trigger = "CREATE TRIGGER refuse BEFORE INSERT ON authcore_sessions BEGIN
                        SELECT RAISE(ABORT, 'no: ' || NEW.claims); END";
-    // SQLite wants a literal in older releases; then the table refuses by its own rule.
+    // Older releases of SQLite accept only a literal as the message.
     if sqlx::raw_sql(trigger).execute(&host).await.is_err() {
         let literal = trigger.replace("'no: ' || NEW.claims", "'no'");
         sqlx::raw_sql(sqlx::AssertSqlSafe(literal)).execute(&host).await.unwrap();
@@ -71,18 +69,16 @@ async fn s10_what_triggers_say_is_withheld() {
     refused_in_silence(&store).await;
 }
 
-/// Rule S1: `Conflict` is about the id. What another index of the host's refuses, another id does not help.
+/// Rule S1: `Conflict` is about the id. If an index of the host refuses a record, another id would not help.
 #[tokio::test]
 async fn s1_an_index_of_the_hosts_is_no_conflict_of_ids() {
     let server = postgres::Server::start(&[]);
-    let store = PostgresStore::builder(&server.url()).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = PostgresStore::builder(&server.url()).connect_and_migrate().await.unwrap();
     server.execute("CREATE UNIQUE INDEX ON authcore_sessions (subject)");
     one_session_only(&store).await;
 
     let server = mysql::Server::start(&[]);
-    let store = MySqlStore::builder(&server.url()).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = MySqlStore::builder(&server.url()).connect_and_migrate().await.unwrap();
     server.execute("USE authcore; CREATE UNIQUE INDEX one ON authcore_sessions (subject)");
     one_session_only(&store).await;
 
@@ -100,13 +96,13 @@ async fn one_session_only(store: &impl SessionStore) {
     refuses(store.insert(&record("ada").await).await, StoreErrorKind::Misconfigured, "index");
 }
 
-/// What is done in bulk has an isolation of its own, which the host's next transaction must not inherit.
+/// Bulk statements have an isolation level of their own, which the host's next transaction must not inherit.
 #[tokio::test]
 async fn a_failed_purge_leaves_the_hosts_connections_as_they_were() {
     let server = mysql::Server::start(&[]);
-    MySqlStore::builder(&server.url()).connect_unmigrated().await.unwrap().migrate().await.unwrap();
+    MySqlStore::builder(&server.url()).connect_and_migrate().await.unwrap();
     let pool = sqlx::mysql::MySqlPoolOptions::new().max_connections(1).connect(&server.url()).await.unwrap();
-    let store = MySqlStoreBuilder::from(pool.clone()).connect().await.unwrap();
+    let store = MySqlStore::with_pool(pool.clone()).connect().await.unwrap();
     server.execute("USE authcore; CREATE TABLE x (n INT); RENAME TABLE authcore_sessions TO hidden");
     refuses(store.purge_expired(Timestamp::UNIX_EPOCH, 5).await, StoreErrorKind::Misconfigured, "migrate");
     let mut transaction = pool.begin().await.unwrap();
@@ -117,7 +113,7 @@ async fn a_failed_purge_leaves_the_hosts_connections_as_they_were() {
     assert_eq!((before, after), (0, 0), "its reads are no longer repeatable");
 }
 
-/// Rule S5, S7: whatever mode the server is in.
+/// Rules S5 and S7 hold in every SQL mode.
 #[tokio::test]
 async fn s7_modes_of_mysql_change_nothing() {
     let modes =
@@ -129,8 +125,7 @@ async fn s7_modes_of_mysql_change_nothing() {
             "--character-set-server=latin1",
             "--collation-server=latin1_swedish_ci",
         ]);
-        let store = MySqlStore::builder(&server.url()).connect_unmigrated().await.unwrap();
-        store.migrate().await.unwrap();
+        let store = MySqlStore::builder(&server.url()).connect_and_migrate().await.unwrap();
         let auth = Auth::with_sessions(ServerSessions::builder(store.clone()).build().unwrap());
         let subject = "ä\\'\"  \u{1F600} ";
         let device = Device::unknown().with_label(&"\u{1F600}".repeat(63)).with_user_agent("\\x'\"`?{table}");
@@ -152,10 +147,10 @@ async fn s7_modes_of_mysql_change_nothing() {
     }
 }
 
-/// An empty text would be null there, and what is compared with null is never so: a logout everywhere would
+/// In that mode an empty text is null, and a comparison with null is never true: a logout everywhere would
 /// end nothing.
 #[tokio::test]
-async fn s4_a_mode_of_mysql_that_knows_no_empty_text_is_misconfigured() {
+async fn s4_a_mode_of_mysql_without_empty_texts_is_misconfigured() {
     let server = mysql::Server::start(&["--sql-mode=EMPTY_STRING_IS_NULL"]);
     let outcome = MySqlStore::builder(&server.url()).connect_unmigrated().await;
     refuses(outcome, StoreErrorKind::Misconfigured, "EMPTY_STRING_IS_NULL");
@@ -170,10 +165,9 @@ async fn a_binary_log_of_statements_is_misconfigured() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_gone_is_not_asked_to_be_migrated() {
+async fn the_error_of_a_lost_table_does_not_ask_for_a_migration() {
     let server = postgres::Server::start(&[]);
-    let store = PostgresStore::builder(&server.url()).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = PostgresStore::builder(&server.url()).connect_and_migrate().await.unwrap();
     server.execute("DROP TABLE authcore_sessions");
     refuses(store.migrate().await, StoreErrorKind::Misconfigured, "restore");
     refuses(PostgresStore::connect(&server.url()).await, StoreErrorKind::Misconfigured, "restore");
@@ -196,7 +190,7 @@ async fn a_path_of_sqlite_is_needed_and_a_file_that_is_gone_stays_so() {
         let auth = Auth::with_sessions(ServerSessions::builder(store).build().unwrap());
         let login = |number: usize| auth.login(Login::new(format!("user-{number}")).unwrap());
         for outcome in futures_util::future::join_all((0..16).map(login)).await {
-            outcome.unwrap_or_else(|error| panic!("{url}: {error:?}"));
+            let _ = outcome.unwrap_or_else(|error| panic!("{url}: {error:?}"));
         }
     }
     let (folder, url) = sqlite_file();
@@ -205,7 +199,7 @@ async fn a_path_of_sqlite_is_needed_and_a_file_that_is_gone_stays_so() {
     std::fs::remove_file(folder.path().join("sessions.db")).unwrap();
     let login = |number: usize| auth.login(Login::new(format!("user-{number}")).unwrap());
     for outcome in futures_util::future::join_all((0..16).map(login)).await {
-        // By a connection that still has the file, or not at all.
+        // A connection that still has the file open may succeed.
         if let Err(Error::Store(error)) = outcome {
             assert!(!error.to_string().contains("run `migrate`"), "{error:?}");
         }
@@ -213,31 +207,30 @@ async fn a_path_of_sqlite_is_needed_and_a_file_that_is_gone_stays_so() {
     assert!(!folder.path().join("sessions.db").exists(), "a new and empty file took its place");
 }
 
-/// Rule S11: however many sessions are due and still used, a purge is short, and gets through them.
+/// Rule S11: a purge is short however many sessions are due and still in use, and a run reaches all of them.
 #[tokio::test]
 async fn s11_a_crowd_of_used_sessions_holds_up_no_purge() {
     const CROWD: usize = 60_000;
     let now: Timestamp = std::time::SystemTime::now().into();
     let millis = now.as_millis();
-    let columns = "id, version, epoch, subject, kind, secret_digest, created_at, authenticated_at, last_seen_at, \
-                   idle_expires_at, expires_at, purge_at, claims";
+    let columns = "id, version, epoch, subject, kind, secret_digest, created_at, authenticated_at, \
+        last_seen_at, idle_expires_at, expires_at, purge_at, claims";
     let times = format!("{millis}, {millis}, {millis}, {millis} + 1000000, {millis} + 2000000");
 
     let server = postgres::Server::start(&[]);
-    let store = PostgresStore::builder(&server.url()).timeout(PATIENCE).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = PostgresStore::builder(&server.url()).timeout(PATIENCE).connect_and_migrate().await.unwrap();
     server.execute(&format!(
-        "INSERT INTO authcore_sessions ({columns}) SELECT decode(md5(i::text), 'hex'), 1, 0, 'u' || i, 'session',
-         decode(md5(i::text), 'hex'), {times}, {millis} - i, '{{}}' FROM generate_series(1, {CROWD}) i"
+        "INSERT INTO authcore_sessions ({columns}) SELECT decode(md5(i::text), 'hex'), 1, 0, 'u' || i,
+         'session', decode(md5(i::text), 'hex'), {times}, {millis} - i, '{{}}'
+         FROM generate_series(1, {CROWD}) i"
     ));
     gets_through(&store, now, CROWD).await;
 
     let server = mysql::Server::start(&[]);
-    let store = MySqlStore::builder(&server.url()).timeout(PATIENCE).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = MySqlStore::builder(&server.url()).timeout(PATIENCE).connect_and_migrate().await.unwrap();
     server.execute(&format!(
-        "USE authcore; INSERT INTO authcore_sessions ({columns}) SELECT unhex(md5(seq)), 1, 0, concat('u', seq),
-         'session', unhex(md5(seq)), {times}, {millis} - seq, '{{}}' FROM seq_1_to_{CROWD}"
+        "USE authcore; INSERT INTO authcore_sessions ({columns}) SELECT unhex(md5(seq)), 1, 0,
+         concat('u', seq), 'session', unhex(md5(seq)), {times}, {millis} - seq, '{{}}' FROM seq_1_to_{CROWD}"
     ));
     gets_through(&store, now, CROWD).await;
 
@@ -245,16 +238,17 @@ async fn s11_a_crowd_of_used_sessions_holds_up_no_purge() {
     let store = sqlite_store(&url).await;
     let host = sqlx::SqlitePool::connect(&url).await.unwrap();
     let fill = format!(
-        "INSERT INTO authcore_sessions ({columns}) WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c
-         WHERE i < {CROWD}) SELECT randomblob(16), 1, 0, 'u' || i, 'session', randomblob(32), {times}, {millis} - i,
-         '{{}}' FROM c"
+        "INSERT INTO authcore_sessions ({columns}) WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL
+         SELECT i + 1 FROM c WHERE i < {CROWD})
+         SELECT randomblob(16), 1, 0, 'u' || i, 'session', randomblob(32), {times},
+         {millis} - i, '{{}}' FROM c"
     );
     sqlx::query(sqlx::AssertSqlSafe(fill)).execute(&host).await.unwrap();
     gets_through(&store, now, CROWD).await;
 }
 
 async fn gets_through(store: &impl SessionStore, now: Timestamp, crowd: usize) {
-    // The one that has expired is due last.
+    // The expired session is due last.
     let mut parts = record("ada").await.to_parts();
     (parts.idle_expires_at, parts.expires_at) = (now, now.plus(Duration::from_secs(60)));
     let expired = SessionRecord::from_parts(&parts).unwrap();
@@ -273,11 +267,7 @@ async fn gets_through(store: &impl SessionStore, now: Timestamp, crowd: usize) {
     assert!(calls <= crowd / 5000 + 2, "{calls} calls");
 }
 
-/// How long something may take that ends by itself: only what hangs takes longer.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A store on a pool of the host's with one connection only, a session in it, and tasks that load it all the
-/// time.
+/// A store on a pool with one connection, a session in it, and tasks that load the session continuously.
 struct Busy {
     pool: sqlx::PgPool,
     store: PostgresStore,
@@ -288,8 +278,7 @@ struct Busy {
 async fn busy(table: &str, tasks: usize) -> Busy {
     let pool =
         sqlx::postgres::PgPoolOptions::new().max_connections(1).connect(&postgres_url()).await.unwrap();
-    let store = PostgresStoreBuilder::from(pool.clone()).table(table).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = PostgresStore::with_pool(pool.clone()).table(table).connect_and_migrate().await.unwrap();
     let session = record("ada").await;
     assert_eq!(store.insert(&session).await.unwrap(), InsertOutcome::Inserted);
     let mut busy = Busy { pool, store, id: session.id(), tasks: JoinSet::new() };
@@ -300,7 +289,7 @@ async fn busy(table: &str, tasks: usize) -> Busy {
     busy
 }
 
-/// However many calls hand a connection on: whoever else waits for one gets it.
+/// However many calls hand the connection over, the host's queries get it in between.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_hosts_own_queries_get_their_turn() {
     let busy = busy(&fresh_table(), 16).await;
@@ -311,7 +300,7 @@ async fn the_hosts_own_queries_get_their_turn() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pool_that_is_closed_keeps_nobody_waiting() {
+async fn a_pool_can_be_closed_under_load() {
     let mut busy = busy(&fresh_table(), 16).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     tokio::time::timeout(PATIENCE, busy.pool.close()).await.expect("the pool does not close");
@@ -320,9 +309,9 @@ async fn a_pool_that_is_closed_keeps_nobody_waiting() {
     refuses(busy.store.load(busy.id).await, StoreErrorKind::Unavailable, "");
 }
 
-/// Those who give up while a connection is on its way to them lose none.
+/// A call that is dropped while a connection is handed over to it loses no connection.
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_gives_up_takes_no_connection_along() {
+async fn dropped_calls_lose_no_connection() {
     let busy = busy(&fresh_table(), 4).await;
     let mut tasks = JoinSet::new();
     for number in 0..64 {
@@ -345,12 +334,11 @@ async fn whoever_gives_up_takes_no_connection_along() {
     assert_eq!(busy.pool.size(), 1);
 }
 
-/// Rows of two parts can have the same place, by which a purge finds them.
+/// Rows of two partitions can have the same `ctid`, by which a purge finds them.
 #[tokio::test]
 async fn s11_a_partitioned_table_is_misconfigured() {
     let server = postgres::Server::start(&[]);
-    let store = PostgresStore::builder(&server.url()).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = PostgresStore::builder(&server.url()).connect_and_migrate().await.unwrap();
     server.execute(
         "ALTER TABLE authcore_sessions RENAME TO whole;
          CREATE TABLE authcore_sessions (LIKE whole INCLUDING ALL) PARTITION BY HASH (id);
@@ -359,10 +347,10 @@ async fn s11_a_partitioned_table_is_misconfigured() {
          GRANT ALL ON authcore_sessions TO PUBLIC",
     );
     refuses(PostgresStore::connect(&server.url()).await, StoreErrorKind::Misconfigured, "partitioned");
-    // Whoever was connected before, and asked for a purge, loses no session that goes on.
+    // A purge by a store that was connected before removes no live session.
     let auth = Auth::with_sessions(ServerSessions::builder(store.clone()).build().unwrap());
     for number in 0..100 {
-        auth.login(Login::new(format!("user-{number}")).unwrap()).await.unwrap();
+        let _ = auth.login(Login::new(format!("user-{number}")).unwrap()).await.unwrap();
     }
     server.execute("UPDATE authcore_sessions SET idle_expires_at = 1, purge_at = 1 WHERE subject LIKE '%0'");
     assert_eq!(store.purge_expired(Timestamp::from_millis(2), 1000).await.unwrap().removed, 10);

@@ -1,6 +1,6 @@
-//! `authcore-sql` on real databases: its contract, what it leaves in them and what it says of them.
+//! `authcore-sql` on real databases: its contract, what it stores in them, and its errors.
 
-#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod connect;
 mod contract;
@@ -12,54 +12,57 @@ mod round_trips;
 mod stored;
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use authcore::store::{StoreError, StoreErrorKind};
 use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
 use authcore_tests::{mysql, postgres};
 
-/// A server for all tests that leave it as it is, or the user's.
+/// How long a call, or a wait for an event, may take: only what hangs takes longer.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The URL of a server for the tests that do not change it: one of the tests', or the user's.
 fn postgres_url() -> String {
     static SERVER: OnceLock<postgres::Server> = OnceLock::new();
     std::env::var("AUTHCORE_TEST_POSTGRES_URL")
         .unwrap_or_else(|_| SERVER.get_or_init(|| postgres::Server::start(&[])).url())
 }
 
-/// A server for all tests that leave it as it is, or the user's.
+/// The URL of a server for the tests that do not change it: one of the tests', or the user's.
 fn mysql_url() -> String {
     static SERVER: OnceLock<mysql::Server> = OnceLock::new();
     std::env::var("AUTHCORE_TEST_MYSQL_URL")
         .unwrap_or_else(|_| SERVER.get_or_init(|| mysql::Server::start(&[])).url())
 }
 
-/// A store on this table, which is made if it is not there.
+/// Returns a store on a table, which is created if it does not exist.
 async fn postgres_store(table: &str) -> PostgresStore {
-    let store = PostgresStore::builder(&postgres_url()).table(table).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
-    store
+    PostgresStore::builder(&postgres_url())
+        .table(table)
+        .timeout(PATIENCE)
+        .connect_and_migrate()
+        .await
+        .unwrap()
 }
 
-/// A store on this table, which is made if it is not there.
+/// Returns a store on a table, which is created if it does not exist.
 async fn mysql_store(table: &str) -> MySqlStore {
-    let store = MySqlStore::builder(&mysql_url()).table(table).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
-    store
+    MySqlStore::builder(&mysql_url()).table(table).timeout(PATIENCE).connect_and_migrate().await.unwrap()
 }
 
-/// A store on this database, which is made if it is not there.
+/// Returns a store on a file, which is created if it does not exist.
 async fn sqlite_store(url: &str) -> SqliteStore {
-    let store = SqliteStore::builder(url).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
-    store
+    SqliteStore::builder(url).timeout(PATIENCE).connect_and_migrate().await.unwrap()
 }
 
-/// A folder, and the URL of a database in it.
+/// Returns a folder and the URL of a database in it.
 fn sqlite_file() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("sessions.db").display());
     (folder, url)
 }
 
-/// That it failed by this kind of error, which says this.
+/// Asserts that a call failed with an error of this kind and text.
 #[track_caller]
 fn refuses<T: std::fmt::Debug>(outcome: Result<T, StoreError>, kind: StoreErrorKind, says: &str) {
     let error = match outcome {

@@ -1,9 +1,9 @@
 //! PostgreSQL behind PgBouncer, which gives each transaction another session of the server (rule S18).
 
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::Instant;
 
-use super::refuses;
+use super::{PATIENCE, refuses};
 use authcore::store::{SessionStore, StoreError, StoreErrorKind};
 use authcore::{Auth, Error, Login, ServerSessions};
 use authcore_sql::{PostgresStore, PostgresStoreBuilder};
@@ -12,15 +12,12 @@ use authcore_tests::pgbouncer::Pooler;
 use authcore_tests::{fresh_table, postgres};
 use futures_util::future::{join_all, try_join_all};
 
-/// Fewer sessions of the server than the stores have connections to the pooler.
+/// Fewer sessions of the server than the stores open connections to the pooler.
 const FEW: &str = "default_pool_size = 3";
 const MANY_CLIENTS: &str = "max_client_conn = 1000";
-/// As it is often set for drivers that cannot do without: the pooler then ignores the parameter that it would
-/// refuse.
+/// A common setting for drivers that always send the parameter: the pooler ignores it instead of refusing it.
 const IGNORING: &str = "ignore_startup_parameters = extra_float_digits";
-/// How long a call may take: these tests are about results, on however busy a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Forgets all that a transaction left in its session.
+/// Resets the session after each transaction.
 const RESETTING: &str = "server_reset_query_always = 1";
 
 fn server() -> &'static postgres::Server {
@@ -28,15 +25,13 @@ fn server() -> &'static postgres::Server {
     SERVER.get_or_init(|| postgres::Server::start(&[]))
 }
 
-/// Builds a store with the option.
+/// Returns the builder of a store with the option.
 fn builder(pooler: &Pooler, table: &str) -> PostgresStoreBuilder {
     PostgresStore::builder(&pooler.url()).table(table).timeout(PATIENCE).transaction_pooler()
 }
 
 async fn store(pooler: &Pooler, table: &str) -> PostgresStore {
-    let store = builder(pooler, table).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
-    store
+    builder(pooler, table).connect_and_migrate().await.unwrap()
 }
 
 mod contract {
@@ -69,8 +64,8 @@ mod contract {
     }
 }
 
-/// Everything that a user does, with a check of each result: another client's statement would give another
-/// one.
+/// Calls everything that a user does, and checks each result: another client's statement would return
+/// another one.
 async fn use_sessions(auth: &Auth, subject: &str) {
     let issued = auth.login(Login::new(subject.to_owned()).unwrap()).await.unwrap();
     let principal = auth.authenticate(issued.credential().expose()).await.unwrap();
@@ -88,10 +83,10 @@ async fn use_sessions(auth: &Auth, subject: &str) {
     assert!(auth.admin().revoke_all(&subject.parse().unwrap()).await.unwrap().sessions.is_empty());
 }
 
-async fn results_are_those_of_the_own_statements(settings: &[&str]) {
+async fn results_belong_to_their_statements(settings: &[&str]) {
     let pooler = Pooler::start(server(), &[&[FEW, MANY_CLIENTS], settings].concat());
     let table = fresh_table();
-    // Each with a pool of ten connections: thirty in all, for three sessions of the server.
+    // Each has a pool of ten connections: thirty connections for three sessions of the server.
     let stores = join_all((0..3).map(|_| store(&pooler, &table))).await;
     let auths =
         stores.into_iter().map(|store| Auth::with_sessions(ServerSessions::builder(store).build().unwrap()));
@@ -114,23 +109,22 @@ async fn results_are_those_of_the_own_statements(settings: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s18_calls_through_a_transaction_pooler_have_the_results_of_their_own_statements() {
-    results_are_those_of_the_own_statements(&[]).await;
+    results_belong_to_their_statements(&[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s18_a_pooler_that_resets_each_session_changes_no_result() {
-    results_are_those_of_the_own_statements(&[RESETTING]).await;
+    results_belong_to_their_statements(&[RESETTING]).await;
 }
 
-/// A pool of the host's needs no more than the driver's options for a pooler.
+/// A pool of the host needs only the driver's option for poolers.
 #[tokio::test]
 async fn s18_a_pool_of_the_host_works_through_a_transaction_pooler() {
     let pooler = Pooler::start(server(), &[FEW, RESETTING]);
     let options = pooler.url().parse::<sqlx::postgres::PgConnectOptions>().unwrap().extra_float_digits(None);
     let pool = sqlx::PgPool::connect_with(options).await.unwrap();
-    let builder = PostgresStoreBuilder::from(pool).table(&fresh_table()).timeout(PATIENCE);
-    let store = builder.transaction_pooler().connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let builder = PostgresStore::with_pool(pool).table(&fresh_table()).timeout(PATIENCE);
+    let store = builder.transaction_pooler().connect_and_migrate().await.unwrap();
     let auth = Auth::with_sessions(ServerSessions::builder(store).build().unwrap());
     join_all((0..20).map(|task| {
         let auth = &auth;
@@ -139,7 +133,7 @@ async fn s18_a_pool_of_the_host_works_through_a_transaction_pooler() {
     .await;
 }
 
-/// Each waits for the lock of the migration in a session of the server of its own.
+/// Each process waits for the migration lock in its own session of the server.
 #[tokio::test]
 async fn s18_many_processes_migrate_through_a_transaction_pooler() {
     let pooler = Pooler::start(server(), &[FEW, RESETTING, MANY_CLIENTS]);
@@ -153,7 +147,8 @@ async fn s18_many_processes_migrate_through_a_transaction_pooler() {
     refuses(outcome, StoreErrorKind::Misconfigured, "run `migrate`");
 }
 
-/// The first failure of some calls by two stores, which have prepared their statements in another order.
+/// Returns the first failure of calls by two stores, which have prepared their statements in different
+/// orders.
 async fn first_failure(pooler: &Pooler, table: &str) -> StoreError {
     let connect = || PostgresStore::builder(&pooler.url()).table(table).timeout(PATIENCE).connect();
     let (one, two) = match (connect().await, connect().await) {
@@ -161,7 +156,9 @@ async fn first_failure(pooler: &Pooler, table: &str) -> StoreError {
         (Err(error), _) | (_, Err(error)) => return error,
     };
     let subject = "ada".parse().unwrap();
+    let start = Instant::now();
     loop {
+        assert!(start.elapsed() < PATIENCE, "the pooler lost no statement: nothing failed");
         let calls = (0..10).map(|number| {
             let (store, subject) = (if number % 2 == 0 { &one } else { &two }, &subject);
             async move { store.list(subject).await }
@@ -187,19 +184,33 @@ async fn s18_without_the_option_the_pooler_is_named() {
     }
 }
 
-/// A pooler in session mode changes nothing, so the option is not asked for.
+/// A pooler in session mode changes nothing, so no error asks for the option.
 #[tokio::test]
 async fn s18_a_pooler_in_session_mode_needs_no_option() {
     let pooler = Pooler::start(server(), &["pool_mode = session", "default_pool_size = 20", IGNORING]);
     let store = PostgresStore::builder(&pooler.url()).table(&fresh_table()).timeout(PATIENCE);
-    let store = store.connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = store.connect_and_migrate().await.unwrap();
     let auth = Auth::with_sessions(ServerSessions::builder(store).build().unwrap());
     join_all((0..20).map(|task| {
         let auth = &auth;
         async move { use_sessions(auth, &format!("user-{task}")).await }
     }))
     .await;
+}
+
+/// The error names the pool's option, and not the store's: it is set already, or does not help.
+#[tokio::test]
+async fn s18_a_host_whose_pool_sends_a_refused_parameter_is_told_the_pools_option() {
+    let pooler = Pooler::start(server(), &[FEW]);
+    for has_option in [true, false] {
+        let pool = sqlx::PgPool::connect_lazy(&pooler.url()).unwrap();
+        let builder = PostgresStore::with_pool(pool).timeout(PATIENCE);
+        let builder = if has_option { builder.transaction_pooler() } else { builder };
+        let error = builder.connect_unmigrated().await.unwrap_err();
+        assert!(!error.to_string().contains("transaction_pooler"), "{error}");
+        let says = "PgConnectOptions::extra_float_digits(None)";
+        refuses(Err::<(), _>(error), StoreErrorKind::Misconfigured, says);
+    }
 }
 
 #[tokio::test]
@@ -210,7 +221,7 @@ async fn s18_what_the_pooler_forbids_is_named() {
             PostgresStore::builder(url).timeout(PATIENCE).transaction_pooler().connect_unmigrated().await;
         refuses(outcome, StoreErrorKind::Misconfigured, says);
     };
-    refused(&format!("{}?options[search_path]=a", pooler.url()), "startup parameter").await;
+    refused(&format!("{}?options[search_path]=a", pooler.url()), "remove `options` from the URL").await;
     refused(&format!("{}?statement-cache-capacity=0", pooler.url()), "no effect").await;
     refused(&pooler.url_of("authcore", "secret2", "authcore"), "user or password").await;
     refused(&pooler.url_of("nobody", "secret", "authcore"), "user or password").await;

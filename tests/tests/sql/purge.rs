@@ -1,4 +1,4 @@
-//! What has expired goes, in batches that nobody waits for (rule S11).
+//! Expired sessions are removed, in batches that delay no other call (rule S11).
 
 use std::time::{Duration, Instant};
 
@@ -26,8 +26,8 @@ async fn log_in(auth: &Auth, count: usize) -> Vec<String> {
     credentials
 }
 
-/// Who is idle too long goes long before the absolute end; who was active stays, however often it is looked
-/// at.
+/// Idle sessions are removed long before their absolute expiry. Used ones stay, however often a purge
+/// examines them.
 async fn idle_sessions_go_and_used_ones_stay(store: impl SessionStore + Clone) {
     let clock = ManualClock::new(std::time::SystemTime::now().into());
     let auth = auth(store.clone(), &clock);
@@ -51,7 +51,7 @@ async fn idle_sessions_go_and_used_ones_stay(store: impl SessionStore + Clone) {
     for credential in &credentials[..10] {
         auth.authenticate(credential).await.unwrap();
     }
-    // The absolute end.
+    // The absolute expiry.
     let purged = store.purge_expired(clock.now().plus(10 * HOUR), 100).await.unwrap();
     assert_eq!((purged.removed, purged.more), (10, false));
 }
@@ -63,15 +63,14 @@ async fn s11_idle_sessions_go_and_used_ones_stay() {
     idle_sessions_go_and_used_ones_stay(sqlite_store("sqlite::memory:").await).await;
 }
 
-/// A row that somebody else has locked is left for the next time, and nobody waits for a purge that goes on.
+/// A purge skips rows that another transaction has locked, and logins do not wait for a purge.
 #[tokio::test]
-async fn s11_a_purge_waits_for_nobody() {
+async fn s11_a_purge_and_other_calls_do_not_wait_for_each_other() {
     let clock = ManualClock::new(std::time::SystemTime::now().into());
     let later = clock.now().plus(20 * HOUR);
 
     let server = postgres::Server::start(&[]);
-    let store = authcore_sql::PostgresStore::builder(&server.url()).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = authcore_sql::PostgresStore::builder(&server.url()).connect_and_migrate().await.unwrap();
     let credentials = log_in(&auth(store.clone(), &clock), 10).await;
     let pool = sqlx::PgPool::connect(&server.url()).await.unwrap();
     let mut other = pool.begin().await.unwrap();
@@ -82,14 +81,13 @@ async fn s11_a_purge_waits_for_nobody() {
     purges_nine(&store, later).await;
     other.rollback().await.unwrap();
     assert_eq!(store.purge_expired(later, 100).await.unwrap().removed, 1);
-    // The other way round: what a purge has locked keeps no login waiting.
+    // Conversely, no login waits for rows that a purge has locked.
     let mut other = pool.begin().await.unwrap();
     sqlx::query("DELETE FROM authcore_sessions").execute(&mut *other).await.unwrap();
     log_in(&auth(store, &clock), credentials.len()).await;
 
     let server = mysql::Server::start(&[]);
-    let store = authcore_sql::MySqlStore::builder(&server.url()).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = authcore_sql::MySqlStore::builder(&server.url()).connect_and_migrate().await.unwrap();
     log_in(&auth(store.clone(), &clock), 10).await;
     let pool = sqlx::MySqlPool::connect(&server.url()).await.unwrap();
     let mut other = pool.begin().await.unwrap();
@@ -102,12 +100,12 @@ async fn s11_a_purge_waits_for_nobody() {
     assert_eq!(store.purge_expired(later, 100).await.unwrap().removed, 1);
 }
 
-/// The lock is held for longer than the call, so a purge that waits for it fails.
+/// Asserts that a purge removes nine sessions. The lock outlasts the call, so a purge that waited would fail.
 async fn purges_nine(store: &impl SessionStore, later: Timestamp) {
     assert_eq!(store.purge_expired(later, 100).await.unwrap().removed, 9);
 }
 
-/// The ready task goes on after failures, and nodes do not get into each other's way.
+/// The purger continues after failures, and nodes do not disturb each other.
 #[tokio::test(flavor = "multi_thread")]
 async fn s11_the_task_survives_errors() {
     let (_folder, url) = sqlite_file();

@@ -1,24 +1,23 @@
-//! How often a call goes to the server and back: seen by how much longer it takes when each way takes long.
+//! The round trips of calls, measured by how much longer calls take over a slow network.
 
 use std::time::{Duration, Instant};
 
+use super::PATIENCE;
 use authcore::store::SessionStore;
 use authcore::{Auth, Login, ServerSessions};
 use authcore_sql::{MySqlStore, PostgresStore};
-use authcore_tests::slow::SlowWay;
+use authcore_tests::slow::DelayProxy;
 use authcore_tests::{mysql, postgres};
 use futures_util::future::join_all;
 
-/// How long a call may take in all.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How long the way to the server takes.
+/// The delay that the network adds to a round trip.
 const DELAY: Duration = Duration::from_millis(100);
-/// How often a call is repeated that took longer than it should. It may have waited for the machine, which
-/// makes a time only longer: a call with too many round trips never has few enough.
+/// How often a call that took too long is repeated. A busy machine makes a call longer, but never shorter:
+/// one with too many round trips never passes.
 const TRIES: u32 = 30;
 
-/// How many ways to the server and back a call waits for: the fewest of some calls, or of fewer if that is as
-/// it should be.
+/// Returns the round trips of a call: the fewest of several attempts, which end once the number is as
+/// expected.
 async fn trips<T, F: Future<Output = Result<T, authcore::Error>>>(
     expected: u128,
     call: impl Fn() -> F,
@@ -28,7 +27,7 @@ async fn trips<T, F: Future<Output = Result<T, authcore::Error>>>(
         let start = Instant::now();
         call().await.unwrap();
         fewest = fewest.min(start.elapsed().as_millis() / DELAY.as_millis());
-        // Meanwhile the pool asks the connections that were used whether they are well.
+        // Meanwhile the pool pings the connections that return to it.
         tokio::time::sleep(DELAY * 3).await;
         if fewest <= expected {
             break;
@@ -37,10 +36,10 @@ async fn trips<T, F: Future<Output = Result<T, authcore::Error>>>(
     fewest
 }
 
-async fn round_trips_are_few(store: impl SessionStore, way: &SlowWay) {
+async fn round_trips_are_few(store: impl SessionStore, way: &DelayProxy) {
     let auth = Auth::with_sessions(ServerSessions::builder(store).build().unwrap());
     let login = |subject: &str| auth.login(Login::new(subject.to_owned()).unwrap());
-    // Until each connection of the pool is there and knows the statements.
+    // Until each connection of the pool is open and has prepared the statements.
     for _ in 0..8 {
         for issued in join_all((0..8).map(|_| login("warm"))).await {
             let issued = issued.unwrap();
@@ -61,7 +60,7 @@ async fn round_trips_are_few(store: impl SessionStore, way: &SlowWay) {
     assert_eq!(
         trips(2, || auth.sessions_of(issued.principal())).await,
         2,
-        "the devices: the own session, then all"
+        "the devices: the caller's session, then all"
     );
     assert_eq!(
         trips(2, || auth.update_claims(issued.principal(), |_| Ok(()))).await,
@@ -73,27 +72,29 @@ async fn round_trips_are_few(store: impl SessionStore, way: &SlowWay) {
 #[tokio::test(flavor = "multi_thread")]
 async fn round_trips_to_postgres_are_few() {
     let server = postgres::Server::start(&[]);
-    let way = SlowWay::to(server.port());
+    let way = DelayProxy::to(server.port());
     let url = server.url().replace(&server.port().to_string(), &way.port().to_string());
-    let store =
-        PostgresStore::builder(&url).max_connections(3).timeout(PATIENCE).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = PostgresStore::builder(&url)
+        .max_connections(3)
+        .timeout(PATIENCE)
+        .connect_and_migrate()
+        .await
+        .unwrap();
     round_trips_are_few(store, &way).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn round_trips_to_mysql_are_few() {
     let server = mysql::Server::start(&[]);
-    let way = SlowWay::to(server.port());
+    let way = DelayProxy::to(server.port());
     let url = server.url().replace(&server.port().to_string(), &way.port().to_string());
     let store =
-        MySqlStore::builder(&url).max_connections(3).timeout(PATIENCE).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+        MySqlStore::builder(&url).max_connections(3).timeout(PATIENCE).connect_and_migrate().await.unwrap();
     round_trips_are_few(store, &way).await;
 }
 
-/// While others wait, a connection is not asked whether it still works: that would be a second round trip.
-async fn a_connection_is_handed_on(store: impl SessionStore + Clone, way: &SlowWay) {
+/// While other calls wait, a connection is handed over without a ping, which would be a second round trip.
+async fn a_connection_is_handed_on(store: impl SessionStore + Clone, way: &DelayProxy) {
     let auth = Auth::with_sessions(ServerSessions::builder(store.clone()).build().unwrap());
     let issued = auth.login(Login::new("user-42").unwrap()).await.unwrap();
     let id = issued.principal().session_id().unwrap();
@@ -117,21 +118,23 @@ async fn a_connection_is_handed_on(store: impl SessionStore + Clone, way: &SlowW
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_to_postgres_is_handed_on() {
     let server = postgres::Server::start(&[]);
-    let way = SlowWay::to(server.port());
+    let way = DelayProxy::to(server.port());
     let url = server.url().replace(&server.port().to_string(), &way.port().to_string());
-    let store =
-        PostgresStore::builder(&url).max_connections(1).timeout(PATIENCE).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = PostgresStore::builder(&url)
+        .max_connections(1)
+        .timeout(PATIENCE)
+        .connect_and_migrate()
+        .await
+        .unwrap();
     a_connection_is_handed_on(store, &way).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_to_mysql_is_handed_on() {
     let server = mysql::Server::start(&[]);
-    let way = SlowWay::to(server.port());
+    let way = DelayProxy::to(server.port());
     let url = server.url().replace(&server.port().to_string(), &way.port().to_string());
     let store =
-        MySqlStore::builder(&url).max_connections(1).timeout(PATIENCE).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+        MySqlStore::builder(&url).max_connections(1).timeout(PATIENCE).connect_and_migrate().await.unwrap();
     a_connection_is_handed_on(store, &way).await;
 }

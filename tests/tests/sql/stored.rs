@@ -1,4 +1,4 @@
-//! What stands in the database, and what is made of it when somebody has changed it by hand.
+//! The stored rows, and how a store treats rows that were changed by hand.
 
 use super::{mysql_store, mysql_url, postgres_store, postgres_url, sqlite_file, sqlite_store};
 use authcore::clock::ManualClock;
@@ -24,7 +24,7 @@ fn login(subject: &str) -> Login {
     Login::new(subject).unwrap().claims(&serde_json::json!({ "role": "admin" })).unwrap().device(device)
 }
 
-/// Explicit columns, which a person can read and query.
+/// The columns can be read and queried by people.
 #[tokio::test]
 async fn a_person_can_read_the_columns() {
     let query = "SELECT subject, kind, version, generation, device_label, device_ip, claims, \
@@ -39,26 +39,24 @@ async fn a_person_can_read_the_columns() {
     let both = [expected("refresh", Some("0"), Some("32")), expected("session", None, None)];
 
     let server = postgres::Server::start(&[]);
-    let store = authcore_sql::PostgresStore::builder(&server.url()).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
-    sessions(store.clone()).login(login("Ada Ü ")).await.unwrap();
-    hybrid(store).login(login("Ada Ü ")).await.unwrap();
+    let store = authcore_sql::PostgresStore::builder(&server.url()).connect_and_migrate().await.unwrap();
+    let _ = sessions(store.clone()).login(login("Ada Ü ")).await.unwrap();
+    let _ = hybrid(store).login(login("Ada Ü ")).await.unwrap();
     assert_eq!(
         server.ask(&format!("{query} authcore_sessions WHERE subject = 'Ada Ü ' ORDER BY kind")),
         both
     );
 
     let server = mysql::Server::start(&[]);
-    let store = authcore_sql::MySqlStore::builder(&server.url()).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
-    sessions(store.clone()).login(login("Ada Ü ")).await.unwrap();
-    hybrid(store).login(login("Ada Ü ")).await.unwrap();
+    let store = authcore_sql::MySqlStore::builder(&server.url()).connect_and_migrate().await.unwrap();
+    let _ = sessions(store.clone()).login(login("Ada Ü ")).await.unwrap();
+    let _ = hybrid(store).login(login("Ada Ü ")).await.unwrap();
     let rows =
         server.ask(&format!("{query} authcore.authcore_sessions WHERE subject = 'Ada Ü ' ORDER BY kind"));
     assert_eq!(rows, both);
 }
 
-/// Rule S9: each column in turn, of one session of two; the other one is unharmed.
+/// Rule S9: corrupts each column of one session in turn. Other sessions are not affected.
 #[tokio::test]
 async fn s9_a_row_changed_into_nonsense_is_corrupt() {
     let nonsense = |bytes: fn(&str) -> String| {
@@ -115,7 +113,7 @@ async fn s9_a_row_changed_into_nonsense_is_corrupt() {
     }
 }
 
-/// Changes one of three sessions; `is_corrupt` tells whether it cannot be read then.
+/// Changes one of three sessions. `is_corrupt` states whether the session can then no longer be read.
 async fn corrupt(store: &impl SessionStore, column: &str, is_corrupt: bool, change: impl AsyncFn(Vec<u8>)) {
     let record = async |subject: &str| {
         let memory = MemoryStore::new();
@@ -135,22 +133,22 @@ async fn corrupt(store: &impl SessionStore, column: &str, is_corrupt: bool, chan
         Ok(Some(_)) if !is_corrupt => {}
         outcome => panic!("S9: {column}: {outcome:?}"),
     }
-    // The rest is unharmed.
+    // Other sessions are not affected.
     assert!(store.load(two.id()).await.unwrap().is_some(), "{column}");
     assert_eq!(store.list(&bob).await.unwrap().len(), 1, "{column}");
     if is_corrupt && column != "subject" && column != "realm" {
         assert_eq!(store.list(&ada).await.unwrap_err().kind(), StoreErrorKind::Corrupt, "S9: {column}");
     }
-    // What cannot be read can be removed.
+    // A corrupt session can be removed.
     assert!(store.remove(one.id()).await.unwrap(), "{column}");
     assert_eq!(store.list(&ada).await.unwrap().len(), 1, "{column}");
     assert_eq!(store.remove_all(&ada, None).await.unwrap(), [two.id()], "{column}");
     assert_eq!(store.remove_all(&bob, None).await.unwrap(), [other.id()], "{column}");
 }
 
-/// A corrupt session is no session, and no reason to say who is not logged in.
+/// A corrupt session is an error of the store, not a client that is not logged in.
 #[tokio::test]
-async fn s9_a_corrupt_session_lets_nobody_in() {
+async fn s9_a_corrupt_session_authenticates_no_client() {
     let (_folder, url) = sqlite_file();
     let store = sqlite_store(&url).await;
     let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
@@ -161,13 +159,11 @@ async fn s9_a_corrupt_session_lets_nobody_in() {
     assert!(matches!(&error, Error::Store(error) if error.kind() == StoreErrorKind::Corrupt), "{error:?}");
 }
 
-/// Sliding the idle timeout touches no index: PostgreSQL writes the row's new version beside the old one, and
-/// that is all (a HOT update).
+/// Sliding the idle timeout changes no index: PostgreSQL performs a HOT update.
 #[tokio::test]
 async fn sliding_touches_no_index() {
     let server = postgres::Server::start(&["-c", "autovacuum=off"]);
-    let store = authcore_sql::PostgresStore::builder(&server.url()).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = authcore_sql::PostgresStore::builder(&server.url()).connect_and_migrate().await.unwrap();
     let clock = ManualClock::new(std::time::SystemTime::now().into());
     let policy = SessionPolicy::new().with_idle_timeout(std::time::Duration::from_secs(1000));
     let sessions = ServerSessions::builder(store).policy(policy).build().unwrap();
@@ -201,7 +197,7 @@ async fn sliding_touches_no_index() {
     assert!(hot * 10 >= updates * 9, "{hot} of {updates} updates were HOT");
 }
 
-/// A session is in the file when the login is answered, and there for the next process.
+/// A session is in the file once the login is acknowledged, so the next process finds it.
 #[tokio::test]
 async fn sqlite_survives_the_process() {
     let (_folder, url) = sqlite_file();

@@ -1,18 +1,17 @@
-//! A process of the application is killed in the middle of what it does: between two statements, on whichever
-//! database.
+//! A process of the application is killed at any moment, also between two statements, on each database.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
-use super::{alone, sessions};
+use super::{PATIENCE, alone, sessions};
 use authcore::{Auth, Error};
 use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
 use authcore_tests::{mysql, postgres};
 
 const CRASHES: usize = 6;
 
-/// What a process was promised about a subject before it ended.
+/// What was acknowledged to a process about a subject before it was killed.
 #[derive(Default)]
 struct Promised {
     tokens: Vec<String>,
@@ -20,7 +19,7 @@ struct Promised {
     revoked: bool,
 }
 
-/// Runs a process until it has told so many lines, kills it, and gives what it was promised.
+/// Runs a process until it has printed this many lines, kills it, and returns what was acknowledged to it.
 fn crash(url: &str, after: usize) -> HashMap<String, Promised> {
     let mut client = Command::new(env!("CARGO_BIN_EXE_client"))
         .args(["load", url])
@@ -31,7 +30,7 @@ fn crash(url: &str, after: usize) -> HashMap<String, Promised> {
     let mut lines = BufReader::new(client.stdout.take().unwrap()).lines();
     let mut all: Vec<String> = lines.by_ref().take(after).map_while(Result::ok).collect();
     client.kill().unwrap();
-    // A last line that is not whole was not promised.
+    // An incomplete last line counts as not acknowledged.
     all.extend(lines.map_while(Result::ok));
     let output = client.wait_with_output().unwrap();
     let complaints = String::from_utf8_lossy(&output.stderr);
@@ -77,7 +76,10 @@ async fn promises_survive_crashes(name: &str, url: &str, auth: Auth) {
                 between += 1;
                 // By one read: the server may still be at the last statement of the process that was killed.
                 let left = auth.admin().sessions_of(&subject.parse().unwrap()).await.unwrap().len();
-                assert!(left == 0 || left == promised.tokens.len(), "S4: {left} sessions of {subject} are left");
+                assert!(
+                    left == 0 || left == promised.tokens.len(),
+                    "S4: {left} sessions of {subject} are left"
+                );
             } else {
                 assert_eq!(alive, promised.tokens.len(), "S14: a session of {subject} was lost");
             }
@@ -85,8 +87,8 @@ async fn promises_survive_crashes(name: &str, url: &str, auth: Auth) {
     }
     let _ = writeln!(
         std::io::stderr(),
-        "{name}: the application killed {CRASHES} times: {logins} logins and {revocations} revocations of three hold, \
-         {between} revocations cut short took all or none"
+        "{name}: the application killed {CRASHES} times: {logins} logins and {revocations} revocations of \
+         three hold, {between} revocations cut short took all or none"
     );
     assert!(logins > 100 && revocations > 10, "it did too little");
 }
@@ -95,8 +97,7 @@ async fn promises_survive_crashes(name: &str, url: &str, auth: Auth) {
 async fn s8_on_postgres() {
     let _alone = alone().await;
     let server = postgres::Server::start(&[]);
-    let store = PostgresStore::builder(&server.url()).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = PostgresStore::builder(&server.url()).timeout(PATIENCE).connect_and_migrate().await.unwrap();
     promises_survive_crashes("PostgreSQL", &server.url(), sessions(store)).await;
 }
 
@@ -104,8 +105,7 @@ async fn s8_on_postgres() {
 async fn s8_on_mysql() {
     let _alone = alone().await;
     let server = mysql::Server::start(&[]);
-    let store = MySqlStore::builder(&server.url()).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = MySqlStore::builder(&server.url()).timeout(PATIENCE).connect_and_migrate().await.unwrap();
     promises_survive_crashes("MariaDB", &server.url(), sessions(store)).await;
 }
 
@@ -114,7 +114,6 @@ async fn s8_on_sqlite() {
     let _alone = alone().await;
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("sessions.db").display());
-    let store = SqliteStore::builder(&url).connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let store = SqliteStore::builder(&url).timeout(PATIENCE).connect_and_migrate().await.unwrap();
     promises_survive_crashes("SQLite", &url, sessions(store)).await;
 }

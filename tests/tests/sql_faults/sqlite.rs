@@ -1,25 +1,24 @@
-//! Faults of SQLite: others that lock it, and a disk that is full.
+//! Faults of SQLite: a file that another process locks, and a full disk.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::{PATIENCE, TIMEOUT, alone, is_unavailable, login, no_call_hung, sessions, sleep_ms};
+use super::{PATIENCE, TIMEOUT, alone, eventually, is_unavailable, login, no_call_hung, sessions, sleep_ms};
 use authcore::store::SessionStore as _;
-use authcore_sql::{SqliteStore, SqliteStoreBuilder};
+use authcore_sql::SqliteStore;
 use authcore_tests::load::Load;
 
-/// A store whose calls may take this long.
-async fn store(timeout: Duration) -> (tempfile::TempDir, String, SqliteStore) {
+/// Returns a store whose calls are to succeed, and its file.
+async fn patient_store() -> (tempfile::TempDir, String, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sessions.db").display().to_string();
-    let builder = SqliteStore::builder(&format!("sqlite:{file}")).timeout(timeout);
-    let store = builder.connect_unmigrated().await.unwrap();
-    store.migrate().await.unwrap();
+    let builder = SqliteStore::builder(&format!("sqlite:{file}")).timeout(PATIENCE);
+    let store = builder.connect_and_migrate().await.unwrap();
     (folder, file, store)
 }
 
-/// Another process that keeps a file locked until it is told to go.
+/// Another process that keeps a file locked until it is released.
 struct Holder(Child);
 
 impl Holder {
@@ -45,32 +44,37 @@ impl Holder {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s13_another_process_locks_the_file() {
     let _alone = alone().await;
-    let (_folder, file, store) = store(TIMEOUT).await;
+    let (_folder, file, patient) = patient_store().await;
+    let patient = sessions(patient);
+    let issued = patient.login(login("ada")).await.unwrap();
+    let builder = || SqliteStore::builder(&format!("sqlite:{file}")).timeout(TIMEOUT);
+    let store = eventually("a connection", || builder().connect()).await;
     let auth = sessions(store.clone());
-    let issued = auth.login(login("ada")).await.unwrap();
+    let verified =
+        async || eventually("a verification", || auth.authenticate(issued.credential().expose())).await;
     let load = Load::start(store);
-    load.is_answered(10).await;
+    load.wait_for_answers(10).await;
     let other = Holder::of(&file);
-    // Who is logged in stays so; what must write waits, and not for long.
-    auth.authenticate(issued.credential().expose()).await.unwrap();
+    // Reading works. Writing waits until the timeout.
+    verified().await;
     is_unavailable(auth.login(login("bob")), "").await;
     is_unavailable(auth.logout(issued.credential().expose()), "").await;
-    auth.authenticate(issued.credential().expose()).await.unwrap();
-    load.is_refused(1).await;
+    verified().await;
+    load.wait_for_failures(1).await;
     other.let_go();
-    load.is_answered(10).await;
+    load.wait_for_answers(10).await;
     let account =
-        load.settle("SQLite locked by another process until each task was refused", |_| false).await;
+        load.finish("SQLite locked by another process until each task was refused", |_| false).await;
     no_call_hung(&account);
-    assert!(account.unavailable > 0, "nobody noticed");
-    assert_eq!(auth.logout(issued.credential().expose()).await.unwrap().sessions.len(), 1);
+    assert!(account.unavailable > 0, "no call failed");
+    assert_eq!(patient.logout(issued.credential().expose()).await.unwrap().sessions.len(), 1);
 }
 
-/// Short locks are waited for.
+/// A call waits for a short lock of another process.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s16_short_locks_of_others_are_waited_for() {
     let _alone = alone().await;
-    let (_folder, file, store) = store(PATIENCE).await;
+    let (_folder, file, store) = patient_store().await;
     let auth = sessions(store);
     for round in 0..5 {
         let other = Holder::of(&file);
@@ -89,11 +93,11 @@ async fn s16_short_locks_of_others_are_waited_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s10_the_disk_is_full() {
     let _alone = alone().await;
-    let (_folder, file, first) = store(PATIENCE).await;
+    let (_folder, file, first) = patient_store().await;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
     let small =
         sqlx::SqlitePool::connect_with(options.clone().pragma("max_page_count", "150")).await.unwrap();
-    let store = SqliteStoreBuilder::from(small.clone()).timeout(PATIENCE).connect().await.unwrap();
+    let store = SqliteStore::with_pool(small.clone()).timeout(PATIENCE).connect().await.unwrap();
     let auth = sessions(store.clone());
     let before = auth.login(login("before")).await.unwrap();
     let load = Load::start(store.clone());
@@ -105,11 +109,11 @@ async fn s10_the_disk_is_full() {
         }
     };
     is_unavailable(async { Err::<(), _>(refused) }, "disk is full").await;
-    load.is_refused(1).await;
-    // Who is logged in stays so and may leave.
+    load.wait_for_failures(1).await;
+    // Verifications and logouts work.
     auth.authenticate(before.credential().expose()).await.unwrap();
     assert_eq!(auth.logout(before.credential().expose()).await.unwrap().sessions.len(), 1);
-    // There is room again.
+    // There is free space again.
     let later = authcore::clock::Clock::now(&authcore::clock::SystemClock);
     assert_eq!(store.purge_expired(later, 1000).await.unwrap().removed, 0);
     small.set_connect_options(options);
@@ -120,7 +124,7 @@ async fn s10_the_disk_is_full() {
         held.push(connection);
     }
     drop(held);
-    let account = load.settle("SQLite's disk full", |_| false).await;
-    assert!(account.unavailable > 0, "nobody noticed");
-    sessions(first).login(login("after")).await.unwrap();
+    let account = load.finish("SQLite's disk full", |_| false).await;
+    assert!(account.unavailable > 0, "no call failed");
+    let _ = sessions(first).login(login("after")).await.unwrap();
 }

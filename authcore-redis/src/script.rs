@@ -1,20 +1,20 @@
-//! The scripts that run inside the server: each is one atomic step.
+//! The scripts that run inside the server, each as one atomic step.
 
 use std::sync::LazyLock;
 
 use redis::Cmd;
 
-/// A script, known to the server by its digest once it has run.
+/// A script. Once it has run, the server knows it by its digest.
 pub(crate) struct Script {
     text: &'static str,
-    sha1: LazyLock<String>,
+    digest: LazyLock<String>,
 }
 
 macro_rules! script {
     ($name:ident, $file:literal) => {
         pub(crate) static $name: Script = Script {
             text: include_str!($file),
-            sha1: LazyLock::new(|| redis::Script::new(include_str!($file)).get_hash().to_owned()),
+            digest: LazyLock::new(|| redis::Script::new(include_str!($file)).get_hash().to_owned()),
         };
     };
 }
@@ -26,13 +26,13 @@ script!(LIST, "lua/list.lua");
 script!(REMOVE_ALL, "lua/remove_all.lua");
 
 impl Script {
-    /// Runs it by its digest.
-    pub(crate) fn by_digest(&self, keys: &[String], args: &[&[u8]]) -> Cmd {
-        Self::command("EVALSHA", &self.sha1, keys, args)
+    /// Returns the command that runs the script by its digest.
+    pub(crate) fn evalsha(&self, keys: &[String], args: &[&[u8]]) -> Cmd {
+        Self::command("EVALSHA", &self.digest, keys, args)
     }
 
-    /// Runs it by its text, after which the server knows it.
-    pub(crate) fn by_text(&self, keys: &[String], args: &[&[u8]]) -> Cmd {
+    /// Returns the command that runs the script by its text. The server knows its digest afterwards.
+    pub(crate) fn eval(&self, keys: &[String], args: &[&[u8]]) -> Cmd {
         Self::command("EVAL", self.text, keys, args)
     }
 
@@ -54,9 +54,13 @@ mod tests {
     use authcore::store::{RecordParts, RecordVersion, SessionDetails, SessionRecord, StoredCredential};
     use authcore::{Device, Realm, SessionId, SessionKind, Subject, Timestamp};
 
-    type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+    type TestResult<T> = Result<T, Box<dyn std::error::Error>>;
 
-    fn record(subject: Subject, credential: StoredCredential, kind: SessionKind) -> Outcome<SessionRecord> {
+    fn record(
+        subject: Subject,
+        credential: StoredCredential,
+        kind: SessionKind,
+    ) -> TestResult<SessionRecord> {
         let now = Timestamp::from_secs(1_800_000_000);
         Ok(SessionRecord::from_parts(&RecordParts {
             id: SessionId::generate(&subject)?,
@@ -75,8 +79,8 @@ mod tests {
         })?)
     }
 
-    /// What remove.lua takes for the subject's key; its positions count from one.
-    fn key_in(record: &SessionRecord) -> Outcome<String> {
+    /// Returns the subject's key as remove.lua finds it, whose positions count from one.
+    fn subject_key_in(record: &SessionRecord) -> TestResult<String> {
         let byte = |position: usize| usize::from(record.as_bytes()[position - 1]);
         let (mut first, mut length) = (if byte(70) == 1 { 155 } else { 107 }, byte(71));
         if byte(1) == 2 {
@@ -87,9 +91,9 @@ mod tests {
         Ok(String::from_utf8(record.as_bytes()[first - 1..first + length - 1].to_vec())?)
     }
 
-    /// The script that removes a record finds its index where the core's formats have the subject's key.
+    /// The script that removes a record finds the subject's key where the core's formats have it.
     #[test]
-    fn s9_the_scripts_read_the_records_formats() -> Outcome<()> {
+    fn s9_the_scripts_read_the_formats_of_records() -> TestResult<()> {
         let secret_digest = || [1; 32].into();
         let credentials = [
             StoredCredential::Session { secret_digest: secret_digest() },
@@ -107,7 +111,7 @@ mod tests {
                 for kind in [SessionKind::DEFAULT, SessionKind::KIOSK] {
                     let record = record(subject.clone(), credential.clone(), kind)?;
                     formats.insert(record.as_bytes()[0]);
-                    assert_eq!(key_in(&record)?, subject.key());
+                    assert_eq!(subject_key_in(&record)?, subject.key());
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Ports for servers that have to be told one.
+//! Ports for servers that must be given one.
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::ops::Range;
@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 
 use crate::process::PATIENCE;
 
-/// Below the ports that Linux gives to clients and to listeners on port 0, which come and go while tests run.
+/// Below the ports that Linux assigns to clients and to listeners on port 0 while tests run.
 const PORTS: Range<u16> = 12_000..22_000;
 /// How far above its own port a node of a Redis Cluster listens for the other nodes.
 const BUS: u16 = 10_000;
-/// How many ports in a row may turn out to be taken when a server is started on them.
+/// How many ports in a row may be taken when a server is started on them.
 const TRIES: u32 = 20;
 
 /// A TCP port of loopback that no other test on this machine uses while this value exists.
 ///
-/// The UDP port of the same number is bound as the sign of the claim: all processes see it, and it ends with
-/// its process. The claim outlives the server, so a server that was killed finds its port free when it is
-/// started again.
+/// The UDP port of the same number is bound to mark the claim: all processes see it, and it ends with its
+/// process. The claim outlives the server, so a server that was killed finds its port free when it is started
+/// again.
 #[derive(Debug)]
 pub(crate) struct Port {
     number: u16,
@@ -26,7 +26,7 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// Claims a port on which nothing listens, and the port of a Cluster's bus with it.
+    /// Claims a port on which nothing listens, together with the port of a Cluster's bus.
     pub(crate) fn claim() -> Self {
         static TURN: AtomicU32 = AtomicU32::new(0);
         let count = u32::from(PORTS.end - PORTS.start);
@@ -36,7 +36,7 @@ impl Port {
             let turn = TURN.fetch_add(1, Ordering::Relaxed);
             let number = PORTS.start + (first.wrapping_add(turn) % count) as u16;
             let Ok(claim) = UdpSocket::bind((Ipv4Addr::LOCALHOST, number)) else { continue };
-            // A server of a test that has just ended may still be on its way out.
+            // The server of a test that has just ended may still be shutting down.
             if [number, number + BUS].into_iter().all(is_free) {
                 return Self { number, _claim: claim };
             }
@@ -53,25 +53,25 @@ fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-/// What a server writes before it ends because a port of its is taken.
+/// The message of a server that ends because one of its ports is taken.
 pub(crate) const TAKEN: &str = "Address already in use";
 
 /// The server ended because another process listens on one of its ports.
 #[derive(Debug)]
 pub(crate) struct PortTaken;
 
-/// A server that listens on the ports that it is told.
+/// A server that listens on the ports that it is given.
 pub(crate) trait Launch {
-    /// Starts it on its ports and waits until it is ready.
+    /// Starts the server on its ports and waits until it is ready.
     fn launch(&mut self) -> Result<(), PortTaken>;
 
-    /// Gives up its ports for others.
+    /// Claims other ports instead of its own.
     fn change_ports(&mut self);
 
-    /// The port that clients know.
+    /// Returns the port for clients.
     fn port(&self) -> u16;
 
-    /// Starts it, on other ports if its own are taken.
+    /// Starts the server, on other ports if its own are taken.
     fn start_on_free_ports(&mut self) {
         for _ in 0..TRIES {
             if self.launch().is_ok() {
@@ -82,14 +82,14 @@ pub(crate) trait Launch {
         panic!("{TRIES} ports in a row were taken, at last {}", self.port());
     }
 
-    /// Starts it on the ports that it had, which clients know.
+    /// Starts the server on the ports that clients know.
     fn start_on_same_ports(&mut self) {
         let start = Instant::now();
         while self.launch().is_err() {
             assert!(
                 start.elapsed() < PATIENCE,
-                "another process took port {} while its server was down: keep programs that do not belong to the \
-                 tests off the ports {PORTS:?}",
+                "another process took port {} while its server was down: keep programs that do not belong to \
+                 the tests off the ports {PORTS:?}",
                 self.port()
             );
             std::thread::sleep(Duration::from_millis(100));
@@ -101,12 +101,12 @@ pub(crate) trait Launch {
 #[derive(Debug)]
 pub struct ClosedPort {
     number: u16,
-    /// Bound, so that nobody else is given the port, and never listening.
+    /// Bound, so that no other process gets the port, and never listening.
     _socket: tokio::net::TcpSocket,
 }
 
 impl ClosedPort {
-    /// Takes a port that nobody uses.
+    /// Claims a port that no process uses.
     pub fn new() -> Self {
         let socket = tokio::net::TcpSocket::new_v4().expect("a socket can be made");
         socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("loopback has free ports");
@@ -114,8 +114,8 @@ impl ClosedPort {
         Self { number, _socket: socket }
     }
 
-    /// Its number.
-    pub const fn number(&self) -> u16 {
+    /// Returns its number.
+    pub fn number(&self) -> u16 {
         self.number
     }
 }
@@ -155,7 +155,7 @@ mod tests {
         assert!(TcpListener::bind(address).is_err());
     }
 
-    /// A server whose ports are taken for a while.
+    /// A server whose first ports are taken.
     struct Unlucky {
         port: Port,
         launches: u32,
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "20 ports in a row were taken")]
-    fn a_first_start_does_not_go_on_for_ever() {
+    fn a_first_start_gives_up_after_twenty_ports() {
         Unlucky::new(u32::MAX).start_on_free_ports();
     }
 
@@ -207,7 +207,7 @@ mod tests {
                 use super::*;
                 use crate::$name::Server;
 
-                /// A server that is down, and a stranger who listens on its port.
+                /// Returns a server that is down, and a stranger that listens on its port.
                 fn down() -> (Server, TcpListener) {
                     let server = Server::start(&[]);
                     server.signal(Signal::Kill);
@@ -251,5 +251,51 @@ mod tests {
         mysql: |server: &Server| drop(server.ask("SELECT 1"));
         postgres: |server: &Server| drop(server.ask("SELECT 1"));
         redis: |server: &Server| drop(server.ask(&["PING"]));
+    }
+
+    /// The pooler has no way to be killed and started again, so these tests launch it on a new port.
+    mod pgbouncer {
+        use sqlx::Postgres;
+
+        use super::*;
+        use crate::pgbouncer::Pooler;
+        use crate::postgres::Server;
+        use crate::sql;
+
+        /// `sqlx` sends this parameter, which a pooler refuses.
+        const SETTING: &str = "ignore_startup_parameters = extra_float_digits";
+
+        /// Returns a pooler, and a stranger that listens on the port of its next launch.
+        fn next_launch(server: &Server) -> (Pooler, TcpListener) {
+            let mut pooler = Pooler::start(server, &[SETTING]);
+            pooler.change_ports();
+            let stranger = TcpListener::bind((Ipv4Addr::LOCALHOST, pooler.port())).unwrap();
+            (pooler, stranger)
+        }
+
+        fn answers(pooler: &Pooler) {
+            sql::ask::<Postgres>(&pooler.url(), "SELECT 1").unwrap();
+        }
+
+        #[test]
+        fn moves_on_from_a_port_that_a_stranger_has() {
+            let server = Server::start(&[]);
+            let (mut pooler, stranger) = next_launch(&server);
+            pooler.start_on_free_ports();
+            assert_ne!(pooler.port(), stranger.local_addr().unwrap().port());
+            answers(&pooler);
+        }
+
+        #[test]
+        fn waits_for_its_port_when_it_is_started_again() {
+            let server = Server::start(&[]);
+            let (mut pooler, stranger) = next_launch(&server);
+            let port = pooler.port();
+            assert!(pooler.launch().is_err());
+            drop(stranger);
+            pooler.start_on_same_ports();
+            assert_eq!(pooler.port(), port);
+            answers(&pooler);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Redis servers, single and in a Cluster.
+//! Redis servers: single nodes and Clusters.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,10 +13,10 @@ use crate::ports::{Launch, Port, PortTaken};
 use crate::process::{Folder, Process, Program, Signal, wait_for};
 
 const PROGRAM: &str = "redis-server";
-/// The Debian package that brings it.
+/// The Debian package that installs it.
 pub const PACKAGE: &str = "redis-server";
 
-/// Whether there is a server that can be started.
+/// Returns whether the server is installed.
 pub fn is_installed() -> bool {
     program().is_installed()
 }
@@ -35,7 +35,7 @@ pub struct Server {
     port: Port,
 }
 
-/// What a server has for TLS.
+/// The TLS port of a server, and its certificate.
 #[derive(Debug)]
 struct Tls {
     port: Port,
@@ -43,8 +43,8 @@ struct Tls {
 }
 
 impl Server {
-    /// Starts a server that writes everything down before it acknowledges it, so that it keeps its data when
-    /// it is killed. `options` are those of its command line: `--maxmemory`, `10mb`.
+    /// Starts a server that writes to disk before it acknowledges, so it keeps its data when it is killed.
+    /// `options` are those of its command line: `--maxmemory`, `10mb`.
     pub fn start(options: &[&str]) -> Self {
         Self::start_on(options, None)
     }
@@ -61,7 +61,7 @@ impl Server {
         server
     }
 
-    /// Starts it again, on the same port and data.
+    /// Starts the server again, on the same port and data.
     pub fn restart(&mut self) {
         self.process = None;
         self.start_on_same_ports();
@@ -85,7 +85,7 @@ impl Server {
         arguments
     }
 
-    /// Whether the server at the port is this process, and has loaded its data.
+    /// Returns whether the server at the port is this process, and has loaded its data.
     fn is_process(&self, id: u32) -> bool {
         let info = self.try_ask(&["INFO"]).map(|info| text(&info)).unwrap_or_default();
         let has = |field: &str| info.lines().any(|line| line == field);
@@ -102,8 +102,8 @@ impl Server {
         Some(connection)
     }
 
-    /// Starts a server that speaks TLS too, with a certificate for loopback of an authority of its own; gives
-    /// its address there and the authority, as PEM.
+    /// Starts a server that also speaks TLS, with a certificate for loopback from an authority of its own.
+    /// Returns the server, its URL for TLS and the authority as PEM.
     pub fn start_with_tls() -> (Self, String, String) {
         let certificate = Certificate::new(&program());
         let pem = certificate.pem().to_owned();
@@ -112,29 +112,29 @@ impl Server {
         (server, format!("rediss://localhost:{port}"), pem)
     }
 
-    /// Its address as a store takes it.
+    /// Returns its URL for a store.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port())
     }
 
-    /// Its port on loopback.
-    pub const fn port(&self) -> u16 {
+    /// Returns its port on loopback.
+    pub fn port(&self) -> u16 {
         self.port.number()
     }
 
-    /// Its folder.
+    /// Returns its folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Tells its process something. After [`Signal::Kill`] it can be started again.
+    /// Sends its process a signal. After [`Signal::Kill`] the server can be started again.
     pub fn signal(&self, signal: Signal) {
         if let Some(process) = &self.process {
             process.signal(signal);
         }
     }
 
-    /// What the server answers to a command, over a connection of its own.
+    /// Returns the answer to a command, over a new connection.
     pub fn ask(&self, command: &[&str]) -> Value {
         self.try_ask(command).unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
@@ -145,7 +145,7 @@ impl Server {
         redis::cmd(name).arg(arguments).query(&mut connection)
     }
 
-    /// A number that `INFO` has.
+    /// Returns a number from `INFO`.
     pub fn info(&self, field: &str) -> u64 {
         let info = text(&self.ask(&["INFO"]));
         let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
@@ -178,7 +178,7 @@ impl Launch for Server {
     }
 }
 
-/// What a server answers as a text.
+/// Returns an answer as text.
 fn text(value: &Value) -> String {
     match value {
         Value::BulkString(text) => String::from_utf8_lossy(text).into_owned(),
@@ -187,18 +187,18 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// Three masters, and perhaps a replica of each.
+/// A Cluster of three masters, and any replicas of each.
 #[derive(Debug)]
 pub struct Cluster {
     nodes: Vec<Server>,
 }
 
 impl Cluster {
-    /// Starts a Cluster of three masters with so many replicas each.
+    /// Starts a Cluster of three masters, each with this many replicas.
     pub fn start(replicas: usize) -> Self {
         let count = 3 * (1 + replicas);
-        // How long a node may be silent before the others hold it for failed, in milliseconds. A busy machine
-        // must not make one fail that is well; where a replica is to take over, the test waits as long.
+        // How long a node may be silent, in milliseconds, before the others take it for failed. On a busy
+        // machine a healthy node must not fail. A test of a failover waits for this time.
         let node_timeout = if replicas == 0 { "60000" } else { "5000" };
         let options = [
             "--cluster-enabled",
@@ -210,7 +210,7 @@ impl Cluster {
         ];
         let nodes: Vec<Server> = (0..count).map(|_| Server::start(&options)).collect();
         let addresses = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port()));
-        // It waits without an end for nodes that do not find each other.
+        // `redis-cli` would wait for ever for nodes that do not find each other.
         let output = Command::new("timeout")
             .args(["120", "redis-cli", "--cluster", "create"])
             .args(addresses)
@@ -223,7 +223,7 @@ impl Cluster {
         cluster
     }
 
-    /// Waits until every node that runs serves all slots, and replicas are in step.
+    /// Waits until every node serves all slots and every replica is connected to its master.
     pub fn wait_until_whole(&self) {
         let state = || {
             self.nodes.iter().fold(String::new(), |mut text, node| {
@@ -234,17 +234,17 @@ impl Cluster {
         wait_for("the Cluster to be whole", state, || self.nodes.iter().all(Server::is_whole));
     }
 
-    /// The addresses of all nodes, as a store takes them.
+    /// Returns the URLs of all nodes for a store.
     pub fn urls(&self) -> String {
         self.nodes.iter().map(Server::url).collect::<Vec<_>>().join(",")
     }
 
-    /// Its nodes: the masters first, as it was started.
+    /// Returns its nodes. At the start, the first three are the masters.
     pub fn nodes(&self) -> &[Server] {
         &self.nodes
     }
 
-    /// Its nodes, to be started again.
+    /// Returns its nodes, so that they can be started again.
     pub fn nodes_mut(&mut self) -> &mut [Server] {
         &mut self.nodes
     }
@@ -258,7 +258,7 @@ impl Server {
             && (replication.contains("role:master") || replication.contains("master_link_status:up"))
     }
 
-    /// Some keys of a slot.
+    /// Returns up to 100 keys of a slot.
     pub fn keys_in_slot(&self, slot: &str) -> Vec<String> {
         match self.ask(&["CLUSTER", "GETKEYSINSLOT", slot, "100"]) {
             Value::Array(keys) => {
@@ -268,7 +268,7 @@ impl Server {
         }
     }
 
-    /// The node's id in its Cluster.
+    /// Returns the node's id in its Cluster.
     pub fn cluster_id(&self) -> String {
         match self.ask(&["CLUSTER", "MYID"]) {
             Value::BulkString(id) => String::from_utf8_lossy(&id).into_owned(),
@@ -276,13 +276,14 @@ impl Server {
         }
     }
 
-    /// Whether it is a master now.
+    /// Returns whether the node is a master now.
     pub fn is_master(&self) -> bool {
-        matches!(self.try_ask(&["ROLE"]), Ok(Value::Array(role)) if role.first() == Some(&Value::BulkString(b"master".to_vec())))
+        let master = Value::BulkString(b"master".to_vec());
+        matches!(self.try_ask(&["ROLE"]), Ok(Value::Array(role)) if role.first() == Some(&master))
     }
 }
 
-/// A prefix that no other test uses, on whichever server.
+/// Returns a prefix that no other test uses on any server.
 pub fn fresh_prefix() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("t{}-{}:", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))

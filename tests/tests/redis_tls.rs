@@ -1,6 +1,6 @@
 //! TLS to the server, in a process without a provider of cryptography (rule T11).
 
-#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+#![allow(clippy::unwrap_used, reason = "a failed test panics")]
 
 use authcore::store::{SessionStore as _, StoreErrorKind};
 use authcore_redis::RedisStore;
@@ -15,7 +15,7 @@ async fn t11_a_process_without_a_provider_gets_ours() {
     assert!(store.list(&"user-42".parse().unwrap()).await.unwrap().is_empty());
     assert!(CryptoProvider::get_default().is_some());
 
-    // A server of an authority that is not trusted is no server of ours.
+    // Without its authority, the server is not trusted.
     let error = RedisStore::connect(&url).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
     drop(server);

@@ -1,6 +1,6 @@
-//! TLS to the server, in a process whose host has installed its provider of cryptography (rule T11).
+//! TLS to the server, in a process whose application has installed its own provider of cryptography (rule T11).
 
-#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+#![allow(clippy::unwrap_used, reason = "a failed test panics")]
 
 use authcore::store::SessionStore as _;
 use authcore_redis::RedisStore;

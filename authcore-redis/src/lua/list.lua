@@ -1,6 +1,7 @@
--- KEYS: index, and the records' keys that are known. ARGV: what records' keys begin with, 1 if this is no Cluster.
--- Answers {1, record, ...}, or {0, session id, ...} if a record seems to be missing: in a Cluster, and while its slot is
--- on its way to another node, that can only be told of keys that the command names.
+-- KEYS: index, then keys of records.
+-- ARGV: prefix of the keys of records, 1 on a single node and 0 in a Cluster.
+-- Returns {1, record, ...}, or {0, session id, ...} if a record seems to be missing: in a Cluster its slot
+-- may be moving to another node, and the server says so only about keys that the command names.
 local listed = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
 local known = {}
 for position = 2, #KEYS do

@@ -1,6 +1,7 @@
--- KEYS: index, and the records' keys that are known. ARGV: what records' keys begin with, 1 if this is no Cluster, the
--- session id to keep or nothing.
--- Answers {1, id of a removed session, ...}, or {0, session id, ...} as list.lua does; nothing was removed then.
+-- KEYS: index, then keys of records.
+-- ARGV: prefix of the keys of records, 1 on a single node and 0 in a Cluster, session id to keep or an empty
+-- string.
+-- Returns {1, id of a removed session, ...}, or {0, session id, ...} as list.lua does, without any effect.
 local listed = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
 local known = {}
 for position = 2, #KEYS do
@@ -11,7 +12,7 @@ local taken, answer = {}, {1}
 for position = 1, #listed, 2 do
   local key = ARGV[1] .. listed[position]
   if listed[position] == ARGV[3] then
-    -- Kept, and so its entry.
+    -- The session is kept, and so is its entry.
   elseif redis.call('EXISTS', key) == 1 then
     taken[#taken + 1] = key
     answer[#answer + 1] = listed[position]

@@ -1,4 +1,4 @@
-//! What is wrong with a server is said when the store is built.
+//! Errors of `RedisStoreBuilder::connect`, which say what is wrong with a URL or a server.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -21,7 +21,7 @@ async fn refused_url(url: &str) -> (StoreErrorKind, String) {
     refused(RedisStore::builder(url).connect_timeout(second)).await
 }
 
-/// A server that answers every connection with these bytes, and then with nothing.
+/// Starts a server that answers every request with these bytes; returns its URL.
 fn impostor(answer: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("redis://{}", listener.local_addr().unwrap());
@@ -40,7 +40,7 @@ fn impostor(answer: &'static [u8]) -> String {
 }
 
 #[tokio::test]
-async fn what_is_no_url_is_misconfigured() {
+async fn s18_an_invalid_url_is_misconfigured() {
     for url in
         ["", "localhost", "http://127.0.0.1", "redis://", "redis://127.0.0.1:x", "redis://127.0.0.1/x", ","]
     {
@@ -48,13 +48,21 @@ async fn what_is_no_url_is_misconfigured() {
         assert_eq!(kind, StoreErrorKind::Misconfigured, "{url}: {text}");
         assert!(text.contains("URL"), "{url}: {text}");
     }
-    let error = RedisStore::connect("redis://127.0.0.1:1?protocol=hunter2").await.unwrap_err();
-    assert!(!format!("{error:?}").contains("hunter2"), "S10: {error:?}");
+    let secret = "hunter2";
+    for url in [
+        "redis://127.0.0.1:1?protocol=hunter2",
+        "unix:///run/redis.sock?user=a&pass=s3&hunter2",
+        "rediss://:hunter2@127.0.0.1:1/#insecure",
+    ] {
+        let error = RedisStore::connect(url).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
+        assert!(!format!("{error:?} {error}").contains(secret), "S10: {error:?}");
+    }
 }
 
-/// Servers that would be connected to, were the URLs taken.
+/// The servers would be connected to if the URLs were accepted.
 #[tokio::test]
-async fn s18_a_url_that_asks_for_tls_in_vain_is_refused() {
+async fn s18_a_url_with_a_setting_that_cannot_take_effect_is_refused() {
     let (server, cluster) = (Server::start(&[]), Cluster::start(0));
     for url in [format!("{}?ssl=true", server.url()), format!("{}?tls=on", cluster.urls())] {
         let error = RedisStore::connect(&url).await.unwrap_err();
@@ -64,10 +72,10 @@ async fn s18_a_url_that_asks_for_tls_in_vain_is_refused() {
     }
     let (kind, text) = refused_url(&format!("{}/2", cluster.nodes()[0].url())).await;
     assert_eq!(kind, StoreErrorKind::Misconfigured);
-    assert!(text.contains("one database only"), "{text}");
+    assert!(text.contains("a Cluster has only one"), "{text}");
     let (kind, text) = refused_url(&format!("{}/999999", server.url())).await;
     assert_eq!(kind, StoreErrorKind::Misconfigured);
-    assert!(text.contains("no database of the number"), "{text}");
+    assert!(text.contains("no database with the number"), "{text}");
 }
 
 #[tokio::test]
@@ -81,17 +89,17 @@ async fn a_host_that_cannot_be_reached_is_unavailable() {
 }
 
 #[tokio::test]
-async fn s13_a_host_that_says_nothing_is_unavailable() {
+async fn s13_a_host_that_does_not_answer_is_unavailable() {
     let (kind, text) = refused_url(&impostor(b"")).await;
     assert_eq!(kind, StoreErrorKind::Unavailable, "{text}");
 }
 
 #[tokio::test]
-async fn what_is_no_redis_is_misconfigured() {
+async fn a_server_other_than_redis_is_misconfigured() {
     for answer in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"SSH-2.0-OpenSSH\r\n", b"220 mail ESMTP\r\n"] {
         let (kind, text) = refused_url(&impostor(answer)).await;
         assert_eq!(kind, StoreErrorKind::Misconfigured, "{text}");
-        assert!(text.contains("protocol of Redis"), "{text}");
+        assert!(text.contains("Redis protocol"), "{text}");
     }
 }
 
@@ -101,7 +109,7 @@ async fn a_wrong_password_is_misconfigured() {
     for url in [server.url(), format!("redis://:wrong@127.0.0.1:{}", server.port())] {
         let (kind, text) = refused_url(&url).await;
         assert_eq!(kind, StoreErrorKind::Misconfigured, "{text}");
-        assert!(text.contains("refused user or password"), "{text}");
+        assert!(text.contains("refused the user or password"), "{text}");
     }
     RedisStore::connect(&format!("redis://:right@127.0.0.1:{}", server.port())).await.unwrap();
 }
@@ -122,11 +130,11 @@ async fn replicas_and_servers_that_evict_are_refused() {
 }
 
 #[tokio::test]
-async fn several_servers_that_are_no_cluster_are_refused() {
+async fn several_servers_that_are_not_a_cluster_are_refused() {
     let (one, two) = (Server::start(&[]), Server::start(&[]));
     let (kind, text) = refused_url(&format!("{},{}", one.url(), two.url())).await;
     assert_eq!(kind, StoreErrorKind::Misconfigured);
-    assert!(text.contains("no Cluster"), "{text}");
+    assert!(text.contains("not a Cluster"), "{text}");
 }
 
 #[tokio::test]
@@ -159,7 +167,7 @@ async fn s12_prefixes_and_timeouts_are_checked() {
         for builder in [
             builder().timeout(duration),
             builder().connect_timeout(duration),
-            builder().longest_reconnect_pause(duration),
+            builder().max_reconnect_delay(duration),
         ] {
             let (kind, text) = refused(builder).await;
             assert_eq!(kind, StoreErrorKind::Misconfigured);
@@ -172,28 +180,29 @@ async fn s12_prefixes_and_timeouts_are_checked() {
 }
 
 #[tokio::test]
-async fn a_connection_of_the_host_is_taken() {
+async fn a_connection_of_the_application_is_used() {
     let server = Server::start(&[]);
-    let client = redis::Client::open(server.url()).unwrap();
+    let client = authcore_redis::redis::Client::open(server.url()).unwrap();
     let manager = client.get_connection_manager().await.unwrap();
-    let store = RedisStoreBuilder::from(manager).prefix("mine:").connect().await.unwrap();
+    let store = RedisStore::with_connection_manager(manager).prefix("mine:").connect().await.unwrap();
     assert!(store.list(&"user-42".parse().unwrap()).await.unwrap().is_empty());
 
     let cluster = Cluster::start(0);
     let nodes: Vec<_> = cluster.nodes().iter().map(Server::url).collect();
-    let client = redis::cluster::ClusterClient::builder(nodes).retries(0).build().unwrap();
+    let client = authcore_redis::redis::cluster::ClusterClient::builder(nodes).retries(0).build().unwrap();
     let connection = client.get_async_connection().await.unwrap();
-    let store = RedisStoreBuilder::from(connection).connect().await.unwrap();
+    let store = RedisStore::with_cluster_connection(connection).connect().await.unwrap();
     assert!(store.list(&"user-42".parse().unwrap()).await.unwrap().is_empty());
 }
 
-/// What the documentation says that a user of the server needs is enough.
+/// A user of the server needs no commands other than the documented ones.
 #[tokio::test]
 async fn the_documented_commands_suffice() {
     use authcore::{Auth, Login, ServerSessions, SessionPolicy};
 
     let server = Server::start(&[]);
-    let commands = "get set getrange exists del zadd zrem zrange zcard zscore zremrangebyscore expireat eval evalsha time info";
+    let commands = "get set getrange exists del zadd zrem zrange zcard zscore zremrangebyscore expireat eval \
+                    evalsha time info";
     let commands: Vec<_> = commands.split(' ').map(|command| format!("+{command}")).collect();
     let mut user = vec!["ACL", "SETUSER", "app", "on", ">secret", "~authcore:*", "-@all"];
     user.extend(commands.iter().map(String::as_str));
@@ -205,7 +214,7 @@ async fn the_documented_commands_suffice() {
         let auth =
             Auth::with_sessions(ServerSessions::builder(store.clone()).policy(policy).build().unwrap());
         let login = || async {
-            // Of sessions that began at the same moment, the limit may take the last one (rule A7).
+            // Among sessions that began at the same moment, the limit may end the last one (rule A7).
             tokio::time::sleep(Duration::from_millis(30)).await;
             auth.login(Login::new("user-42").unwrap()).await
         };
@@ -218,7 +227,7 @@ async fn the_documented_commands_suffice() {
         assert!(auth.authenticate(two.credential().expose()).await.is_err());
         assert_eq!(auth.logout(renewed.credential().expose()).await.unwrap().sessions.len(), 1);
         assert!(auth.admin().revoke_all(&"user-42".parse().unwrap()).await.unwrap().sessions.is_empty());
-        // Another application's keys are none of its business.
+        // The user may not read the keys of another application.
         let other = RedisStore::builder(&url).prefix("other:").connect().await.unwrap();
         let error = other.list(&"user-42".parse().unwrap()).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");

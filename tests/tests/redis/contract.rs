@@ -1,11 +1,11 @@
-//! The contract of stores and the strategies over it, on both set-ups.
+//! The contract of stores, and the strategies on top of it, on a single node and on a Cluster.
 
 use authcore_testkit::Fixture;
 use authcore_tests::redis::fresh_prefix;
 
 use super::{RedisStore, cluster_urls, fresh, node_url};
 
-/// Two stores on the same sessions, with a connection each.
+/// Returns a fixture of two stores on the same sessions, each with its own connection.
 async fn two_nodes_of_an_application(urls: &str) -> Fixture {
     let prefix = fresh_prefix();
     let store = || async { RedisStore::builder(urls).prefix(&prefix).connect().await.unwrap() };

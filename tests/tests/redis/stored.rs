@@ -1,4 +1,4 @@
-//! What stands in the server, and what is made of it when somebody else has changed it.
+//! The keys in the server, and how the store reads keys that something else has changed.
 
 use authcore::clock::{Clock as _, ManualClock, SystemClock};
 use authcore::store::{SessionRecord, SessionStore as _, StoreErrorKind};
@@ -70,8 +70,8 @@ async fn the_layout_is_the_documented_one() {
     assert!(all_keys(&server).is_empty(), "an index ends with its last session");
 }
 
-/// The index of a subject of a realm has a NUL in its name, which no other has; whatever the credential and
-/// the details of a session are, its removal leaves nothing.
+/// Only the index of a subject of a realm has a NUL in its name. The removal of a session leaves nothing,
+/// with every kind of credential.
 #[tokio::test]
 async fn a12_the_layout_of_realms_is_the_documented_one() {
     let server = Server::start(&[]);
@@ -108,9 +108,9 @@ async fn a12_the_layout_of_realms_is_the_documented_one() {
     }
 }
 
-/// Rule S9: a record and an index as the release before wrote them.
+/// A record and an index as the previous release wrote them (rule S9).
 #[tokio::test]
-async fn s9_the_records_of_the_release_before_are_read() {
+async fn s9_the_records_of_the_previous_release_are_read() {
     let server = Server::start(&[]);
     let store = store(&server).await;
     let subject: Subject = "user-42".parse().unwrap();
@@ -126,7 +126,7 @@ async fn s9_the_records_of_the_release_before_are_read() {
     golden.extend(b"user-42{\"role\":\"admin\"}");
     let tag = format!("authcore:{{{:04x}}}", id.partition());
     let (record, index) = (format!("{tag}{id}"), format!("{tag}:user-42"));
-    // The client of the tests sends text: each byte as two digits, which the server puts together.
+    // The client of the tests sends text, so each byte is sent as two digits, which the script decodes.
     let hex: String = golden.iter().map(|byte| format!("{byte:02x}")).collect();
     let script = "return redis.call('SET', KEYS[1], (string.gsub(ARGV[1], '..', function(digits)
                   return string.char(tonumber(digits, 16)) end)))";
@@ -140,7 +140,7 @@ async fn s9_the_records_of_the_release_before_are_read() {
     parts.idle_expires_at = parts.last_seen_at.plus(std::time::Duration::from_secs(60));
     parts.expires_at = parts.idle_expires_at;
     let next = SessionRecord::from_parts(&parts).unwrap();
-    assert_eq!(next.as_bytes()[0], 1, "what needs nothing new stays in the format of before");
+    assert_eq!(next.as_bytes()[0], 1, "a record without new fields stays in the previous format");
     assert_eq!(
         store.replace(&next, read.version()).await.unwrap(),
         authcore::store::ReplaceOutcome::Replaced
@@ -149,7 +149,7 @@ async fn s9_the_records_of_the_release_before_are_read() {
     assert!(all_keys(&server).is_empty());
 }
 
-/// Rule S6: a record ends by itself, not before its time, and its index is pruned as it is written.
+/// A record expires by itself and not too early (rule S6). A write to an index removes its expired entries.
 #[tokio::test]
 async fn s6_the_server_drops_what_has_expired() {
     let server = Server::start(&[]);
@@ -159,13 +159,13 @@ async fn s6_the_server_drops_what_has_expired() {
         let policy = SessionPolicy::new().with_idle_timeout(end).with_absolute_timeout(end);
         Auth::with_sessions(ServerSessions::builder(store.clone()).policy(policy).build().unwrap())
     };
-    // What is early can be said only while all began less than a life ago, whose length the machine must
-    // leave room for.
+    // Only until the first lifetime has passed can a missing key be too early. A lifetime must be long enough
+    // for three logins on a busy machine.
     const LIFE: u64 = 3000;
     let (short, long) = (policy(LIFE), policy(600_000));
     let begun = std::time::Instant::now();
-    short.login(login("short")).await.unwrap();
-    short.login(login("both")).await.unwrap();
+    let _ = short.login(login("short")).await.unwrap();
+    let _ = short.login(login("both")).await.unwrap();
     let stays = long.login(login("both")).await.unwrap();
     loop {
         let (keys, age) = (all_keys(&server).len(), begun.elapsed());
@@ -181,11 +181,11 @@ async fn s6_the_server_drops_what_has_expired() {
     assert_eq!(store.list(&subject).await.unwrap().len(), 1);
     let id = stays.principal().session_id().unwrap();
     let index = format!("authcore:{{{:04x}}}:both", id.partition());
-    long.login(login("both")).await.unwrap();
+    let _ = long.login(login("both")).await.unwrap();
     assert_eq!(number(server.ask(&["ZCARD", &index])), 2, "the entry of the expired one was pruned");
 }
 
-/// Rule S9: what cannot be read is corrupt, and harms nobody else.
+/// A value that cannot be read is corrupt, and no other session is affected (rule S9).
 #[tokio::test]
 async fn s9_foreign_and_truncated_values_are_corrupt() {
     let server = Server::start(&[]);
@@ -205,7 +205,7 @@ async fn s9_foreign_and_truncated_values_are_corrupt() {
                 "1",
                 &key,
             ]),
-            "foreign" => server.ask(&["SET", &key, "something of somebody else's"]),
+            "foreign" => server.ask(&["SET", &key, "a value of another application"]),
             "empty" => server.ask(&["SET", &key, ""]),
             "list" => {
                 server.ask(&["DEL", &key]);
@@ -227,7 +227,7 @@ async fn s9_foreign_and_truncated_values_are_corrupt() {
         auth.authenticate(neighbour.credential().expose()).await.unwrap();
         let other = auth.login(login("user-43")).await.unwrap();
         auth.authenticate(other.credential().expose()).await.unwrap();
-        // What is no record at all is not written over; and all of it can be removed.
+        // A value that is not a record is not overwritten, and each of them can be removed.
         let replaced = store.replace(&record, record.version()).await;
         assert!(
             damage == "cut" || !matches!(replaced, Ok(authcore::store::ReplaceOutcome::Replaced)),
@@ -239,7 +239,7 @@ async fn s9_foreign_and_truncated_values_are_corrupt() {
     assert_eq!(store.list(&subject).await.unwrap().len(), 1);
 }
 
-/// Something else under the name of an index neither lets a session live on nor takes another one's.
+/// A foreign value under the name of an index does not keep a session alive, and is not removed.
 #[tokio::test]
 async fn s9_a_foreign_index_keeps_no_session_alive() {
     let server = Server::start(&[]);
@@ -258,7 +258,7 @@ async fn s9_a_foreign_index_keeps_no_session_alive() {
     assert_eq!(all, [index], "a login that fails leaves nothing");
 }
 
-/// Rule S10: no error of the store, and no Debug text, shows what is secret.
+/// No error of the store and no `Debug` output shows a secret (rule S10).
 #[tokio::test]
 async fn s10_nothing_secret_is_shown() {
     let server = Server::start(&["--requirepass", "hunter2"]);
@@ -287,7 +287,7 @@ async fn s10_nothing_secret_is_shown() {
     }
 }
 
-/// How many commands a server has got, by name; those of scripts count too.
+/// Returns how often a server has run a command. Commands of scripts count too.
 fn calls(server: &Server, command: &str) -> u64 {
     let Value::BulkString(stats) = server.ask(&["INFO", "commandstats"]) else { panic!("no statistics") };
     let stats = String::from_utf8(stats).unwrap();
@@ -309,11 +309,11 @@ async fn round_trips_are_few() {
     let refresh = RefreshTokens::builder(store.clone()).build().unwrap();
     let clock = ManualClock::new(SystemClock.now());
     let hybrid = Auth::with_hybrid(jwt.build().unwrap(), refresh).unwrap().with_clock(clock.clone());
-    // The scripts are known from here on.
+    // From here on, the server knows the scripts.
     let known = hybrid.login(login("user-1")).await.unwrap();
     // Old enough to be rotated (rule R11).
     clock.advance(std::time::Duration::from_secs(60));
-    hybrid.refresh(known.refresh_token().unwrap().expose()).await.unwrap();
+    let _ = hybrid.refresh(known.refresh_token().unwrap().expose()).await.unwrap();
     let _ = hybrid.admin().revoke_all(&"user-1".parse().unwrap()).await.unwrap();
     let issued = auth.login(login("user-42")).await.unwrap();
     let access = hybrid.login(login("user-43")).await.unwrap();
@@ -324,10 +324,10 @@ async fn round_trips_are_few() {
     assert_eq!((trips() - scripts, calls(&server, "get") - reads), (0, 1), "a verification is one GET");
     clock.advance(std::time::Duration::from_secs(60));
     let scripts = trips();
-    auth.login(login("user-44")).await.unwrap();
+    let _ = auth.login(login("user-44")).await.unwrap();
     assert_eq!(trips() - scripts, 2, "login");
     let (scripts, reads) = (trips(), calls(&server, "get"));
-    hybrid.refresh(access.refresh_token().unwrap().expose()).await.unwrap();
+    let _ = hybrid.refresh(access.refresh_token().unwrap().expose()).await.unwrap();
     assert_eq!((trips() - scripts, calls(&server, "get") - reads), (1, 1), "refresh");
 
     let unlimited = SessionPolicy::new().without_session_limit();
@@ -342,10 +342,9 @@ async fn round_trips_are_few() {
     assert!(store.list(&subject).await.unwrap().is_empty());
 }
 
-/// The reference store says what the answers must be; here only that a hybrid login leaves what a session
-/// does.
+/// The contract says how a refresh session behaves. This test only checks that it leaves no key behind.
 #[tokio::test]
-async fn a_refresh_session_is_kept_as_a_session_is() {
+async fn a_refresh_session_leaves_no_key_behind() {
     let server = Server::start(&[]);
     let store = store(&server).await;
     let key = || authcore::jwt::Key::hmac("k1", authcore::jwt::Algorithm::HS256, &[7; 32]).unwrap();
@@ -360,7 +359,7 @@ async fn a_refresh_session_is_kept_as_a_session_is() {
     let in_memory = Auth::with_hybrid(jwt().build().unwrap(), in_memory).unwrap();
     let issued = in_redis.login(login("user-42")).await.unwrap();
     assert_eq!(all_keys(&server).len(), 2);
-    // Another store knows nothing of it.
+    // Another store does not know the session.
     assert!(matches!(
         in_memory.refresh(issued.refresh_token().unwrap().expose()).await,
         Err(Error::Unauthenticated(_))

@@ -1,15 +1,21 @@
-//! Faults of a Cluster.
+//! Failures of a Cluster.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{SLACK, TIMEOUT, alone, sleep_ms, store};
 use authcore::Subject;
+use authcore::store::SessionStore as _;
+use authcore_redis::RedisStore;
 use authcore_tests::Signal;
 use authcore_tests::load::Load;
 use authcore_tests::redis::{Cluster, Server};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
-/// The slot of a subject's keys.
+/// Returns the slot of a subject's keys.
 fn slot(subject: &str) -> u16 {
     let tag = format!("{:04x}", subject.parse::<Subject>().unwrap().partition());
     let crc = tag.bytes().fold(0_u16, |crc, byte| {
@@ -20,7 +26,7 @@ fn slot(subject: &str) -> u16 {
     crc % 16384
 }
 
-/// Some subjects whose keys are in these slots.
+/// Returns subjects whose keys are in these slots.
 fn subjects_in(slots: &HashSet<u16>, count: usize) -> Vec<String> {
     (0..)
         .map(|number| format!("s{number}"))
@@ -29,7 +35,7 @@ fn subjects_in(slots: &HashSet<u16>, count: usize) -> Vec<String> {
         .collect()
 }
 
-/// Moves a slot from one master to the other, a key at a time.
+/// Moves a slot from one master to another, one key at a time; returns how many keys it had.
 fn migrate(cluster: &Cluster, slot: u16, from: &Server, to: &Server, pause: Duration) -> usize {
     let (slot, from_id, to_id) = (slot.to_string(), from.cluster_id(), to.cluster_id());
     to.ask(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id]);
@@ -52,8 +58,8 @@ fn migrate(cluster: &Cluster, slot: u16, from: &Server, to: &Server, pause: Dura
     moved
 }
 
-/// While a slot moves, some keys of a subject are here and some there: a list must be whole, a revocation
-/// must reach all, and no write may be done twice.
+/// While a slot moves, a subject's keys are on two nodes. A list must still be complete, a revocation must
+/// reach all sessions, and no write may take effect twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s4_s5_s16_slots_are_migrated() {
     let _alone = alone().await;
@@ -66,7 +72,7 @@ async fn s4_s5_s16_slots_are_migrated() {
         let shared = 50 + (task * 31 + turn) % (subjects.len() - 50);
         subjects[if turn % 4 == 1 { alone } else { shared }].clone()
     });
-    load.is_answered(100).await;
+    load.wait_for_answers(100).await;
     let (cluster, moved) = tokio::task::spawn_blocking(move || {
         let mut moved = 0;
         for (from, to) in [(0, 1), (1, 0)] {
@@ -79,19 +85,19 @@ async fn s4_s5_s16_slots_are_migrated() {
     })
     .await
     .unwrap();
-    let account = load.settle(&format!("ten slots migrated there and back, {moved} keys"), |_| false).await;
+    let account = load.finish(&format!("ten slots migrated there and back, {moved} keys"), |_| false).await;
     assert!(account.slowest < TIMEOUT + SLACK, "S13: a call took {:?}", account.slowest);
     assert!(moved > 300, "only {moved} keys moved");
     drop(cluster);
 }
 
-/// Its replica takes over; what the other masters have is not touched.
+/// When a replica takes over, the sessions on the other masters are not affected.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s14_a_master_fails_over_to_its_replica() {
     let _alone = alone().await;
     let mut cluster = tokio::task::spawn_blocking(|| Cluster::start(1)).await.unwrap();
     let load = Load::start(store(&cluster.urls()).await);
-    load.is_answered(20).await;
+    load.wait_for_answers(20).await;
     let victim = cluster.nodes().iter().position(Server::is_master).unwrap();
     cluster.nodes()[victim].signal(Signal::Kill);
     let masters =
@@ -102,18 +108,70 @@ async fn s14_a_master_fails_over_to_its_replica() {
         sleep_ms(50).await;
     }
     let took_over = start.elapsed();
-    load.is_answered(20).await;
+    load.wait_for_answers(20).await;
     let lost_with_it = |subject: &str| slot(subject) < 5461;
     let name = format!("a master killed, its replica in charge after {} ms", took_over.as_millis());
-    let account = load.settle(&name, lost_with_it).await;
+    let account = load.finish(&name, lost_with_it).await;
     assert!(account.slowest < TIMEOUT + SLACK, "S13: a call took {:?}", account.slowest);
     assert!(account.unavailable > 0, "nobody noticed");
 
-    // And back again, as a replica.
+    // The killed node comes back as a replica.
     tokio::task::spawn_blocking(move || {
         cluster.nodes_mut()[victim].restart();
         cluster.wait_until_whole();
     })
     .await
     .unwrap();
+}
+
+/// A read that reaches no node waits for as long as the configured timeouts allow, not for a fixed time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s14_a_read_outlasts_many_attempts_to_reconnect() {
+    /// Longer than the test takes.
+    const LONG: Duration = Duration::from_secs(240);
+    /// So many that a second or more goes by: the driver pauses between its attempts.
+    const ATTEMPTS: u64 = 60;
+
+    let _alone = alone().await;
+    let mut cluster = tokio::task::spawn_blocking(|| Cluster::start(0)).await.unwrap();
+    let builder = RedisStore::builder(&cluster.urls()).timeout(2 * LONG).connect_timeout(LONG);
+    let store = builder.connect().await.unwrap();
+    let subject: Subject = "ada".parse().unwrap();
+    store.list(&subject).await.unwrap();
+    let attempts = Arc::new(AtomicU64::new(0));
+    let mut dropping = JoinSet::new();
+    for node in cluster.nodes() {
+        node.signal(Signal::Kill);
+        dropping.spawn(drop_connections(node.port(), Arc::clone(&attempts)));
+    }
+    let read = tokio::spawn(async move { store.list(&subject).await });
+    while attempts.load(Ordering::SeqCst) < ATTEMPTS {
+        assert!(!read.is_finished(), "it ended with {:?}", read.await);
+        sleep_ms(5).await;
+    }
+    dropping.shutdown().await;
+    let cluster = tokio::task::spawn_blocking(move || {
+        for node in cluster.nodes_mut() {
+            node.restart();
+        }
+        cluster.wait_until_whole();
+        cluster
+    });
+    let cluster = cluster.await.unwrap();
+    assert!(read.await.unwrap().unwrap().is_empty());
+    drop(cluster);
+}
+
+/// Accepts and drops connections to the port of a node that was killed, and counts them.
+async fn drop_connections(port: u16, count: Arc<AtomicU64>) {
+    let listener = loop {
+        // The killed process may not have closed its sockets yet.
+        match TcpListener::bind(("127.0.0.1", port)).await {
+            Ok(listener) => break listener,
+            Err(_) => sleep_ms(5).await,
+        }
+    };
+    while listener.accept().await.is_ok() {
+        count.fetch_add(1, Ordering::SeqCst);
+    }
 }

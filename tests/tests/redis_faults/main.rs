@@ -1,7 +1,6 @@
-//! `RedisStore` while its servers fail: what was promised holds, no call hangs, and the store works again by
-//! itself.
+//! `RedisStore` while its servers fail: its promises hold, no call hangs, and the store recovers by itself.
 
-#![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+#![allow(clippy::unwrap_used, reason = "a failed test panics")]
 
 mod cluster;
 mod node;
@@ -12,15 +11,14 @@ use std::time::Duration;
 use authcore_redis::RedisStore;
 use tokio::sync::{Mutex, MutexGuard};
 
-/// How long a call may take.
+/// The timeout of a call.
 const TIMEOUT: Duration = Duration::from_millis(500);
-/// How much longer, on a machine that does other things too: a call without an end of its own takes longer
-/// still.
+/// How much longer a call may take on a busy machine. A call that hangs takes longer still.
 const SLACK: Duration = Duration::from_secs(10);
-/// How long a call may take where it must succeed, however busy the machine is.
+/// The timeout of a call that must succeed, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// One fault at a time: each test loads the machine.
+/// Waits until no other test runs: each loads the machine.
 async fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::const_new(());
     ONE.lock().await

@@ -1,4 +1,4 @@
-//! Faults of a single node.
+//! Failures of a single node.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -14,7 +14,7 @@ use authcore_tests::Signal;
 use authcore_tests::load::{Account, Load};
 use authcore_tests::redis::Server;
 
-/// How often a store connects in vain before it may.
+/// How many attempts to connect are refused before one succeeds.
 const REFUSALS: u64 = 12;
 
 fn no_call_hung(account: &Account) {
@@ -27,9 +27,9 @@ async fn s14_the_server_is_killed_and_restarted() {
     let mut server = Server::start(&[]);
     let load = Load::start(store(&server.url()).await);
     for _ in 0..2 {
-        load.is_answered(40).await;
+        load.wait_for_answers(40).await;
         server.signal(Signal::Kill);
-        load.is_refused(1).await;
+        load.wait_for_failures(1).await;
         server = tokio::task::spawn_blocking(move || {
             server.restart();
             server
@@ -37,8 +37,8 @@ async fn s14_the_server_is_killed_and_restarted() {
         .await
         .unwrap();
     }
-    load.is_answered(40).await;
-    let account = load.settle("killed and restarted, twice", |_| false).await;
+    load.wait_for_answers(40).await;
+    let account = load.finish("killed and restarted, twice", |_| false).await;
     no_call_hung(&account);
     assert!(account.unavailable > 0, "nobody noticed");
 }
@@ -48,12 +48,12 @@ async fn s13_the_server_is_stopped() {
     let _alone = alone().await;
     let server = Server::start(&[]);
     let load = Load::start(store(&server.url()).await);
-    load.is_answered(40).await;
+    load.wait_for_answers(40).await;
     server.signal(Signal::Stop);
-    load.is_refused(3).await;
+    load.wait_for_failures(3).await;
     server.signal(Signal::Continue);
-    load.is_answered(40).await;
-    let account = load.settle("stopped until each task was refused three times", |_| false).await;
+    load.wait_for_answers(40).await;
+    let account = load.finish("stopped until each task was refused three times", |_| false).await;
     no_call_hung(&account);
     assert!(account.slowest >= TIMEOUT, "nobody noticed");
 }
@@ -64,11 +64,11 @@ async fn s14_connections_are_cut() {
     let server = Server::start(&[]);
     let load = Load::start(store(&server.url()).await);
     for _ in 0..10 {
-        load.is_answered(20).await;
+        load.wait_for_answers(20).await;
         server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
     }
-    load.is_answered(20).await;
-    no_call_hung(&load.settle("connections cut, ten times", |_| false).await);
+    load.wait_for_answers(20).await;
+    no_call_hung(&load.finish("connections cut, ten times", |_| false).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -77,10 +77,10 @@ async fn s16_scripts_are_forgotten() {
     let server = Server::start(&[]);
     let load = Load::start(patient_store(&server.url()).await);
     for _ in 0..50 {
-        load.is_answered(3).await;
+        load.wait_for_answers(3).await;
         server.ask(&["SCRIPT", "FLUSH"]);
     }
-    let account = load.settle("scripts flushed, fifty times", |_| false).await;
+    let account = load.finish("scripts flushed, fifty times", |_| false).await;
     assert_eq!(account.unavailable, 0, "that a script is not known is no reason to fail");
 }
 
@@ -89,7 +89,7 @@ async fn s10_the_memory_is_full() {
     let _alone = alone().await;
     let server = Server::start(&["--maxmemory-policy", "noeviction"]);
     let load = Load::start(store(&server.url()).await);
-    load.is_answered(10).await;
+    load.wait_for_answers(10).await;
     let limit = server.info("used_memory") + 500_000;
     server.ask(&["CONFIG", "SET", "maxmemory", &limit.to_string()]);
     let start = Instant::now();
@@ -97,9 +97,9 @@ async fn s10_the_memory_is_full() {
         assert!(start.elapsed() < Duration::from_secs(120), "it was never full");
         sleep_ms(20).await;
     }
-    load.is_refused(1).await;
+    load.wait_for_failures(1).await;
 
-    // Who is logged in stays so and may leave; only what needs room fails.
+    // Existing sessions stay valid and can be ended; only writes that need memory fail.
     let auth =
         Auth::with_sessions(ServerSessions::builder(patient_store(&server.url()).await).build().unwrap());
     server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
@@ -116,7 +116,7 @@ async fn s10_the_memory_is_full() {
     assert!(matches!(auth.authenticate(issued.credential().expose()).await, Err(Error::Unauthenticated(_))));
 
     server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
-    let account = load.settle("memory full", |_| false).await;
+    let account = load.finish("memory full", |_| false).await;
     assert!(account.unavailable > 0, "nobody noticed");
 }
 
@@ -127,7 +127,7 @@ fn refused_because(error: &Error) -> String {
     }
 }
 
-/// Until it works: a connection is made anew in the background.
+/// Waits until the store works again; returns how long that took.
 async fn works_again(store: &RedisStore) -> Duration {
     let start = Instant::now();
     loop {
@@ -147,7 +147,7 @@ async fn logged_in(store: &RedisStore) -> bool {
     auth.login(Login::new("after").unwrap()).await.is_ok()
 }
 
-/// How often the store has tried to connect with a password that is wrong.
+/// Returns how often the server has refused the password of a new connection.
 fn refused_logins(server: &Server) -> u64 {
     let redis::Value::Array(entries) = server.ask(&["ACL", "LOG"]) else { panic!("ACL LOG gave no list") };
     let counts = entries.into_iter().map(|entry| {
@@ -157,7 +157,7 @@ fn refused_logins(server: &Server) -> u64 {
     counts.sum()
 }
 
-/// A manager of the driver's that is answered with an error when it connects again never does so once more.
+/// Unlike the driver's connection manager, the store goes on reconnecting after a server has refused it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s14_new_connections_are_refused_for_a_while() {
     let _alone = alone().await;
@@ -170,7 +170,7 @@ async fn s14_new_connections_are_refused_for_a_while() {
     let start = Instant::now();
     while refused_logins(&server) < REFUSALS {
         assert!(!logged_in(&store).await);
-        assert!(start.elapsed() < Duration::from_secs(120), "it has given up to connect");
+        assert!(start.elapsed() < Duration::from_secs(120), "it no longer tries to connect");
         sleep_ms(50).await;
     }
     server.ask(&["ACL", "SETUSER", "app", "resetpass", ">right"]);
@@ -182,21 +182,21 @@ async fn s14_new_connections_are_refused_for_a_while() {
     );
 }
 
-/// A master that has become a replica is not asked for ever.
+/// The store leaves a master that has become a replica.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s15_a_master_becomes_a_replica() {
     let _alone = alone().await;
     let (old, new) = (Server::start(&[]), Server::start(&[]));
-    // As a name that is given to another server: a way that leads to the one or the other.
-    let way = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("redis://{}", way.local_addr().unwrap());
-    let leads_to = Arc::new(AtomicU16::new(old.port()));
-    let way = tokio::spawn({
-        let leads_to = Arc::clone(&leads_to);
+    // A proxy stands for a host name that is given to another server.
+    let proxy = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", proxy.local_addr().unwrap());
+    let target = Arc::new(AtomicU16::new(old.port()));
+    let proxy = tokio::spawn({
+        let target = Arc::clone(&target);
         async move {
             loop {
-                let (mut client, _) = way.accept().await.unwrap();
-                let server = ("127.0.0.1", leads_to.load(Ordering::SeqCst));
+                let (mut client, _) = proxy.accept().await.unwrap();
+                let server = ("127.0.0.1", target.load(Ordering::SeqCst));
                 tokio::spawn(async move {
                     let mut server = tokio::net::TcpStream::connect(server).await.unwrap();
                     let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
@@ -207,23 +207,46 @@ async fn s15_a_master_becomes_a_replica() {
     let store = patient_store(&url).await;
     assert!(logged_in(&store).await);
     old.ask(&["REPLICAOF", "127.0.0.1", &new.port().to_string()]);
-    leads_to.store(new.port(), Ordering::SeqCst);
-    assert!(!logged_in(&store).await, "the old one takes no writes");
+    target.store(new.port(), Ordering::SeqCst);
+    assert!(!logged_in(&store).await, "the old master accepts no writes");
     let after = works_again(&store).await;
     let _ =
         writeln!(std::io::stderr(), "master became a replica: works again after {} ms", after.as_millis());
-    way.abort();
+    proxy.abort();
 }
 
-/// The first write after a quiet time is no victim of a server that closes connections which are idle.
+/// The store replaces a connection that the server closes because it is idle, before a call needs it: the
+/// first write after a quiet time succeeds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s14_idle_connections_are_closed() {
     let _alone = alone().await;
-    let server = Server::start(&["--timeout", "1"]);
-    let store = store(&server.url()).await;
+    let server = Server::start(&[]);
+    server.ask(&["ACL", "SETUSER", "app", "on", ">secret", "~*", "+@all"]);
+    let store = patient_store(&format!("redis://app:secret@127.0.0.1:{}", server.port())).await;
     for turn in 0..3 {
         assert!(logged_in(&store).await, "turn {turn}");
-        sleep_ms(2600).await;
+        let idle = connection_of_app(&server).unwrap();
+        server.ask(&["CONFIG", "SET", "timeout", "1"]);
+        let start = Instant::now();
+        while connection_of_app(&server).is_none_or(|connection| connection == idle) {
+            assert!(start.elapsed() < Duration::from_secs(120), "turn {turn}: it does not connect again");
+            sleep_ms(20).await;
+        }
+        // The new connection stays: from here on the server closes none, and what it closed before is
+        // replaced.
+        server.ask(&["CONFIG", "SET", "timeout", "0"]);
+        while connection_of_app(&server).is_none() {
+            assert!(start.elapsed() < Duration::from_secs(120), "turn {turn}: it does not connect again");
+            sleep_ms(20).await;
+        }
     }
     assert!(logged_in(&store).await);
+}
+
+/// Returns the id of the connection that the user `app` has to the server.
+fn connection_of_app(server: &Server) -> Option<String> {
+    let list = server.ask(&["CLIENT", "LIST"]);
+    let list: String = redis::from_redis_value(list).unwrap();
+    let line = list.lines().find(|line| line.split(' ').any(|field| field == "user=app"))?;
+    line.split(' ').find_map(|field| field.strip_prefix("id=")).map(str::to_owned)
 }

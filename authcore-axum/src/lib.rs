@@ -1,5 +1,6 @@
 #![doc = include_str!("docs/crate.md")]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod cookies;
 mod credentials;
@@ -19,8 +20,3 @@ pub use guard::{AuthState, ConfigError, Guard, GuardBuilder};
 pub use passive::{Passive, PassiveService};
 pub use refusal::Refusal;
 pub use require::{Require, Required};
-
-/// The examples of the README, to be compiled and run as tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

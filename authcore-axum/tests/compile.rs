@@ -1,4 +1,4 @@
-//! What a host forgets is said by the compiler, not by a 500.
+//! Missing setup is reported by the compiler, not by a 500 at run time.
 
 #[test]
 fn a_router_without_a_guard_does_not_compile() {

@@ -1,4 +1,4 @@
-//! The one API over all strategies.
+//! The `Auth` type: one API over all strategies.
 
 pub(crate) mod admin;
 mod authentication;
@@ -25,35 +25,56 @@ use crate::session::sessions::Sessions;
 use crate::strategy::{CallContext, SessionStrategy, TokenStrategy};
 use crate::{Error, Realm, RefreshTokens, ServerSessions, SessionKind, Subject};
 
-/// Authentication by sessions, by tokens, or by the hybrid of both.
+/// Authentication with server-side sessions, with tokens, or with a hybrid of both.
 ///
-/// Cheap to clone and without type parameters: put it into your application's state. Handlers are the same
-/// for all strategies; only the line that builds `Auth` knows which one it is.
+/// `Auth` is cheap to clone and has no type parameters, so that it fits into an application's state. Handlers
+/// are the same for all strategies: only the code that builds `Auth` chooses one. [`Auth::supports`] tells
+/// whether the chosen strategy supports an operation. Calling an unsupported one returns
+/// [`Error::Unsupported`].
 ///
 /// | | sessions | tokens | hybrid |
 /// | --- | --- | --- | --- |
-/// | [`login`](Auth::login) | writes a session | signs | writes a session, signs |
-/// | [`authenticate`](Auth::authenticate) | reads the store | no store | no store |
-/// | [`authenticate_and_check_session`](Auth::authenticate_and_check_session) | reads the store | unsupported | reads the store |
-/// | [`refresh`](Auth::refresh) | unsupported | unsupported, or a [re-issue](Auth::with_tokens_and_reissue) | reads and writes the store, signs |
-/// | [`create_api_key`](Auth::create_api_key) | writes a session | unsupported | writes a session |
-/// | [`renew`](Auth::renew), [`record_reauthentication`](Auth::record_reauthentication) | reads and writes | unsupported | reads and writes, signs |
-/// | [`logout`](Auth::logout) | ends the session: now | at expiry | ends the session now, its access tokens at expiry |
-/// | [`sessions_of`](Auth::sessions_of), [`revoke`](Auth::revoke), [`logout_others`](Auth::logout_others), [`logout_everywhere`](Auth::logout_everywhere), [`update_claims`](Auth::update_claims) | by the store | unsupported | by the store |
+/// | [`login`] | writes a session | signs | writes a session, signs |
+/// | [`authenticate`] | reads the store | no store | no store, except for API keys |
+/// | [`authenticate_and_check_session`] | reads the store | unsupported | reads the store |
+/// | [`refresh`] | unsupported | unsupported, or a [re-issue] | reads and writes, signs |
+/// | [`renew`], [`record_reauthentication`] | reads and writes | unsupported | reads and writes, signs |
+/// | [`logout`] | takes effect at once | takes effect at expiry | ends the session at once [^hybrid] |
+/// | [`create_api_key`] | writes a session | unsupported | writes a session |
+/// | [`sessions_of`], [`update_claims`] | through the store | unsupported | through the store |
+/// | [`revoke`], [`logout_others`] | through the store | unsupported | through the store |
+/// | [`logout_everywhere`] | through the store | unsupported | through the store |
+///
+/// [^hybrid]: Access tokens that were issued for the session remain valid until they expire.
+///
+/// [re-issue]: Auth::with_tokens_and_reissue
+/// [`login`]: Auth::login
+/// [`authenticate`]: Auth::authenticate
+/// [`authenticate_and_check_session`]: Auth::authenticate_and_check_session
+/// [`refresh`]: Auth::refresh
+/// [`renew`]: Auth::renew
+/// [`record_reauthentication`]: Auth::record_reauthentication
+/// [`logout`]: Auth::logout
+/// [`create_api_key`]: Auth::create_api_key
+/// [`sessions_of`]: Auth::sessions_of
+/// [`update_claims`]: Auth::update_claims
+/// [`revoke`]: Auth::revoke
+/// [`logout_others`]: Auth::logout_others
+/// [`logout_everywhere`]: Auth::logout_everywhere
 #[derive(Debug, Clone)]
 pub struct Auth {
     strategy: Strategy,
     clock: Arc<dyn Clock>,
     secret_names: Arc<SecretNames>,
     realm: Realm,
-    /// The longest access token that can be handed out, in bytes.
+    /// The length limit of access tokens, in bytes.
     max_token_len: usize,
 }
 
 #[derive(Debug, Clone)]
 enum Strategy {
     Sessions(Arc<dyn SessionStrategy>),
-    /// The same without a trait object, for the verification of every request.
+    /// The built-in session strategy, called without dynamic dispatch because it verifies every request.
     ServerSessions(Arc<ServerSessions>),
     Tokens {
         tokens: Arc<dyn TokenStrategy>,
@@ -76,7 +97,9 @@ impl Auth {
         }
     }
 
-    /// The stateful strategy: every request reads the store, and a revocation takes effect at once.
+    /// Creates an `Auth` that uses server-side sessions.
+    ///
+    /// Every request reads the store, and a revocation takes effect at once.
     pub fn with_sessions(strategy: impl SessionStrategy) -> Self {
         let strategy = Arc::new(strategy);
         Self::new(match (Arc::clone(&strategy) as Arc<dyn Any + Send + Sync>).downcast() {
@@ -85,50 +108,63 @@ impl Auth {
         })
     }
 
-    /// The stateless strategy: no request reads a store, and a token is good until it expires.
+    /// Creates an `Auth` that uses tokens only.
+    ///
+    /// No request reads a store, and a token remains valid until it expires.
     pub fn with_tokens(strategy: impl TokenStrategy) -> Self {
         Self::new(Strategy::Tokens { tokens: Arc::new(strategy), reissue: None })
     }
 
-    /// The stateless strategy whose [`refresh`](Auth::refresh) exchanges a good token for a fresh one with
-    /// the same claims, until `limit` has passed since the login.
+    /// Creates an `Auth` that uses tokens only, and whose [`refresh`](Auth::refresh) exchanges a valid token
+    /// for a new one.
+    ///
+    /// The new token has the same claims. `limit` counts from the time of authentication that the login
+    /// stated ([`Login::authenticated_at`](crate::Login::authenticated_at)), which may be earlier than the
+    /// call of [`Auth::login`]. After the limit, `refresh` refuses the token. No re-issued token outlives the
+    /// limit.
     ///
     /// # Errors
     ///
-    /// If the limit is below the lifetime of a token or above 24 hours.
+    /// If `limit` is below the lifetime of a token or above 24 hours.
     ///
     /// # Security
     ///
-    /// Whoever holds a token then keeps the subject's access until the limit, and nothing can end that
-    /// earlier. The hybrid strategy is the one for long logins.
+    /// A stolen token can be exchanged too: it gives access until the limit, and nothing can end that
+    /// earlier. For long logins, use the [hybrid strategy](Auth::with_hybrid).
     pub fn with_tokens_and_reissue(
         strategy: impl TokenStrategy,
         limit: Duration,
     ) -> Result<Self, ConfigError> {
         if limit < strategy.lifetime() {
-            return Err(ConfigError::new("the limit of re-issues is below the lifetime of a token"));
+            return Err(ConfigError::with_value(format!(
+                "the re-issue limit, {limit:?}, is below the lifetime of a token, {:?}; raise the limit",
+                strategy.lifetime(),
+            )));
         }
         if limit > Duration::from_secs(24 * 60 * 60) {
-            return Err(ConfigError::new("the limit of re-issues is above 24 hours"));
+            return Err(ConfigError::with_value(format!(
+                "the re-issue limit, {limit:?}, is above 24 hours; lower it or use the hybrid strategy"
+            )));
         }
         Ok(Self::new(Strategy::Tokens { tokens: Arc::new(strategy), reissue: Some(limit) }))
     }
 
-    /// The hybrid strategy: access tokens verified without a store, and a session that is consulted at every
+    /// Creates an `Auth` that verifies access tokens without a store, and consults a session at every
     /// refresh.
     ///
     /// # Errors
     ///
-    /// If the idle timeout of a kind of session is below twice the lifetime of access tokens: only refreshes
-    /// count as uses, so that such a session would end under its user's hands.
+    /// If the idle timeout of a kind of session is below twice the lifetime of access tokens. Only refreshes
+    /// count as uses, so such a session could end while its user is active.
     pub fn with_hybrid(tokens: impl TokenStrategy, refresh: RefreshTokens) -> Result<Self, ConfigError> {
         let RefreshTokens(mut refresh) = refresh;
         let lifetime = tokens.lifetime();
         for (kind, policy) in refresh.sessions().policies().all() {
             if !policy.is_for_api_keys() && policy.effective_idle_timeout() < lifetime.saturating_mul(2) {
                 return Err(ConfigError::with_value(format!(
-                    "the idle timeout of session kind `{kind}`, {:?}, is below twice the lifetime of access tokens, \
-                     {lifetime:?}: only refreshes count as uses",
+                    "the idle timeout of session kind `{kind}`, {:?}, is below twice the lifetime of access \
+                     tokens, {lifetime:?}: only refreshes count as uses; raise the idle timeout or shorten \
+                     the lifetime",
                     policy.effective_idle_timeout(),
                 )));
             }
@@ -137,26 +173,27 @@ impl Auth {
         Ok(Self::new(Strategy::Hybrid { tokens: Arc::new(tokens), refresh: Arc::new(refresh) }))
     }
 
-    /// Asks another clock, for tests.
+    /// Replaces the clock, for tests.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Replaces the list of claim names that are refused because they say 'this is a secret' (rule T10); the
-    /// default is [`Claims::SECRET_NAMES`](crate::Claims::SECRET_NAMES).
+    /// Replaces the list of claim names that denote a secret and are refused at login (rule T10).
+    ///
+    /// The default is [`Claims::SECRET_NAMES`](crate::Claims::SECRET_NAMES).
     #[must_use]
     pub fn with_secret_claims(mut self, names: &[&str]) -> Self {
         self.secret_names = Arc::new(SecretNames::new(names));
         self
     }
 
-    /// The same authentication for the applications and users of `realm` (rule A12).
+    /// Returns the same `Auth` for the applications and users of `realm` (rule A12).
     ///
-    /// Cheap: an application with many tenants calls it for each request. Credentials, principals, subjects
-    /// and limits of one realm mean nothing in another, in every strategy and on every store. Another
-    /// issuer's tokens are of the unnamed realm.
+    /// This is cheap: an application with many tenants calls it for each request. Credentials, principals,
+    /// subjects and limits of one realm mean nothing in another, with every strategy and every store. Tokens
+    /// of another issuer belong to the unnamed realm.
     ///
     /// ```
     /// # async fn example(auth: authcore::Auth) -> Result<(), Box<dyn std::error::Error>> {
@@ -174,14 +211,15 @@ impl Auth {
         Self { realm: realm.clone(), ..self.clone() }
     }
 
-    /// The realm that this is for.
+    /// Returns the realm of this `Auth`.
     pub fn realm(&self) -> &Realm {
         &self.realm
     }
 
-    /// Refuses to issue an access token of more than `max` bytes, so that nothing changes when it could not
-    /// be handed out (rule R12): what a cookie has room for, for instance. The default is the longest token
-    /// that is accepted. A limit that was set before is never raised.
+    /// Limits the length of access tokens to `max` bytes, such as the room in a cookie.
+    ///
+    /// A longer token is refused when it is issued, before anything is written (rule R12). The default is the
+    /// longest token that is accepted. A lower limit that was set before stays in force.
     #[must_use]
     pub fn with_max_token_len(mut self, max: usize) -> Self {
         if max < self.max_token_len {
@@ -195,8 +233,10 @@ impl Auth {
         CallContext::new(&self.realm, self.clock.now())
     }
 
-    /// Returns whether [`Auth::login`] can open sessions of this kind: it is the default, or was registered
-    /// with the strategy and is not for API keys (rule A13).
+    /// Returns whether [`Auth::login`] can open sessions of this kind.
+    ///
+    /// It can for the default kind, and for kinds that were registered with the strategy and are not for API
+    /// keys (rule A13).
     pub fn has_kind(&self, kind: &SessionKind) -> bool {
         match self.sessions() {
             Some(sessions) => sessions.policies().for_login(kind, false).is_ok(),
@@ -204,8 +244,9 @@ impl Auth {
         }
     }
 
-    /// Returns whether the strategy supports an operation, so that an application can leave out a page or a
-    /// button instead of handling [`Error::Unsupported`].
+    /// Returns whether the strategy supports an operation.
+    ///
+    /// An application can then leave out a page or a button instead of handling [`Error::Unsupported`].
     ///
     /// ```
     /// # fn main() -> Result<(), authcore::error::ConfigError> {
@@ -225,16 +266,17 @@ impl Auth {
         }
     }
 
-    /// What acts on any subject without a principal: for administrators and back-channel events.
+    /// Returns the operations that act on any subject without a principal, for administrators and
+    /// back-channel events.
     ///
     /// # Security
     ///
-    /// Nothing here asks who is calling.
+    /// These operations do not check who is calling.
     pub fn admin(&self) -> Admin<'_> {
         Admin(self)
     }
 
-    /// The subject in the realm of this `Auth`: one that states another realm is somebody else (rule A12).
+    /// Returns the subject in the realm of this `Auth`; refuses one that states another realm (rule A12).
     fn own_subject(&self, subject: &Subject) -> Result<Subject, LoginError> {
         let (stated, realm) = (subject.realm_name(), self.realm.name());
         if !stated.is_empty() && stated != realm {
@@ -243,7 +285,7 @@ impl Auth {
         Ok(subject.in_realm(&self.realm))
     }
 
-    /// The strategy's sessions, if it has any.
+    /// Returns the strategy's sessions; `None` if it keeps none.
     fn sessions(&self) -> Option<&Sessions> {
         match &self.strategy {
             Strategy::Sessions(strategy) => Some(strategy.sessions()),
@@ -253,7 +295,7 @@ impl Auth {
         }
     }
 
-    /// The strategy's sessions, for an operation that needs them.
+    /// Returns the strategy's sessions, or an error that names the operation that needs them.
     fn stateful(&self, operation: Operation) -> Result<&Sessions, Error> {
         self.sessions().ok_or_else(|| self.unsupported(operation))
     }

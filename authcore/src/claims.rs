@@ -1,4 +1,4 @@
-//! The application's claims: its own JSON object about a subject.
+//! The application's claims: a JSON object about a subject.
 
 pub(crate) mod mismatch;
 mod reserved;
@@ -19,9 +19,9 @@ pub(crate) use mismatch::is_readable;
 pub(crate) use reserved::Reserved;
 pub(crate) use secret_names::SecretNames;
 
-/// The application's own JSON object about a subject (role, tenant, ...), given at login.
+/// The application's JSON object about a subject (role, tenant, ...), given at login.
 ///
-/// Members keep the exact text of their values, so that changing one never rounds a number in another.
+/// Each member keeps the exact text of its value, so changing one member never rounds a number in another.
 ///
 /// ```
 /// # fn main() -> Result<(), authcore::error::LoginError> {
@@ -30,8 +30,8 @@ pub(crate) use secret_names::SecretNames;
 /// let mut claims = Claims::new();
 /// claims.set("role", "admin")?;
 /// assert_eq!(claims.get::<String>("role"), Ok(Some("admin".to_owned())));
-/// assert!(claims.get::<u32>("role").is_err(), "it is there, and not a number");
-/// assert!(claims.set("exp", &0).is_err(), "tokens need that name");
+/// assert!(claims.get::<u32>("role").is_err(), "the role is not a number");
+/// assert!(claims.set("exp", &0).is_err(), "tokens use that name");
 /// # Ok(())
 /// # }
 /// ```
@@ -40,38 +40,40 @@ pub(crate) use secret_names::SecretNames;
 pub struct Claims(BTreeMap<String, Box<RawValue>>);
 
 impl Claims {
-    /// Claim names that tokens use, and that an application's claims cannot have in any strategy (rule T13).
+    /// The claim names that tokens use, which an application cannot use with any strategy (rule T13).
     ///
-    /// They are those of RFC 7519, RFC 9068, RFC 8176 and OpenID Connect that say whom a token is for, how
-    /// long it is valid, what it is bound to and how its subject was authenticated, and the two of this
+    /// They are the names of RFC 7519, RFC 9068, RFC 8176 and OpenID Connect that say whom a token is for,
+    /// how long it is valid, what it is bound to and how its subject was authenticated, and two names of this
     /// crate, `auth_realm` and `session_kind`. `scope`, `roles`, `groups`, `entitlements`, `name`, `email`
-    /// and the like are free.
+    /// and similar names are free.
     pub const RESERVED_NAMES: &[&str] = reserved::NAMES;
 
-    /// Claim names that announce a secret, which a login refuses at any depth of the claims (rule T10):
-    /// anybody who sees a token can read its claims, and a store keeps them unencrypted.
+    /// The claim names that denote a secret, which a login refuses at any depth of the claims (rule T10).
     ///
-    /// Names match exactly, except for ASCII case.
-    /// [`Auth::with_secret_claims`](crate::Auth::with_secret_claims) changes the list.
+    /// The holder of a token can read its claims, and a store keeps them unencrypted. Names must match
+    /// exactly, except for ASCII case. [`Auth::with_secret_claims`](crate::Auth::with_secret_claims) replaces
+    /// the list.
     pub const SECRET_NAMES: &[&str] = secret_names::NAMES;
 
-    /// No claims: the empty object.
+    /// Creates empty claims.
     pub fn new() -> Self {
         Self(BTreeMap::new())
     }
 
-    /// The members of `value`, which must serialize as a JSON object.
+    /// Creates claims from a value that serializes as a JSON object.
     ///
     /// # Errors
     ///
-    /// [`LoginError::InvalidJson`], [`LoginError::NotAnObject`], [`LoginError::ReservedClaim`] (rule T13) or
-    /// [`LoginError::ClaimsTooLarge`] above [`SessionRecord::MAX_CLAIMS_LEN`] bytes of JSON.
+    /// - [`LoginError::NotAnObject`] if `value` serializes as other JSON.
+    /// - [`LoginError::InvalidJson`] if `value` does not serialize as JSON that every reader accepts.
+    /// - [`LoginError::ReservedClaim`] if a member has a reserved name (rule T13).
+    /// - [`LoginError::ClaimsTooLarge`] above [`SessionRecord::MAX_CLAIMS_LEN`] bytes of JSON.
     pub fn from_serialize<T: Serialize + ?Sized>(value: &T) -> Result<Self, LoginError> {
         let json = serde_json::to_string(value).map_err(|_| LoginError::InvalidJson)?;
         if !json.starts_with('{') {
             return Err(LoginError::NotAnObject);
         }
-        // Before anything recursive looks at it.
+        // Checked before any recursive parsing.
         check_len(json.len(), || largest(&json))?;
         if !is_readable(&json) {
             return Err(LoginError::InvalidJson);
@@ -80,7 +82,7 @@ impl Claims {
         Self::from_members(members)
     }
 
-    /// Reads a record's claims, which may have names that a release before took as the application's.
+    /// Reads a record's claims, which may contain names that an earlier release did not reserve.
     pub(crate) fn from_stored(json: &str) -> Result<Self, LoginError> {
         serde_json::from_str(json).map(Self).map_err(|_| LoginError::InvalidJson)
     }
@@ -92,18 +94,18 @@ impl Claims {
         }
     }
 
-    /// The text that a record keeps.
+    /// Returns the JSON text that a record keeps.
     pub(crate) fn to_json(&self) -> Result<Box<str>, LoginError> {
         let json = serde_json::to_string(&self.0).map_err(|_| LoginError::InvalidJson)?;
         check_len(json.len(), || largest(&json))?;
         Ok(json.into())
     }
 
-    /// The member `name` as a `T`; `None` if there is no such member.
+    /// Returns the member `name` as a `T`; `None` if there is no such member.
     ///
     /// # Errors
     ///
-    /// [`ClaimsMismatch`] if there is one and it is not a `T`.
+    /// [`ClaimsMismatch`] if the member is not a `T`.
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, ClaimsMismatch> {
         let Some(value) = self.0.get(name).map(|value| value.get()) else { return Ok(None) };
         match serde_json::from_str(value) {
@@ -116,16 +118,17 @@ impl Claims {
     ///
     /// # Errors
     ///
-    /// [`LoginError::ReservedClaim`] (rule T13), [`LoginError::InvalidJson`] if `value` cannot be JSON that
-    /// every reader accepts, and [`LoginError::ClaimsTooLarge`] if the claims would have more than
-    /// [`SessionRecord::MAX_CLAIMS_LEN`] bytes. Then nothing is set.
+    /// Nothing is set after an error.
+    ///
+    /// - [`LoginError::ReservedClaim`] if the name is reserved (rule T13).
+    /// - [`LoginError::InvalidJson`] if `value` does not serialize as JSON that every reader accepts.
+    /// - [`LoginError::ClaimsTooLarge`] if the claims would exceed [`SessionRecord::MAX_CLAIMS_LEN`] bytes.
     pub fn set<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), LoginError> {
         if let Some(reserved) = Reserved::of(name) {
             return Err(LoginError::ReservedClaim(reserved.name()));
         }
         let value = serde_json::value::to_raw_value(value).map_err(|_| LoginError::InvalidJson)?;
-        // Name and value with quotes, colon and comma. Escapes in names make it a little more, which
-        // `to_json` counts.
+        // Name and value with quotes, colon and comma. Escapes in names add a little, which `to_json` counts.
         let of = |name: &str, value: &RawValue| name.len() + value.get().len() + 4;
         let others = self.0.iter().filter(|(other, _)| *other != name);
         let (mut len, mut largest) = (1 + of(name, &value), (of(name, &value), name));
@@ -134,7 +137,7 @@ impl Claims {
             largest = largest.max((of(other, value), other));
         }
         check_len(len, || largest.1.into())?;
-        // As deep as it will be in the object.
+        // The brackets give the value the depth that it will have in the object.
         if !is_readable(&format!("[{value}]")) {
             return Err(LoginError::InvalidJson);
         }
@@ -142,12 +145,12 @@ impl Claims {
         Ok(())
     }
 
-    /// Removes the member `name`; `true` if it was there.
+    /// Removes the member `name` and returns whether it existed.
     pub fn remove(&mut self, name: &str) -> bool {
         self.0.remove(name).is_some()
     }
 
-    /// The names of the members, sorted.
+    /// Returns the names of the members, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
@@ -155,7 +158,7 @@ impl Claims {
 
 impl<'de> Deserialize<'de> for Claims {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        // A name that was reserved later may stand in claims that exist; setting it is refused.
+        // Existing claims may contain a name that was reserved later; setting such a name is refused.
         let members = BTreeMap::<String, Box<RawValue>>::deserialize(input)?;
         match members.keys().find_map(|name| Reserved::of(name).filter(|reserved| reserved.is_always())) {
             Some(reserved) => Err(D::Error::custom(LoginError::ReservedClaim(reserved.name()))),
@@ -169,7 +172,7 @@ fn check_len(len: usize, largest: impl FnOnce() -> Box<str>) -> Result<(), Login
     if len > max { Err(LoginError::ClaimsTooLarge { len, max, largest: largest() }) } else { Ok(()) }
 }
 
-/// The name of the largest member of an object; empty if there is none.
+/// Returns the name of the largest member of an object; empty if there is none.
 pub(crate) fn largest(json: &str) -> Box<str> {
     let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).unwrap_or_default();
     let largest = members.into_iter().max_by_key(|(_, value)| value.get().len());
@@ -177,14 +180,15 @@ pub(crate) fn largest(json: &str) -> Box<str> {
 }
 
 impl fmt::Debug for Claims {
-    /// Shows the names only: values are the application's (rule S10).
+    /// Shows only the names, because values may be private (rule S10).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
 }
 
-/// Whether `json` is one JSON object without names that were always reserved (rule T13). A name that was
-/// reserved later may stand in a record that exists.
+/// Checks that `json` is one JSON object without names that have always been reserved (rule T13).
+///
+/// An existing record may contain a name that was reserved later.
 pub(crate) fn check_stored(json: &str) -> serde_json::Result<()> {
     struct Object;
 
@@ -206,7 +210,7 @@ pub(crate) fn check_stored(json: &str) -> serde_json::Result<()> {
     input.end()
 }
 
-/// A name that tokens do not use.
+/// A claim name that no token has ever used.
 struct FreeName;
 
 impl<'de> Deserialize<'de> for FreeName {

@@ -1,6 +1,6 @@
-//! Clocks: where [`Auth`](crate::Auth) takes the time from.
+//! Clocks that tell [`Auth`](crate::Auth) the time.
 //!
-//! For tests, which set the time with a [`ManualClock`]; applications keep the default, [`SystemClock`].
+//! Applications use the default, [`SystemClock`]. Tests set the time with a [`ManualClock`].
 
 pub(crate) mod timestamp;
 
@@ -13,13 +13,13 @@ use std::time::SystemTime;
 
 use self::timestamp::{Timestamp, since_epoch};
 
-/// Tells the time.
+/// A source of the current time.
 ///
-/// [`Auth`](crate::Auth) asks its clock once for each call, before anything else (rule R9), and everything that
-/// the call decides is decided at that moment. A revocation asks it once more when it is done, to say when it takes
+/// [`Auth`](crate::Auth) reads its clock once per call, before anything else (rule R9), and makes all
+/// decisions of the call at that time. A revocation reads it again when it is done, to report when it takes
 /// effect.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The current moment.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }
 
@@ -29,10 +29,11 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
     }
 }
 
-/// The operating system's clock, as of its last tick: on Linux some milliseconds behind at most, and read in a quarter
-/// of the time.
+/// The operating system's clock.
+///
+/// On Linux it is read as of its last tick: at most some milliseconds behind, at a quarter of the cost.
 #[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::exhaustive_structs, reason = "there is nothing to add to it")]
+#[expect(clippy::exhaustive_structs, reason = "it has no state")]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
@@ -49,9 +50,9 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is told otherwise, for tests.
+/// A clock that only moves when it is told to, for tests.
 ///
-/// Clones share one time.
+/// Clones share the same time.
 ///
 /// ```
 /// use authcore::clock::{Clock, ManualClock};
@@ -66,7 +67,7 @@ impl Clock for SystemClock {
 pub struct ManualClock(Arc<AtomicU64>);
 
 impl ManualClock {
-    /// A clock that shows `now`.
+    /// Creates a clock that shows `now`.
     pub fn new(now: Timestamp) -> Self {
         Self(Arc::new(AtomicU64::new(now.as_millis())))
     }

@@ -1,4 +1,4 @@
-//! The credentials that a client is given.
+//! The credentials that a client receives.
 
 use std::time::Duration;
 
@@ -27,9 +27,9 @@ pub struct Credential(SecretString);
 #[derive(Debug, Clone)]
 pub struct RefreshCredential(SecretString);
 
-/// What to hand the client after a login, a refresh or a renewal.
+/// The credentials to send to the client after a login, a refresh or a renewal.
 ///
-/// Its secrets are redacted in `Debug` and wiped when it is dropped.
+/// `Debug` redacts the secrets, and they are wiped from memory when dropped.
 #[derive(Debug, Clone)]
 #[must_use = "the client needs these credentials: without them nobody holds the session"]
 pub struct IssuedCredentials {
@@ -44,7 +44,7 @@ pub struct IssuedCredentials {
 }
 
 impl Credential {
-    /// The prefix of API keys (`ack_`), for secret scanners and for routing; no other credential has it.
+    /// The prefix of API keys, `ack_`, for routing and for secret scanners. No other credential has it.
     pub const API_KEY_PREFIX: &str = "ack_";
 
     pub(crate) fn new(text: SecretString) -> Self {
@@ -55,7 +55,7 @@ impl Credential {
     ///
     /// # Security
     ///
-    /// Whoever holds this text is authenticated as the subject. Never log it, store it or put it into a URL.
+    /// This text authenticates its holder as the subject. Never log it, store it or put it into a URL.
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
@@ -70,7 +70,7 @@ impl RefreshCredential {
     ///
     /// # Security
     ///
-    /// Whoever holds this text can obtain credentials of the subject until the session ends. Never log it,
+    /// The holder of this text can obtain credentials of the subject until the session ends. Never log it,
     /// store it or put it into a URL.
     pub fn expose(&self) -> &str {
         self.0.expose()
@@ -78,52 +78,53 @@ impl RefreshCredential {
 }
 
 impl IssuedCredentials {
-    /// The credential that the client sends with every request: a session token, an access token or an API
-    /// key.
+    /// Returns the credential that the client sends with every request: a session token, an access token or
+    /// an API key.
     pub fn credential(&self) -> &Credential {
         &self.credential
     }
 
-    /// When the credential ends in any case.
+    /// Returns when the credential expires at the latest.
     pub fn expires_at(&self) -> Timestamp {
         self.expires_at
     }
 
-    /// How long the credential lives at most: OAuth's `expires_in`, or a cookie's `Max-Age`.
+    /// Returns how long the credential is valid at most, as for OAuth's `expires_in` or a cookie's `Max-Age`.
     pub fn expires_in(&self) -> Duration {
         self.expires_at.since(self.issued_at)
     }
 
-    /// The hybrid strategy's second credential, which the client sends to
-    /// [`Auth::refresh`](crate::Auth::refresh) and nowhere else; `None` in the other strategies.
+    /// Returns the refresh token of the hybrid strategy; `None` with the other strategies.
     ///
-    /// Each refresh replaces it: the client keeps the one of the latest response.
+    /// The client sends it to [`Auth::refresh`](crate::Auth::refresh) only. Each refresh may replace it: the
+    /// client keeps the token of the latest response.
     pub fn refresh_token(&self) -> Option<&RefreshCredential> {
         self.refresh.as_ref()
     }
 
-    /// When the refresh token's session ends in any case.
+    /// Returns when the refresh token's session ends at the latest; `None` without a refresh token.
     pub fn refresh_expires_at(&self) -> Option<Timestamp> {
         self.refresh_expires_at
     }
 
-    /// How long the refresh token's session lives at most.
+    /// Returns how long the refresh token's session lives at most; `None` without a refresh token.
     pub fn refresh_expires_in(&self) -> Option<Duration> {
         self.refresh_expires_at.map(|end| end.since(self.issued_at))
     }
 
-    /// Whether a cookie with the credential outlives the browser session, as the session's kind says (rule
-    /// A13).
+    /// Returns whether a cookie with the credential outlives the browser session, as the session's kind
+    /// specifies (rule A13).
     pub fn is_persistent(&self) -> bool {
         self.persistent
     }
 
-    /// Who the credential says that its holder is.
+    /// Returns the principal that the credential authenticates.
     pub fn principal(&self) -> &Principal {
         &self.principal
     }
 
-    /// The incident that this call discovered and survived: [`IncidentKind::StoreRolledBack`] (rule R6).
+    /// Returns the incident that this call detected without failing: a store that went back in time
+    /// ([`StoreWentBack`](crate::error::IncidentKind::StoreWentBack), rule R6).
     pub fn incident(&self) -> Option<&Incident> {
         self.incident.as_deref()
     }

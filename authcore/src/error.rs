@@ -1,8 +1,9 @@
 //! The details of errors: why a credential, a login or a setting was refused.
 //!
-//! Most applications need only [`Error`](crate::Error) and its [`kind`](crate::Error::kind), which says how to
-//! respond. This module is for logs, alerts and adapters: [`Rejection`] is the reason behind a 401 response,
-//! [`Incident`] a reused refresh token, [`LoginError`] and [`ConfigError`] mistakes of the application.
+//! Most applications need only [`Error`](crate::Error) and its [`kind`](crate::Error::kind), which says how
+//! to respond. This module is for logs, alerts and adapters: [`Rejection`] is the reason behind a 401
+//! response, [`Incident`] describes a reused refresh token, and [`LoginError`] and [`ConfigError`] are
+//! mistakes of the application.
 
 pub(crate) mod api_error;
 pub(crate) mod config_error;

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer};
 
-/// A JSON string that is borrowed unless it has escapes.
+/// A JSON string that is borrowed unless it contains escapes.
 #[derive(Default, PartialEq)]
 pub(crate) struct Text<'t>(pub(crate) Cow<'t, str>);
 

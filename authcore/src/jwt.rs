@@ -1,7 +1,14 @@
 //! JSON Web Tokens: keys, issuers and the [`Jwt`] strategy.
 //!
-//! For applications that use [`Auth::with_tokens`](crate::Auth::with_tokens) or
+//! For applications that use [`Auth::with_tokens`](crate::Auth::with_tokens),
+//! [`Auth::with_tokens_and_reissue`](crate::Auth::with_tokens_and_reissue) or
 //! [`Auth::with_hybrid`](crate::Auth::with_hybrid), and for services that only verify tokens.
+//!
+//! - [`Jwt`] issues and verifies access tokens (RFC 9068). [`Jwt::verify_claims`] verifies one and reads
+//!   its claims without allocating.
+//! - [`Key`] and [`KeyRing`] hold the HMAC keys (RFC 7518) and rotate them.
+//! - [`TrustedIssuer`] accepts the tokens of another issuer.
+//! - [`TokenContents`] has the members of a verified token.
 //!
 //! ```
 //! # fn main() -> Result<(), authcore::error::ConfigError> {

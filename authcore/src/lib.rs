@@ -49,6 +49,8 @@ pub use subject::Subject;
 pub mod guide {
     #[doc = include_str!("docs/choosing-a-strategy.md")]
     pub mod choosing_a_strategy {}
+    #[doc = include_str!("docs/dependencies.md")]
+    pub mod dependencies {}
     #[doc = include_str!("docs/performance.md")]
     pub mod performance {}
     #[doc = include_str!("docs/rules.md")]

@@ -1,4 +1,4 @@
-//! Somebody who has just proved who they are.
+//! The description of a login.
 
 use std::fmt;
 
@@ -10,7 +10,10 @@ use crate::secret::SecretString;
 use crate::session::details::{MAX_METHOD_LEN, MAX_METHODS, MAX_TEXT_LEN, SessionDetails, is_detail};
 use crate::{Device, SessionKind, Subject, Timestamp};
 
-/// Somebody who has just proved who they are, by whatever means the application uses.
+/// A login to be opened: the subject that has been authenticated, and what the application says about it.
+///
+/// How the subject was authenticated is up to the application. Pass the login to
+/// [`Auth::login`](crate::Auth::login).
 ///
 /// ```
 /// # fn main() -> Result<(), authcore::error::LoginError> {
@@ -36,7 +39,7 @@ pub struct Login {
 }
 
 impl Login {
-    /// A login of `subject`, without claims.
+    /// Creates a login of `subject`, without claims.
     ///
     /// # Errors
     ///
@@ -45,25 +48,27 @@ impl Login {
         Subject::new(subject).map(Self::from)
     }
 
-    /// Sets the application's claims: anything that serializes as a JSON object.
+    /// Sets the application's claims: any value that serializes as a JSON object.
     ///
     /// # Errors
     ///
-    /// As [`Claims::from_serialize`].
+    /// The same as for [`Claims::from_serialize`].
     pub fn claims<T: Serialize + ?Sized>(mut self, claims: &T) -> Result<Self, LoginError> {
         self.claims = Claims::from_serialize(claims)?.to_json()?;
         Ok(self)
     }
 
-    /// Says what is logging in, for the subject's list of devices.
+    /// Sets the device that logs in, for the subject's list of devices.
     #[must_use]
     pub fn device(mut self, device: Device) -> Self {
         self.device = device;
         self
     }
 
-    /// Sets the kind of session that the login opens (rule A13). Every kind but the default must have been
-    /// registered with the strategy; [`Auth::login`](crate::Auth::login) refuses others.
+    /// Sets the kind of session that the login opens (rule A13).
+    ///
+    /// Every kind except the default must be registered with the strategy's builder;
+    /// [`Auth::login`](crate::Auth::login) refuses others.
     #[must_use]
     pub fn kind(mut self, kind: SessionKind) -> Self {
         self.details.kind = kind;
@@ -75,72 +80,75 @@ impl Login {
         &self.details.kind
     }
 
-    /// Sets the OAuth client that the session is for: the `client_id` of its access tokens (RFC 9068),
-    /// instead of the one that the token strategy has.
+    /// Sets the OAuth client that the session is for: the `client_id` of its access tokens (RFC 9068).
+    ///
+    /// It replaces the `client_id` of the token strategy.
     ///
     /// # Errors
     ///
-    /// [`LoginError::InvalidDetail`] unless it has 1 to 255 bytes without control characters.
+    /// [`LoginError::InvalidDetail`] unless the text has 1 to 255 bytes without control characters.
     pub fn client_id(mut self, client_id: &str) -> Result<Self, LoginError> {
         self.details.client_id = Some(detail(client_id)?);
         Ok(self)
     }
 
-    /// Says that somebody acts as the subject, such as support staff: the `act` claim of RFC 8693. The list
-    /// of sessions, the principal and its log lines show both.
+    /// Sets who acts as the subject, such as support staff: the `act` claim of RFC 8693.
     ///
-    /// The actor's text is kept and not its realm: name support staff by a text that is the same in all
-    /// realms, such as an e-mail address.
+    /// The list of sessions, the principal and its log lines show both. Only the actor's text is kept, not
+    /// its realm: identify support staff by a text that is the same in all realms, such as an email address.
     ///
     /// # Security
     ///
-    /// The session may do what its subject may. Refuse what an actor must not do by
-    /// [`Principal::actor`](crate::Principal::actor).
+    /// The session may do whatever its subject may. Check [`Principal::actor`](crate::Principal::actor) to
+    /// refuse what an actor must not do.
     #[must_use]
     pub fn actor(mut self, actor: &Subject) -> Self {
         self.details.actor = Some(actor.as_str().into());
         self
     }
 
-    /// Says when the subject was authenticated, if that was earlier or elsewhere: `auth_time`. A moment that
-    /// has not come counts as now.
+    /// Sets when the subject was authenticated, if that was earlier than the login: `auth_time`.
+    ///
+    /// A time in the future counts as now. The limit of
+    /// [`Auth::with_tokens_and_reissue`](crate::Auth::with_tokens_and_reissue) counts from this time.
     #[must_use]
     pub fn authenticated_at(mut self, at: Timestamp) -> Self {
         self.authenticated_at = Some(at);
         self
     }
 
-    /// Says by which methods the subject was authenticated: `amr`, with the names of RFC 8176 such as `pwd`
-    /// and `otp`.
+    /// Sets the methods by which the subject was authenticated: `amr`, with the names of RFC 8176 such as
+    /// `pwd` and `otp`.
     ///
     /// # Errors
     ///
-    /// [`LoginError::InvalidDetail`] for more than 8 methods, or one that has not 1 to 32 bytes without
-    /// control characters.
+    /// [`LoginError::InvalidDetail`] for more than 8 methods, or for a method that does not have 1 to 32
+    /// bytes without control characters.
     pub fn methods(mut self, methods: &[&str]) -> Result<Self, LoginError> {
         if methods.len() > MAX_METHODS || !methods.iter().all(|method| is_detail(method, MAX_METHOD_LEN)) {
             return Err(LoginError::InvalidDetail(
-                "a login has at most 8 methods of 1 to 32 bytes without control characters",
+                "a login must have at most 8 methods of 1 to 32 bytes without control characters",
             ));
         }
         self.details.amr = methods.iter().map(|method| Box::from(*method)).collect();
         Ok(self)
     }
 
-    /// Says how strongly the subject was authenticated: `acr`, the authentication context class of OpenID
+    /// Sets how strongly the subject was authenticated: `acr`, the authentication context class of OpenID
     /// Connect.
     ///
     /// # Errors
     ///
-    /// [`LoginError::InvalidDetail`] unless it has 1 to 255 bytes without control characters.
+    /// [`LoginError::InvalidDetail`] unless the text has 1 to 255 bytes without control characters.
     pub fn context_class(mut self, acr: &str) -> Result<Self, LoginError> {
         self.details.acr = Some(detail(acr)?);
         Ok(self)
     }
 
-    /// Names a credential that the client held until now: if it is good, its session ends once the new one
-    /// exists (rule A10). One that is not good is ignored. A client that has both an access token and a
-    /// refresh token names both, in two calls, since the access token may be of a key that was retired.
+    /// Adds a credential that the client held until now; its session ends once the new one exists (rule A10).
+    ///
+    /// A credential that is not valid is ignored. For a client with both an access token and a refresh token,
+    /// call this for each of them, because the access token's key may have been retired.
     #[must_use]
     pub fn replacing(mut self, credential: impl Into<String>) -> Self {
         self.replacing.push(SecretString::new(credential.into()));
@@ -149,7 +157,7 @@ impl Login {
 }
 
 impl From<Subject> for Login {
-    /// Starts a login of `subject` without claims.
+    /// Creates a login of `subject`, without claims.
     fn from(subject: Subject) -> Self {
         Self {
             subject,
@@ -167,7 +175,7 @@ fn detail(text: &str) -> Result<Box<str>, LoginError> {
         Ok(text.into())
     } else {
         Err(LoginError::InvalidDetail(
-            "a client id and a context class have 1 to 255 bytes without control characters",
+            "a client id or context class must have 1 to 255 bytes without control characters",
         ))
     }
 }

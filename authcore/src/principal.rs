@@ -1,4 +1,4 @@
-//! Who a request is.
+//! The principal of a request.
 
 pub(crate) mod facts;
 pub(crate) mod session_ref;
@@ -19,10 +19,10 @@ use crate::{Error, Realm, SessionId, SessionKind, Subject, Timestamp};
 pub(crate) use facts::{Origin, Source, TokenFacts};
 pub(crate) use session_ref::SessionRef;
 
-/// Who a request is: what a verified credential says.
+/// The authenticated party of a request: what a verified credential says.
 ///
-/// A principal does not outlive its credential: operations that change or list sessions refuse one whose
-/// credential has expired, and check it against the store again (rule A11).
+/// A principal does not outlive its credential. Operations that change or list sessions refuse a principal
+/// whose credential has expired, and check it against the store again (rule A11).
 #[derive(Clone)]
 pub struct Principal {
     proof: Proof,
@@ -38,12 +38,13 @@ enum Proof {
 }
 
 impl Principal {
-    /// The principal of a session token or an API key, which ends at `expires_at` with its session.
+    /// Creates the principal of a session token or an API key, which expires at `expires_at` with its
+    /// session.
     pub(crate) fn from_session(record: SessionRecord, expires_at: Timestamp) -> Self {
         Self { expires_at, proof: Proof::Session(record) }
     }
 
-    /// The principal of the same credential, as its session says now.
+    /// Returns the principal of the same credential with the current record of its session.
     pub(crate) fn refreshed_by(self, record: SessionRecord) -> Self {
         let proof = match self.proof {
             Proof::Session(_) => Proof::Session(record),
@@ -53,7 +54,8 @@ impl Principal {
         Self { expires_at: self.expires_at, proof }
     }
 
-    /// The principal of a token that a [`TokenStrategy`](crate::strategy::TokenStrategy) has verified.
+    /// Creates the principal of a token that a [`TokenStrategy`](crate::strategy::TokenStrategy) has
+    /// verified.
     pub fn from_token(token: VerifiedToken) -> Self {
         let origin = Origin {
             session: token.session,
@@ -77,7 +79,7 @@ impl Principal {
         Self { expires_at, proof: Proof::Token(token) }
     }
 
-    /// The session's record, unless only a token is known.
+    /// Returns the session's record, unless only a token is known.
     fn record(&self) -> Option<&SessionRecord> {
         match &self.proof {
             Proof::Session(record) => Some(record),
@@ -94,7 +96,7 @@ impl Principal {
         }
     }
 
-    /// What the record says, or else the token.
+    /// Reads the record if there is one, and the token otherwise.
     fn either<'p, T: Default>(
         &'p self,
         record: impl FnOnce(&'p SessionRecord) -> T,
@@ -107,38 +109,39 @@ impl Principal {
         }
     }
 
-    /// The authenticated user.
+    /// Returns the authenticated user's identifier, without the realm.
     pub fn subject(&self) -> &str {
         self.either(SessionRecord::subject, TokenFacts::subject)
     }
 
-    /// The authenticated user within the realm, as [`Admin`](crate::Admin) and stores take it.
+    /// Returns the authenticated user within the realm, as [`Admin`](crate::Admin) and stores expect it.
     pub fn to_subject(&self) -> Subject {
         Subject::from_checked(self.realm_name(), self.subject())
     }
 
-    /// The realm that the credential is for (rule A12).
+    /// Returns the realm that the credential is for (rule A12).
     pub fn realm(&self) -> Realm {
         Realm::from_checked(self.realm_name())
     }
 
-    /// The name of the [realm](Principal::realm); empty for the unnamed one.
+    /// Returns the name of the [realm](Principal::realm); empty for the unnamed realm.
     pub fn realm_name(&self) -> &str {
         self.either(SessionRecord::realm_name, TokenFacts::realm_name)
     }
 
-    /// The kind of session (rule A13); the default where the strategy keeps none.
+    /// Returns the kind of session (rule A13); the default kind if there is no session.
     pub fn kind(&self) -> SessionKind {
         SessionKind::from_checked(self.kind_name())
     }
 
-    /// The name of the kind; empty for the default.
+    /// Returns the name of the kind; empty for the default.
     pub(crate) fn kind_name(&self) -> &str {
         self.either(SessionRecord::session_kind, TokenFacts::kind)
     }
 
-    /// Whether the credential is of the unnamed realm and the default kind, and represents a login, as nearly
-    /// all do: then nothing is left to be compared.
+    /// Returns whether the credential is of the unnamed realm and the default kind, and represents a login.
+    ///
+    /// Nearly all do, and then there is nothing left to compare. `false` does not rule these out.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         match &self.proof {
@@ -148,33 +151,34 @@ impl Principal {
         }
     }
 
-    /// Whether the credential is of the default kind and represents a login.
+    /// Returns whether the credential is of the default kind and represents a login.
     pub(crate) fn is_default_login(&self) -> bool {
         self.kind_name().is_empty() && self.states_login()
     }
 
-    /// Refuses the credential of another realm (rule A12).
+    /// Refuses a credential of another realm (rule A12).
     #[inline]
     pub(crate) fn check_realm(&self, realm: &Realm) -> Result<(), Rejection> {
         let same = if self.is_plain() { realm.is_unnamed() } else { self.realm_name() == realm.name() };
         if same { Ok(()) } else { Err(Rejection::OtherRealm) }
     }
 
-    /// Whether the credential says that it represents a login.
+    /// Returns whether the credential says that it represents a login.
     pub(crate) fn states_login(&self) -> bool {
         self.either(SessionRecord::is_login, TokenFacts::is_login)
     }
 
-    /// The issuer that vouches for the subject, if it is not the application itself.
+    /// Returns the issuer that vouches for the subject, if it is not the application itself.
     ///
     /// # Security
     ///
-    /// Subjects are unique within one issuer only: `user-42` of another issuer is somebody else.
+    /// Subjects are unique within one issuer only: `user-42` of another issuer is a different user.
     pub fn foreign_issuer(&self) -> Option<&str> {
         self.facts()?.foreign_issuer()
     }
 
-    /// Who acts as the subject, such as support staff (RFC 8693); `None` if it is the subject itself.
+    /// Returns who acts as the subject, such as support staff (RFC 8693); `None` if the subject acts for
+    /// itself.
     pub fn actor(&self) -> Option<Cow<'_, str>> {
         self.either(
             |record| record.details().actor.map(|actor| Cow::Owned(actor.into())),
@@ -182,8 +186,9 @@ impl Principal {
         )
     }
 
-    /// The OAuth client that the credential was issued to. Where only a session is known, the one that its
-    /// login stated.
+    /// Returns the OAuth client that the credential was issued to.
+    ///
+    /// Without a token, this is the client that the login stated.
     pub fn client_id(&self) -> Option<Cow<'_, str>> {
         self.facts().and_then(|token| token.contents().client_id()).or_else(|| {
             let details = self.record()?.details();
@@ -191,8 +196,8 @@ impl Principal {
         })
     }
 
-    /// By which methods the subject was authenticated: `amr` (RFC 8176), as the login or the token's issuer
-    /// stated.
+    /// Returns the methods by which the subject was authenticated: `amr` (RFC 8176), as the login or the
+    /// token's issuer stated.
     pub fn methods(&self) -> Vec<Cow<'_, str>> {
         self.either(
             |record| record.details().amr.into_iter().map(|method| Cow::Owned(method.into())).collect(),
@@ -200,8 +205,8 @@ impl Principal {
         )
     }
 
-    /// How strongly the subject was authenticated: `acr` (OpenID Connect), as the login or the token's issuer
-    /// stated.
+    /// Returns how strongly the subject was authenticated: `acr` (OpenID Connect), as the login or the
+    /// token's issuer stated.
     pub fn context_class(&self) -> Option<Cow<'_, str>> {
         self.either(
             |record| record.details().acr.map(|acr| Cow::Owned(acr.into())),
@@ -209,12 +214,12 @@ impl Principal {
         )
     }
 
-    /// The verified contents of the token (rule T16); `None` for a session token or an API key.
+    /// Returns the verified contents of the token (rule T16); `None` for a session token or an API key.
     pub fn token(&self) -> Option<TokenContents<'_>> {
         self.facts().map(TokenFacts::contents).filter(|contents| !contents.key_id().is_empty())
     }
 
-    /// The session, where there is one.
+    /// Returns the id of the session; `None` for a token without a session.
     pub fn session_id(&self) -> Option<SessionId> {
         self.session().map(|session| session.id)
     }
@@ -229,34 +234,36 @@ impl Principal {
         )
     }
 
-    /// Whether the credential is an [API key](crate::Auth::create_api_key).
+    /// Returns whether the credential is an [API key](crate::Auth::create_api_key).
     pub fn is_api_key(&self) -> bool {
         self.record().is_some_and(|record| record.kind() == CredentialKind::ApiKey)
     }
 
-    /// When the subject last proved who they are.
+    /// Returns when the subject was last authenticated.
     pub fn authenticated_at(&self) -> Timestamp {
         self.either(SessionRecord::authenticated_at, |token| token.authenticated_at)
     }
 
-    /// When the credential behind this principal ends in any case.
+    /// Returns when the credential expires at the latest.
     pub fn expires_at(&self) -> Timestamp {
         self.expires_at
     }
 
-    /// The application's claims, as its own type.
+    /// Returns the application's claims as a `T`.
     ///
     /// # Errors
     ///
-    /// [`Error::Claims`] if the claims are not a `T`: the application's type has changed since the login, and
-    /// its user must log in again (rule A16). [`Error::Unauthenticated`] if no type could read them.
+    /// - [`Error::Claims`] if the claims are not a `T`: the application's type has changed since the login,
+    ///   and its user must log in again (rule A16).
+    /// - [`Error::Unauthenticated`] if no type can read the claims of the token or of the session's record.
+    ///   The rejection is [`MalformedPayload`](crate::error::Rejection::MalformedPayload) for both.
     pub fn claims<'p, T: Deserialize<'p>>(&'p self) -> Result<T, Error> {
         let claims = self.either(SessionRecord::claims_json, TokenFacts::claims);
         serde_json::from_str(claims).map_err(|error| {
             if is_readable(claims) {
                 Error::Claims(Box::new(ClaimsMismatch::of_object::<T>(claims, &error)))
             } else {
-                Rejection::MalformedPayload("its claims have a number out of range or are nested too deeply")
+                Rejection::MalformedPayload("a number is out of range, or values are nested too deeply")
                     .into()
             }
         })

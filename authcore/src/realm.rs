@@ -1,4 +1,4 @@
-//! The applications and tenants that share a store.
+//! Realms: the applications and tenants that share a store.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 /// The application or tenant that a login, its session and its tokens are for (rule A12).
 ///
-/// Realms share a store, and may have the same subject names: no credential, list, limit or logout of one
-/// realm reaches another. A realm needs no table, prefix or registration, so there can be any number of them.
-/// `Auth` is of the [unnamed](Realm::UNNAMED) realm until [`Auth::in_realm`](crate::Auth::in_realm) says
-/// otherwise.
+/// Realms share a store and may have the same subject names: no credential, list, limit or logout of one
+/// realm affects another. A realm needs no table, prefix or registration, so there can be any number of them.
+/// An `Auth` is for the [unnamed](Realm::UNNAMED) realm until [`Auth::in_realm`](crate::Auth::in_realm) is
+/// called.
 ///
-/// A name is a UTF-8 text of 1 to [`Realm::MAX_LEN`] bytes without control characters. Two realms are the
-/// same only if their names are, byte for byte.
+/// A name is UTF-8 text of 1 to [`Realm::MAX_LEN`] bytes without control characters. Two realms are equal
+/// only if their names are equal byte for byte.
 ///
 /// ```
 /// use authcore::Realm;
@@ -26,28 +26,29 @@ use std::sync::Arc;
 pub struct Realm(Option<Arc<str>>);
 
 impl Realm {
-    /// The longest name, in bytes.
+    /// The maximum length of a name, in bytes.
     pub const MAX_LEN: usize = 64;
 
-    /// The realm of applications that have only one.
+    /// The realm of an application that does not use realms.
     pub const UNNAMED: Self = Self(None);
 
-    /// The realm with this name.
+    /// Creates a realm with this name.
     ///
     /// # Errors
     ///
-    /// [`InvalidRealm`] if the name is empty, longer than [`Realm::MAX_LEN`] bytes or has control characters.
+    /// [`InvalidRealm`] if the name is empty, longer than [`Realm::MAX_LEN`] bytes or contains control
+    /// characters.
     pub fn new(name: &str) -> Result<Self, InvalidRealm> {
         if Self::is_name(name) { Ok(Self(Some(name.into()))) } else { Err(InvalidRealm) }
     }
 
-    /// The name; empty for the unnamed realm.
+    /// Returns the name; empty for the unnamed realm.
     #[inline]
     pub fn name(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
     }
 
-    /// Whether this is the unnamed realm.
+    /// Returns whether this is the unnamed realm.
     #[inline]
     pub fn is_unnamed(&self) -> bool {
         self.0.is_none()
@@ -57,7 +58,7 @@ impl Realm {
         !text.is_empty() && text.len() <= Self::MAX_LEN && !text.chars().any(char::is_control)
     }
 
-    /// The realm of a name that was checked before; an empty one is the unnamed realm.
+    /// Creates a realm from a name that was checked before. An empty name is the unnamed realm.
     pub(crate) fn from_checked(name: &str) -> Self {
         Self((!name.is_empty()).then(|| name.into()))
     }
@@ -80,9 +81,11 @@ impl fmt::Debug for Realm {
     }
 }
 
-/// The text cannot name a realm.
+/// The error of a text that cannot name a realm.
+///
+/// For applications that take realm names from outside, such as from a host name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a realm's name has 1 to {} bytes of text without control characters", Realm::MAX_LEN)]
+#[error("a realm's name must have 1 to {} bytes without control characters", Realm::MAX_LEN)]
 #[non_exhaustive]
 pub struct InvalidRealm;
 

@@ -1,4 +1,4 @@
-//! The hybrid strategy's sessions: a refresh token that rotates at every use.
+//! The hybrid strategy's sessions, whose refresh tokens rotate at every use.
 
 pub(crate) mod hook;
 pub(crate) mod token;
@@ -19,12 +19,13 @@ use crate::store::{RecordParts, ReplaceOutcome, SessionRecord, SessionStore, Sto
 use crate::strategy::{CallContext, OpenedSession, Renewal, Sessions};
 use crate::{Error, Login, Principal, SessionId, SessionKind, SessionPolicy, Timestamp};
 
-/// Sessions proved by a refresh token, which is replaced by its successor when it is used (rules R1 to R12);
-/// one that is younger than the grace window is given again.
+/// The sessions of the hybrid strategy, authenticated by a refresh token that each use replaces (rules R1 to
+/// R12).
 ///
-/// The successor is derived, not minted: the same token presented again within the grace window gives the
-/// same successor. Two tabs, a lost response or a retried request log nobody out and do not fork the chain; a
-/// token used after that was kept by somebody, and ends its session.
+/// A token younger than the grace window is returned again instead. The successor is derived, not random:
+/// presenting the same token again within the grace window returns the same successor. Two tabs, a lost
+/// response or a retried request therefore log no one out and do not fork the chain. A replaced
+/// token that is used after the window suggests theft, and ends its session.
 ///
 /// ```
 /// # fn main() -> Result<(), authcore::error::ConfigError> {
@@ -42,7 +43,7 @@ use crate::{Error, Login, Principal, SessionId, SessionKind, SessionPolicy, Time
 pub struct RefreshTokens(pub(crate) RefreshSessions);
 
 impl RefreshTokens {
-    /// RefreshTokens sessions in `store`, under the default policy until another is set.
+    /// Returns a builder for refresh sessions in `store`, with the default policy.
     pub fn builder(store: impl SessionStore) -> RefreshTokensBuilder {
         RefreshTokensBuilder {
             store: Store::new(store),
@@ -55,8 +56,8 @@ impl RefreshTokens {
     }
 }
 
-/// What is behind a [`RefreshTokens`]: not public, so that refresh tokens cannot be taken for the credential of
-/// every request.
+/// The implementation of [`RefreshTokens`], not public so that refresh tokens cannot be used as the
+/// credential of every request.
 #[derive(Debug, Clone)]
 pub(crate) struct RefreshSessions {
     sessions: Sessions,
@@ -65,45 +66,44 @@ pub(crate) struct RefreshSessions {
     hook: Option<Arc<dyn RefreshHook>>,
 }
 
-/// When a token is replaced, and how long it is good afterwards.
+/// When a token is replaced, and how long it remains usable afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rotation {
-    /// At every use; good for the grace window.
+    /// At every use; the old token is usable for the grace window.
     Window,
-    /// At every use; good until the successor is used.
+    /// At every use; the old token is usable until its successor is used.
     UntilSuccessorUsed,
     /// Never.
     Off,
 }
 
-/// What a refresh gave: a session, the token to use next, what was prepared for its holder, and perhaps news
-/// of the store.
+/// The result of a refresh: the session with its next token, what `prepare` made, and an incident of the
+/// store, if any.
 pub(crate) struct Refreshed<T> {
     pub(crate) opened: OpenedSession,
     pub(crate) prepared: T,
     pub(crate) incident: Option<Box<Incident>>,
 }
 
-/// Whether stored state may change for a record: makes what is handed out with the refresh token, or says
-/// why that cannot be (rule R12).
+/// Makes what is handed out with the refresh token, or fails, before anything is written (rule R12).
 pub(crate) trait Prepare<T>: Fn(&SessionRecord) -> Result<T, Error> + Send + Sync {}
 
 impl<T, F: Fn(&SessionRecord) -> Result<T, Error> + Send + Sync> Prepare<T> for F {}
 
-/// What is to be done with a token that was proved.
+/// What a verified token leads to.
 enum Verdict {
-    /// Hand out a token of the session.
-    Go(Step),
-    /// End the session.
+    /// A token of the session is handed out.
+    Continue(Step),
+    /// The session ends.
     End(IncidentKind),
 }
 
-/// How a refresh goes on.
+/// How a refresh continues.
 #[derive(Clone, Copy)]
 struct Step {
     /// The generation whose token is handed out.
     generation: u64,
-    /// Whether it becomes the stored one first.
+    /// Whether that generation becomes the stored one first.
     rotates: bool,
     incident: Option<IncidentKind>,
 }
@@ -119,7 +119,7 @@ impl Step {
 }
 
 impl RefreshSessions {
-    /// Accepts principals of access tokens for that long after their expiry.
+    /// Sets how long after their expiry principals of access tokens are accepted.
     pub(crate) fn set_leeway(&mut self, leeway: Duration) {
         self.sessions.set_leeway(leeway);
     }
@@ -128,7 +128,7 @@ impl RefreshSessions {
         Ok((SecretBytes::generate()?, SecretBytes::generate()?))
     }
 
-    /// The sessions themselves, whatever their credential.
+    /// Returns the sessions, for operations that do not depend on the credential.
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.sessions
     }
@@ -148,7 +148,8 @@ impl RefreshSessions {
         Ok((OpenedSession { record, credential }, prepared))
     }
 
-    /// The session that a token of any generation proves, live or expired; `None` if it is gone.
+    /// Returns the session that a token of any generation authenticates, live or expired; `None` if it is
+    /// gone.
     pub(crate) async fn find(
         &self,
         credential: &str,
@@ -176,7 +177,7 @@ impl RefreshSessions {
         Ok((OpenedSession { record, credential }, prepared))
     }
 
-    /// Takes a refresh token and gives the next one (rules R1 to R12).
+    /// Exchanges a refresh token for the next one (rules R1 to R12).
     pub(crate) async fn rotate<T>(
         &self,
         token: &str,
@@ -185,19 +186,19 @@ impl RefreshSessions {
         prepare: impl Prepare<T>,
     ) -> Result<Refreshed<T>, Error> {
         let token = RefreshToken::parse(token)?;
-        let mut asked: Option<(Box<str>, Option<Box<str>>)> = None;
+        let mut hook_result: Option<(Box<str>, Option<Box<str>>)> = None;
         for _ in 0..ATTEMPTS {
             let record = self.prove(&token, context).await?.ok_or(Rejection::SessionEnded)?;
             self.sessions.policies().of(&record).check_live(&record, context.now)?;
             let step = match self.classify(&token, &record, context.now)? {
-                Verdict::Go(step) => step,
+                Verdict::Continue(step) => step,
                 Verdict::End(kind) => return Err(self.end(&record, kind).await),
             };
-            if asked.as_ref().is_none_or(|(claims, _)| **claims != *record.claims_json()) {
+            if hook_result.as_ref().is_none_or(|(claims, _)| **claims != *record.claims_json()) {
                 let replacement = self.ask_hook(&record, secret_names).await?;
-                asked = Some((record.claims_json().into(), replacement));
+                hook_result = Some((record.claims_json().into(), replacement));
             }
-            let claims = asked.as_ref().and_then(|(_, replacement)| replacement.as_deref());
+            let claims = hook_result.as_ref().and_then(|(_, replacement)| replacement.as_deref());
             if let Some(refreshed) = self.apply(&token, &record, step, claims, context, &prepare).await? {
                 return Ok(refreshed);
             }
@@ -205,7 +206,7 @@ impl RefreshSessions {
         Err(Error::Contended)
     }
 
-    /// The session that a token proves, in any generation; `None` if it is gone.
+    /// Returns the session that a token of any generation authenticates; `None` if it is gone.
     async fn prove(
         &self,
         token: &RefreshToken,
@@ -223,7 +224,7 @@ impl RefreshSessions {
         }
     }
 
-    /// What the presented generation means beside the stored one.
+    /// Compares the presented generation with the stored one and decides how to continue.
     fn classify(
         &self,
         token: &RefreshToken,
@@ -235,26 +236,26 @@ impl RefreshSessions {
         };
         let presented = token.generation;
         let next = presented.checked_add(1).ok_or(Rejection::Malformed("no generation is left"))?;
-        // A negative age counts as none (rule R3). A window of no length is none at any moment.
+        // A negative age counts as 0 (rule R3). A window of zero length never applies.
         let in_window = !self.grace.is_zero() && now.since(rotated_at) <= self.grace;
         Ok(if self.rotation == Rotation::Off {
-            Verdict::Go(Step::reissue(presented))
+            Verdict::Continue(Step::reissue(presented))
         } else if presented > stored {
-            Verdict::Go(Step::rotate(next, Some(IncidentKind::StoreRolledBack)))
+            Verdict::Continue(Step::rotate(next, Some(IncidentKind::StoreWentBack)))
         } else if presented == stored {
-            // Within the window of its own birth, so that a late response overtakes one rotation at most
-            // (R11).
-            Verdict::Go(if in_window { Step::reissue(stored) } else { Step::rotate(next, None) })
+            // Re-issued within the window after its creation, so that a late response overtakes at most one
+            // rotation (R11).
+            Verdict::Continue(if in_window { Step::reissue(stored) } else { Step::rotate(next, None) })
         } else if next < stored {
             Verdict::End(IncidentKind::Reuse)
         } else if in_window || self.rotation == Rotation::UntilSuccessorUsed {
-            Verdict::Go(Step::reissue(stored))
+            Verdict::Continue(Step::reissue(stored))
         } else {
-            Verdict::End(IncidentKind::LateReplay)
+            Verdict::End(IncidentKind::ReplayedLate)
         })
     }
 
-    /// Ends the session of a token that was used again; only the call that ended it reports that (rule R3).
+    /// Ends the session of a reused token. Only the call that ended it reports the incident (rule R3).
     async fn end(&self, record: &SessionRecord, kind: IncidentKind) -> Error {
         match self.sessions.store().remove(record.id()).await {
             Ok(true) => Rejection::RefreshReused(Incident::new(kind, record)).into(),
@@ -263,7 +264,7 @@ impl RefreshSessions {
         }
     }
 
-    /// The claims that the host wants instead, if it does (rule R10).
+    /// Returns the claims with which the hook replaces the session's, if it does (rule R10).
     async fn ask_hook(
         &self,
         record: &SessionRecord,
@@ -339,7 +340,8 @@ fn stored(secret: &SecretBytes<32>, mac_key: &SecretBytes<32>, now: Timestamp) -
     }
 }
 
-/// Builds a [`RefreshTokens`].
+/// The builder of [`RefreshTokens`], returned by [`RefreshTokens::builder`]: an application sets policies and
+/// the grace window on it.
 #[derive(Debug)]
 #[must_use]
 pub struct RefreshTokensBuilder {
@@ -352,66 +354,78 @@ pub struct RefreshTokensBuilder {
 }
 
 impl RefreshTokensBuilder {
-    /// Sets how long sessions of the default kind live and how many of them a subject may have. The idle
-    /// timeout must be at least twice the lifetime of access tokens, since only refreshes are uses.
+    /// Sets how long sessions of the default kind live, and how many of them a subject may have.
+    ///
+    /// The idle timeout must be at least twice the lifetime of access tokens, because only refreshes count as
+    /// uses.
     pub fn policy(mut self, policy: SessionPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// Lets logins open sessions of another kind, under a policy of its own (rule A13).
+    /// Registers another kind of session that logins can open, with its own policy (rule A13).
+    ///
+    /// Every process that shares the store must register the same kinds: a process holds sessions of a kind
+    /// that it does not know to the strictest of its timeouts.
     pub fn kind(mut self, kind: SessionKind, policy: SessionPolicy) -> Self {
         self.kinds.push((kind, policy));
         self
     }
 
-    /// Sets how long a token that was replaced still gives its successor: default 30 seconds, at most 60
-    /// (rule R2). Zero means no window at all: each token is good for one refresh.
+    /// Sets how long a replaced token still returns its successor: 30 seconds by default, at most 60 (rule
+    /// R2).
+    ///
+    /// With zero, there is no window: each token is usable for one refresh.
     pub fn grace_window(mut self, window: Duration) -> Self {
         self.grace = window;
         self
     }
 
-    /// Lets a token that was replaced give its successor until that successor is used, however long: for
-    /// mobile clients that lose a response and sleep (rule R2).
+    /// Lets a replaced token return its successor until that successor is used, however long that takes (rule
+    /// R2).
+    ///
+    /// For mobile clients that lose a response and then sleep.
+    ///
+    /// Only a use that rotates the successor counts. Within the grace window after its creation, the
+    /// successor is returned again and nothing is written (rule R11), so its predecessor still returns it
+    /// until the successor is used once more after that window.
     ///
     /// # Security
     ///
     /// A thief who stays in lockstep, using a stolen token before its owner uses the successor, is not
-    /// noticed.
-    ///
-    /// Only a use of the successor that rotates it counts. Within the grace window of its birth the successor
-    /// is given again and nothing is written down (rule R11), so that its predecessor still gives it, however
-    /// late, until it is used once more after that window.
+    /// detected.
     pub fn grace_until_successor_is_used(mut self) -> Self {
         self.rotation = Rotation::UntilSuccessorUsed;
         self
     }
 
-    /// Never replaces a token: for confidential clients, as FAPI 2.0 wants it.
+    /// Never replaces a token, as FAPI 2.0 requires for confidential clients.
     ///
     /// # Security
     ///
-    /// A stolen token is good until its session ends, and its use is not noticed.
+    /// A stolen token is usable until its session ends, and its use is not detected.
     pub fn without_rotation(mut self) -> Self {
         self.rotation = Rotation::Off;
         self
     }
 
-    /// Asks `hook` at every refresh (rule R10).
+    /// Sets the hook that decides about every refresh (rule R10).
     pub fn on_refresh(mut self, hook: impl RefreshHook) -> Self {
         self.hook = Some(Arc::new(hook));
         self
     }
 
-    /// Checks the settings.
+    /// Checks the settings and builds the strategy's sessions.
     ///
     /// # Errors
     ///
-    /// If the grace window is above 60 seconds, a policy cannot be met, or a kind has two.
+    /// If the grace window is above 60 seconds, a policy is invalid, or a kind has two policies.
     pub fn build(self) -> Result<RefreshTokens, ConfigError> {
         if self.grace > Duration::from_secs(60) {
-            return Err(ConfigError::new("the grace window is above 60 seconds"));
+            return Err(ConfigError::with_value(format!(
+                "the grace window, {:?}, is above 60 seconds; shorten it",
+                self.grace
+            )));
         }
         let policies = Policies::new(self.policy, self.kinds)?;
         Ok(RefreshTokens(RefreshSessions {
@@ -430,7 +444,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
-    /// Tokens of such generations cannot be had by rotating; whoever could make one holds the key.
+    /// Rotation never reaches such generations, and making one requires the key.
     #[tokio::test]
     async fn r1_the_last_generation_does_not_wrap() {
         let store = MemoryStore::new();

@@ -1,5 +1,4 @@
-//! Secrets: bytes and strings that never show in a log, are wiped when dropped, and are compared in constant
-//! time.
+//! Secret bytes and texts: redacted in logs, wiped when dropped, and compared in constant time.
 
 use std::fmt;
 
@@ -13,48 +12,49 @@ use crate::Error;
 
 /// `N` secret bytes: the digest of a session's secret, or the key that authenticates its refresh tokens.
 ///
-/// Redacted in `Debug` and wiped when dropped. There is no `==`: [`SecretBytes::ct_eq`] takes the same time
-/// wherever the first difference is (rule A2).
+/// For authors of a store, which writes them. They are redacted in `Debug` and wiped when dropped. There is
+/// no `==`: [`SecretBytes::ct_eq`] takes the same time wherever the first difference is (rule A2).
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct SecretBytes<const N: usize>([u8; N]);
 
 impl<const N: usize> SecretBytes<N> {
-    /// Fresh bytes from the operating system's generator (rule A2).
+    /// Returns bytes from the operating system's random generator (rule A2).
     pub(crate) fn generate() -> Result<Self, Error> {
         let mut bytes = Self([0; N]);
         fill_random(&mut bytes.0)?;
         Ok(bytes)
     }
 
-    /// The bytes themselves.
+    /// Returns the bytes, for a store that writes them.
     ///
     /// # Security
     ///
-    /// Meant for a store that writes them down. Never log them.
+    /// Never log them.
     pub fn expose(&self) -> &[u8; N] {
         &self.0
     }
 
-    /// Whether both are the same bytes, in constant time.
+    /// Returns whether both have the same bytes, in constant time.
     pub fn ct_eq(&self, other: &Self) -> bool {
         ct_eq(&self.0, &other.0)
     }
 }
 
 impl SecretBytes<32> {
-    /// SHA-256 of `secret`.
+    /// Returns SHA-256 of `secret`.
     pub(crate) fn digest_of(secret: &[u8; 32]) -> Self {
         Self(sha256(secret))
     }
 
-    /// Whether `digest` is SHA-256 of this secret, in constant time.
+    /// Returns whether `digest` is SHA-256 of this secret, in constant time.
     pub(crate) fn has_digest(&self, digest: &[u8]) -> bool {
         ct_eq(&sha256(&self.0), digest)
     }
 }
 
-/// SHA-256 of 32 bytes: with its padding one block, which every verification of a session hashes (FIPS 180-4, 5.1.1
-/// and 5.3.3).
+/// Returns SHA-256 of 32 bytes, which with padding are one block (FIPS 180-4, 5.1.1 and 5.3.3).
+///
+/// Every verification of a session computes one such hash.
 pub(crate) fn sha256(bytes: &[u8; 32]) -> [u8; 32] {
     let mut block = [0; 64];
     block[..32].copy_from_slice(bytes);
@@ -78,8 +78,10 @@ pub(crate) fn sha256(bytes: &[u8; 32]) -> [u8; 32] {
     digest
 }
 
-/// Whether both are the same bytes, in constant time for slices of the same length: what differs is gathered without a
-/// branch, eight bytes a step, and `subtle` says whether that is nothing.
+/// Returns whether both have the same bytes, in constant time for slices of the same length.
+///
+/// Differences are collected without a branch, eight bytes per step, and `subtle` compares the result with
+/// zero.
 pub(crate) fn ct_eq(one: &[u8], two: &[u8]) -> bool {
     let (one_words, one_rest) = one.as_chunks::<8>();
     let (two_words, two_rest) = two.as_chunks::<8>();
@@ -107,7 +109,7 @@ impl<const N: usize> fmt::Debug for SecretBytes<N> {
 
 /// A secret text: a credential on its way to the client, or a password.
 ///
-/// Redacted in `Debug` and wiped when dropped.
+/// It is redacted in `Debug` and wiped when dropped.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub(crate) struct SecretString(String);
 
@@ -127,7 +129,7 @@ impl fmt::Debug for SecretString {
     }
 }
 
-/// The first `N` bytes of `bytes`, zero-filled if there are fewer.
+/// Returns the first `N` bytes of `bytes`, padded with zeros if there are fewer.
 pub(crate) fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
     let mut array = [0; N];
     let len = bytes.len().min(N);
@@ -135,7 +137,7 @@ pub(crate) fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
     array
 }
 
-/// Fills `bytes` from the operating system's generator.
+/// Fills `bytes` from the operating system's random generator.
 pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<(), Error> {
     SysRng.try_fill_bytes(bytes).map_err(|_| Error::NoEntropy)
 }

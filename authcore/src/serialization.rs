@@ -1,4 +1,5 @@
-//! Serialization of what people are shown (feature `serde`): ids, times, devices, sessions, revocations.
+//! Serialization of the types that are shown to people (feature `serde`): ids, times, devices, sessions,
+//! revocations.
 
 use serde::de::Error as _;
 use serde::ser::{SerializeMap as _, SerializeStruct as _};
@@ -47,7 +48,7 @@ impl<'de> Deserialize<'de> for SessionKind {
 }
 
 impl Serialize for Device {
-    /// Writes an object of `label`, `user_agent` and `ip`; unknown parts are `null`.
+    /// Writes an object with `label`, `user_agent` and `ip`; unknown parts are `null`.
     fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
         let mut object = output.serialize_struct("Device", 3)?;
         object.serialize_field("label", &self.label())?;
@@ -58,8 +59,8 @@ impl Serialize for Device {
 }
 
 impl Serialize for SessionInfo {
-    /// Writes an object of the fields, and of what the login stated: `kind`, `client_id`, `actor`, `acr`,
-    /// `amr`.
+    /// Writes an object of the fields, with those of `details` (`kind`, `client_id`, `actor`, `acr`, `amr`)
+    /// at the top level.
     fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
         let mut object = output.serialize_struct("SessionInfo", 12)?;
         object.serialize_field("id", &self.id)?;
@@ -79,7 +80,7 @@ impl Serialize for SessionInfo {
 }
 
 impl Serialize for RevocationEffect {
-    /// Writes `"now"`, or an object with the moment: `{"at": 1800000000000}`.
+    /// Writes `"now"`, or an object with the time: `{"at": 1800000000000}`.
     fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Now => output.serialize_str("now"),
@@ -93,7 +94,7 @@ impl Serialize for RevocationEffect {
 }
 
 impl Serialize for Revocation {
-    /// Writes an object of `sessions` and `effect`.
+    /// Writes an object with `sessions` and `effect`.
     fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
         let mut object = output.serialize_struct("Revocation", 2)?;
         object.serialize_field("sessions", &self.sessions)?;

@@ -1,4 +1,4 @@
-//! Sessions, whatever credential proves them, and the stateful strategy.
+//! Sessions, independent of the credential that authenticates them, and the session strategy.
 
 pub(crate) mod api_key;
 pub(crate) mod credential_kind;

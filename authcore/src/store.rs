@@ -1,12 +1,12 @@
 //! Session stores: the [`SessionStore`] trait, the records that a store keeps, and its errors.
 //!
-//! For authors of a store. An application passes a ready-made store to
+//! For authors of a store. An application needs nothing from this module. It passes a ready-made store to
 //! [`ServerSessions::builder`](crate::ServerSessions::builder) or
-//! [`RefreshTokens::builder`](crate::RefreshTokens::builder) and needs nothing from here: the embedded
+//! [`RefreshTokens::builder`](crate::RefreshTokens::builder): the embedded
 //! [`MemoryStore`](crate::MemoryStore), a store of `authcore-redis` (Redis, Valkey) or one of `authcore-sql`
 //! (PostgreSQL, MySQL, MariaDB, SQLite).
 //!
-//! [`SessionStore`] explains how to write a store and which rules it must keep; the crate `authcore-testkit`
+//! [`SessionStore`] explains how to write a store and which rules it must keep. The crate `authcore-testkit`
 //! checks them.
 
 pub(crate) mod encoding;

@@ -2,10 +2,10 @@
 //! [`Auth`](crate::Auth), and the builders and hooks of the built-in strategies.
 //!
 //! For authors of a strategy: one that wraps a built-in strategy to add a check or an audit line, or one that
-//! issues tokens of another format. An application picks a built-in strategy,
+//! issues tokens in another format. An application chooses a built-in strategy,
 //! [`ServerSessions`](crate::ServerSessions), [`Jwt`](crate::jwt::Jwt) or
-//! [`RefreshTokens`](crate::RefreshTokens), and takes from here only [`RefreshHook`], which decides about
-//! each refresh of a session.
+//! [`RefreshTokens`](crate::RefreshTokens). From this module it needs only [`RefreshHook`], which decides
+//! about each refresh of a session.
 
 pub(crate) mod call_context;
 pub(crate) mod session_strategy;

@@ -1,4 +1,4 @@
-//! Who a session or token is about.
+//! The subject of a session or token.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,32 +8,34 @@ use sha2::{Digest as _, Sha256};
 use crate::Realm;
 use crate::error::LoginError;
 
-/// The authenticated user's identifier, the `sub` of RFC 7519, within a [`Realm`].
+/// An authenticated user's identifier, the `sub` of RFC 7519, within a [`Realm`].
 ///
-/// A non-empty UTF-8 text of at most [`Subject::MAX_LEN`] bytes without NUL. Two subjects are the same only
-/// if their realms and texts are, byte for byte: case, accents and trailing spaces count (rules A12, S5).
+/// The text is non-empty UTF-8 of at most [`Subject::MAX_LEN`] bytes without NUL. Two subjects are equal only
+/// if their realms and texts are equal byte for byte: case, accents and trailing spaces count (rules A12,
+/// S5).
 ///
-/// A host makes subjects without a realm; [`Auth`](crate::Auth) takes each of them as one of its own realm.
+/// An application creates subjects without a realm, and [`Auth`](crate::Auth) puts each of them into its own.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject {
-    /// The text alone, or behind the realm's name and NUL, which neither of them contains.
+    /// The text; in a named realm, preceded by the realm's name and NUL, which neither of them contains.
     key: Box<str>,
     /// Where the text begins.
     start: u8,
 }
 
 impl Subject {
-    /// The longest text of a subject, in bytes.
+    /// The maximum length of the text, in bytes.
     pub const MAX_LEN: usize = 255;
 
-    /// The longest [key](Subject::key), in bytes.
+    /// The maximum length of the [key](Subject::key), in bytes.
     pub const MAX_KEY_LEN: usize = Realm::MAX_LEN + 1 + Self::MAX_LEN;
 
-    /// The subject with this text, in the unnamed realm.
+    /// Creates a subject with this text, in the unnamed realm.
     ///
     /// # Errors
     ///
-    /// [`LoginError::InvalidSubject`] if `text` is empty, longer than [`Subject::MAX_LEN`] bytes or contains NUL.
+    /// [`LoginError::InvalidSubject`] if `text` is empty, longer than [`Subject::MAX_LEN`] bytes or contains
+    /// NUL.
     pub fn new(text: impl Into<String>) -> Result<Self, LoginError> {
         let text = text.into();
         if Self::is_one(&text) {
@@ -43,18 +45,18 @@ impl Subject {
         }
     }
 
-    /// The subject of the same text in `realm`.
+    /// Returns the subject with the same text in `realm`.
     #[must_use]
     pub fn in_realm(&self, realm: &Realm) -> Self {
         Self::from_checked(realm.name(), self.as_str())
     }
 
-    /// Whether `text` can be a subject.
+    /// Returns whether `text` can be a subject.
     pub(crate) fn is_one(text: &str) -> bool {
         !text.is_empty() && text.len() <= Self::MAX_LEN && memchr::memchr(0, text.as_bytes()).is_none()
     }
 
-    /// A subject from texts that were checked when they were written.
+    /// Creates a subject from texts that were checked before.
     pub(crate) fn from_checked(realm: &str, text: &str) -> Self {
         if realm.is_empty() {
             return Self { key: text.into(), start: 0 };
@@ -63,26 +65,28 @@ impl Subject {
         Self { key: [realm, "\0", text].concat().into(), start: realm.len() as u8 + 1 }
     }
 
-    /// The text, without the realm.
+    /// Returns the text, without the realm.
     pub fn as_str(&self) -> &str {
         &self.key[usize::from(self.start)..]
     }
 
-    /// The name of the realm; empty for the unnamed one.
+    /// Returns the name of the realm; empty for the unnamed realm.
     pub fn realm_name(&self) -> &str {
         &self.key[..usize::from(self.start).saturating_sub(1)]
     }
 
-    /// What a store indexes sessions by: a text of its own for each subject of each realm (rule A12).
+    /// Returns the text by which a store indexes sessions, unique for each subject of each realm (rule A12).
     ///
-    /// In the unnamed realm it is the subject's text. In any other it is the realm's name, NUL and the
-    /// subject's text; a store whose texts cannot hold NUL keeps the two in separate columns.
+    /// In the unnamed realm it is the subject's text. In a named realm it is the realm's name, NUL and the
+    /// subject's text; a store whose texts cannot contain NUL keeps the two in separate columns.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The partition that all sessions of this subject share, for stores that are divided: the first 16 bits
-    /// of SHA-256 of the [key](Subject::key), which are also those of its sessions' ids.
+    /// Returns the partition that all sessions of this subject share, for partitioned stores.
+    ///
+    /// It consists of the first 16 bits of SHA-256 of the [key](Subject::key), which are also the first bits
+    /// of the ids of the subject's sessions.
     pub fn partition(&self) -> u16 {
         let digest = Sha256::digest(self.key.as_bytes());
         u16::from_be_bytes([digest[0], digest[1]])

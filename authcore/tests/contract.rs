@@ -1,4 +1,4 @@
-//! The reference store and the strategies over it, against the contract.
+//! Runs the contract on the reference store and on the strategies over it.
 
 mod store {
     use authcore::MemoryStore;

@@ -1,5 +1,5 @@
-//! The hybrid strategy beyond the suite of `authcore-testkit`: the host's hook, the named options, what
-//! logout says, and which credentials reach which session.
+//! The hybrid strategy beyond the suite of `authcore-testkit`: the refresh hook, the options, the result of a
+//! logout, and which credentials end which session.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
@@ -70,7 +70,7 @@ fn refused<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Rejection {
     }
 }
 
-/// What the hook says next, and how often it was asked.
+/// The next decision of the hook, and the number of its calls.
 #[derive(Debug, Clone, Default)]
 struct Host {
     says: Arc<Mutex<Option<Result<RefreshDecision, &'static str>>>>,
@@ -110,7 +110,7 @@ async fn r10_the_hook_replaces_claims_in_session_and_token() {
     let live = world.auth.authenticate_and_check_session(second.credential().expose()).await.unwrap();
     assert_eq!(live.claims::<Value>().unwrap(), json!({ "role": "reader" }));
 
-    // Also where nothing rotates: a replay within the window.
+    // The hook also runs without a rotation: at a replay within the window.
     host.replace(&json!({ "role": "nobody" }));
     let replayed = world.refresh(&first).await.unwrap();
     assert_eq!(
@@ -142,12 +142,12 @@ async fn r10_a_denial_that_does_not_reach_the_store_is_unavailable() {
     host.say(Ok(RefreshDecision::Deny));
     world.store.fail_every(Call::Remove, Fault::BeforeCommit);
     assert_eq!(world.refresh(&first).await.unwrap_err().kind(), ErrorKind::Unavailable);
-    world.store.heal();
+    world.store.clear_faults();
     assert_eq!(refused(world.refresh(&first).await), Rejection::Denied, "the session was still there");
     assert_eq!(refused(world.refresh(&first).await), Rejection::SessionEnded);
 }
 
-/// A hook that counts up in the claims that it is shown.
+/// A hook that increments a counter in the claims.
 #[derive(Debug, Clone, Default)]
 struct Counting(Arc<AtomicU32>);
 
@@ -176,13 +176,13 @@ async fn r10_a8_the_hook_is_asked_again_if_the_claims_were_changed_meanwhile() {
     assert_eq!(claims, json!({ "role": "admin", "theme": "dark", "refreshes": 1 }));
     assert_eq!(hook.0.load(Ordering::SeqCst), 2);
 
-    // What leaves the claims alone is no reason to ask again.
+    // A competing write that leaves the claims unchanged does not call the hook again.
     world.clock.advance(MINUTE);
     let (rival, shared) = (world.auth.clone(), second.clone());
     world.store.before_next(Call::Replace, async move {
         rival.update_claims(shared.principal(), |_| Ok(())).await.unwrap();
     });
-    world.refresh(&second).await.unwrap();
+    let _ = world.refresh(&second).await.unwrap();
     assert_eq!(hook.0.load(Ordering::SeqCst), 3);
 }
 
@@ -230,7 +230,7 @@ async fn r2_the_mobile_option_waits_for_the_successor_and_no_longer() {
     assert_eq!(reuse.incident().unwrap().kind(), IncidentKind::Reuse);
 }
 
-/// What the option's documentation says of a successor that is used just after its birth.
+/// The documented behaviour of the option for a successor that is used right after its issue.
 #[tokio::test]
 async fn r2_r11_the_mobile_option_counts_only_uses_that_rotate() {
     let world = world(RefreshTokensBuilder::grace_until_successor_is_used);
@@ -247,7 +247,7 @@ async fn r2_r11_the_mobile_option_counts_only_uses_that_rotate() {
         world.refresh(&first).await.unwrap().refresh_token().map(RefreshCredential::expose),
         second.refresh_token().map(RefreshCredential::expose)
     );
-    world.refresh(&second).await.unwrap();
+    let _ = world.refresh(&second).await.unwrap();
     assert!(world.refresh(&first).await.unwrap_err().incident().is_some());
 }
 
@@ -280,13 +280,13 @@ async fn without_a_window_every_second_use_is_reuse() {
     );
     world.clock.advance(Duration::from_millis(1));
     let late = world.refresh(&first).await.unwrap_err();
-    assert_eq!(late.incident().unwrap().kind(), IncidentKind::LateReplay);
+    assert_eq!(late.incident().unwrap().kind(), IncidentKind::ReplayedLate);
 }
 
 #[tokio::test]
 async fn logout_takes_whichever_credential_the_client_still_has() {
     let world = world(|refresh| refresh);
-    // The access token, good or expired.
+    // The access token, valid or expired.
     for wait in [Duration::ZERO, 60 * MINUTE] {
         let issued = world.login().await;
         world.clock.advance(wait);
@@ -304,7 +304,7 @@ async fn logout_takes_whichever_credential_the_client_still_has() {
     let revoked = world.auth.logout(first.refresh_token().unwrap().expose()).await.unwrap();
     assert_eq!(revoked.sessions.len(), 1);
     assert_eq!(refused(world.refresh(&last).await), Rejection::SessionEnded);
-    // Once more: nothing is left to end, and that is no error.
+    // A second logout: no session is left, which is not an error.
     let again = world.auth.logout(first.refresh_token().unwrap().expose()).await.unwrap();
     assert!(again.sessions.is_empty());
     assert!(world.auth.logout("garbage").await.is_err());
@@ -316,7 +316,7 @@ async fn logout_says_until_when_the_access_token_verifies() {
     let issued = world.login().await;
     world.clock.advance(5 * MINUTE);
     let revoked = world.auth.logout(issued.credential().expose()).await.unwrap();
-    // Whatever was issued until the session was gone has expired by then.
+    // Every token issued before the session ended has expired by then.
     let end = NOW.plus(5 * MINUTE).plus(LIFETIME).plus(LEEWAY);
     assert_eq!(revoked.effect, RevocationEffect::At(end));
     let last_moment = Timestamp::from_millis(issued.expires_at().plus(LEEWAY).as_millis() - 1);
@@ -352,7 +352,8 @@ async fn logout_counts_the_token_at_hand_if_the_clock_went_back() {
     assert_eq!(revoked.effect, RevocationEffect::At(issued.expires_at().plus(LEEWAY)));
 }
 
-/// Whatever issues an access token just before the session is gone, logout says how long that token verifies.
+/// Logout reports how long the last access token verifies, whatever call issued it just before the session
+/// ended.
 #[tokio::test]
 async fn logout_counts_what_was_issued_while_it_ran() {
     for renews in [false, true] {
@@ -386,13 +387,13 @@ async fn revocations_count_what_was_issued_while_they_ran() {
     let (rival, clock, own) = (world.auth.clone(), world.clock.clone(), issued.clone());
     world.store.before_next(Call::RemoveAll, async move {
         clock.advance(MINUTE);
-        rival.refresh(own.refresh_token().unwrap().expose()).await.unwrap();
+        let _ = rival.refresh(own.refresh_token().unwrap().expose()).await.unwrap();
     });
     let revoked = world.auth.admin().revoke_all(&issued.principal().to_subject()).await.unwrap();
     assert_eq!(revoked.effect, RevocationEffect::At(NOW.plus(11 * MINUTE).plus(LIFETIME).plus(LEEWAY)));
 }
 
-/// A record from before the last refresh says nothing of the access token that came with it (R6).
+/// A record from before the last refresh does not know the access token of that refresh (R6).
 #[tokio::test]
 async fn logout_does_not_trust_a_store_that_went_back() {
     let world = world(|refresh| refresh);
@@ -461,7 +462,7 @@ async fn r8_a_session_id_alone_ends_nothing() {
     let victim = world.login().await;
     let attacker = world.auth.login(Login::new("mallory").unwrap()).await.unwrap();
     let id = victim.principal().session_id().unwrap();
-    // The victim's id, and everything else of the attacker's own session.
+    // The victim's id, with all other parts from the attacker's own session.
     let bytes = |issued: &IssuedCredentials| {
         URL_SAFE_NO_PAD.decode(&issued.refresh_token().unwrap().expose()[4..]).unwrap()
     };
@@ -488,7 +489,7 @@ async fn credentials_of_one_strategy_are_nothing_to_another_on_the_same_store() 
     assert!(sessions.authenticate(by_refresh.credential().expose()).await.is_err());
     assert!(world.auth.refresh(by_session.credential().expose()).await.is_err());
     assert!(world.auth.authenticate(by_session.credential().expose()).await.is_err());
-    // The secret of one, dressed up as the other.
+    // The secret of one kind with the prefix of the other.
     let dressed = format!("acs_{}", &by_refresh.refresh_token().unwrap().expose()[4..68]);
     assert!(sessions.authenticate(&dressed).await.is_err());
     assert!(sessions.renew(by_refresh.principal()).await.is_err());
@@ -573,7 +574,7 @@ async fn every_principal_ends_with_its_credential() {
     assert_eq!(issued.refresh_expires_in(), Some(Duration::from_secs(30 * 24 * 3600)));
 }
 
-/// A token strategy whose tokens live for ever, to be refused.
+/// A token strategy with an unlimited lifetime, which must be refused.
 #[derive(Debug)]
 struct Eternal(Jwt);
 

@@ -1,4 +1,4 @@
-//! What an adapter asks about kinds of session, and how it limits what can be handed out.
+//! The API for adapters: kinds of session and the maximum size of tokens.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 

@@ -1,4 +1,4 @@
-//! What the memory store does beyond the contract: it frees expired records as it goes.
+//! The memory store beyond the contract: it removes expired records during other calls.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
@@ -18,7 +18,7 @@ fn world() -> (Auth, MemoryStore, ManualClock) {
     (Auth::with_sessions(sessions).with_clock(clock.clone()), store, clock)
 }
 
-async fn login(auth: &Auth, number: usize) -> String {
+async fn log_in(auth: &Auth, number: usize) -> String {
     auth.login(Login::new(format!("user-{number}")).unwrap()).await.unwrap().credential().expose().to_owned()
 }
 
@@ -26,12 +26,12 @@ async fn login(auth: &Auth, number: usize) -> String {
 async fn s6_expired_records_are_freed_by_later_writes_and_live_ones_are_not() {
     let (auth, store, clock) = world();
     for number in 0..20_000 {
-        login(&auth, number).await;
+        log_in(&auth, number).await;
     }
     clock.advance(HOUR + Duration::from_secs(1));
     let mut live = Vec::new();
     for number in 0..10_000 {
-        live.push(login(&auth, number).await);
+        live.push(log_in(&auth, number).await);
     }
     assert!(store.len() < 10_500, "{} records are held for 10000 that are alive", store.len());
     for credential in &live {
@@ -43,19 +43,19 @@ async fn s6_expired_records_are_freed_by_later_writes_and_live_ones_are_not() {
 async fn s6_nothing_is_freed_before_its_time_by_the_stores_own_clock() {
     let (auth, store, clock) = world();
     for number in 0..1000 {
-        login(&auth, number).await;
+        log_in(&auth, number).await;
     }
-    // The callers' clock is a day ahead; the store counts from the write.
+    // The caller's clock is a day ahead; the store counts from the write.
     let ahead = ManualClock::new(Timestamp::from_secs(1_800_086_400));
     let sessions = ServerSessions::builder(store.clone()).build().unwrap();
     let elsewhere = Auth::with_sessions(sessions).with_clock(ahead);
     for number in 1000..3000 {
-        login(&elsewhere, number).await;
+        log_in(&elsewhere, number).await;
     }
     assert_eq!(store.len(), 3000);
     clock.advance(HOUR - Duration::from_millis(1));
     for number in 3000..5000 {
-        login(&elsewhere, number).await;
+        log_in(&elsewhere, number).await;
     }
     assert_eq!(store.len(), 5000);
 }
@@ -64,7 +64,7 @@ async fn s6_nothing_is_freed_before_its_time_by_the_stores_own_clock() {
 async fn s11_purging_stops_at_its_limit_and_goes_on_from_there() {
     let (auth, store, clock) = world();
     for number in 0..100 {
-        login(&auth, number).await;
+        log_in(&auth, number).await;
     }
     clock.advance(HOUR);
     let mut removed = 0;

@@ -29,7 +29,7 @@ const KEY: &[u8; 32] = b"a-key-that-must-not-be-seen-----";
 const CLAIM: &str = "claim-that-must-not-be-seen";
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
-/// What must not be seen, and everything that was shown.
+/// The secrets, and all text in which they must not appear.
 #[derive(Default)]
 struct Search {
     secrets: Vec<String>,
@@ -39,7 +39,7 @@ struct Search {
 impl Search {
     fn secret(&mut self, text: &str) {
         self.secrets.push(text.to_owned());
-        // Whatever bytes a token carries, in the spellings that `Debug` has for bytes.
+        // The bytes of a token, in the spellings that `Debug` uses for bytes.
         for segment in text.split(['.', '_']).filter(|segment| segment.len() > 20) {
             if let Ok(bytes) = URL_SAFE_NO_PAD.decode(segment) {
                 self.secret_bytes(&bytes[bytes.len().saturating_sub(32)..]);
@@ -87,7 +87,7 @@ fn login() -> Login {
     Login::new("user-42").unwrap().claims(&json!({ "note": CLAIM })).unwrap()
 }
 
-/// A search that never finds anything would prove nothing.
+/// Checks that the search does find a secret that is present.
 #[test]
 fn s10_the_search_finds_what_is_shown() {
     let bytes = [7_u8; 32];
@@ -172,7 +172,7 @@ async fn s10_debug_shows_no_secret() {
     search.check();
 }
 
-/// What strategies of one's own are given and give.
+/// The arguments and results of custom strategies.
 #[tokio::test]
 async fn s10_debug_of_what_strategies_are_made_of_shows_no_secret() {
     let mut search = Search::default();
@@ -260,7 +260,7 @@ async fn s10_debug_of_a_refresh_with_a_hook_shows_no_claim() {
     search.check();
 }
 
-/// A store keeps the driver's error for logs, and says no more to clients for it.
+/// A store keeps the driver's error for logs, without showing it to clients.
 #[tokio::test]
 async fn s10_a_store_error_keeps_its_source_and_its_words() {
     fn source_of<'e>(error: &'e (dyn std::error::Error + 'static)) -> &'e std::io::Error {
@@ -292,7 +292,7 @@ async fn s10_a_store_error_keeps_its_source_and_its_words() {
     assert_eq!(std::error::Error::source(&text).unwrap().to_string(), "a text will do");
 }
 
-/// Nor do the bytes of a record that cannot be read show in the error (rule S9).
+/// The error for an unreadable record does not show its bytes (rule S9).
 #[tokio::test]
 async fn s9_s10_a_corrupt_record_shows_nothing_of_itself() {
     let sessions = ServerSessions::builder(MemoryStore::new()).build().unwrap();
@@ -337,7 +337,7 @@ async fn s10_errors_show_no_secret() {
     search.show_error(&auth.login(secret_claim).await.unwrap_err());
 
     clock.advance(Duration::from_secs(61));
-    auth.refresh(token).await.unwrap();
+    let _ = auth.refresh(token).await.unwrap();
     clock.advance(Duration::from_secs(61));
     let reuse = auth.refresh(token).await.unwrap_err();
     assert!(reuse.incident().is_some());
@@ -402,7 +402,7 @@ mod password {
         }
     }
 
-    /// A password, a hash, and the salt and output in it.
+    /// A password, a hash, and the salt and output of the hash.
     fn search(hash: &PasswordHash) -> Search {
         let mut search = Search::default();
         search.secret(CLAIM);
@@ -450,7 +450,7 @@ mod password {
         let hasher = PasswordHasher::builder().build().unwrap();
         let hash = hasher.hash(NewPassword::new(PASSWORD).unwrap()).await.unwrap();
         let mut search = search(&hash);
-        // What was stored by mistake: the password itself, and a hash that was cut off.
+        // Stored by mistake: the password itself, and a truncated hash.
         for corrupt in [PASSWORD, &hash.expose()[..hash.expose().len() - 40]] {
             let stored = PasswordHash::new(corrupt);
             let outcome = hasher.verify(Password::new(PASSWORD).unwrap(), Some(&stored)).await;
@@ -463,7 +463,7 @@ mod password {
         let attempt = async |name: &str, password: &str| {
             passwords.login(name, Password::new(password).unwrap(), |login| login).await.unwrap_err()
         };
-        // Somebody types the password into the field of the name.
+        // A user types the password into the name field.
         for (name, password) in [("user-42", "another one"), (PASSWORD, PASSWORD), ("away", PASSWORD)] {
             let error = attempt(name, password).await;
             search.show_error(&error);

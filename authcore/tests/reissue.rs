@@ -1,4 +1,4 @@
-//! Re-issue of tokens without a session: whose, until when, and by which limit.
+//! Re-issue of tokens without a session: owner, expiry and limit.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
@@ -63,7 +63,7 @@ async fn a13_a_token_that_does_not_represent_a_login_is_not_reissued_as_one() {
     assert_eq!(rejection(auth().refresh(kiosk.expose()).await), Rejection::NotALogin);
 }
 
-/// The leeway is for clocks that differ, and moves neither the login's time nor the limit.
+/// The leeway is for differing clocks; it moves neither the time of login nor the limit.
 #[tokio::test]
 async fn a_reissue_by_a_slower_clock_dates_no_login_into_the_future() {
     let clock = ManualClock::new(NOW);

@@ -1,5 +1,5 @@
-//! What the core makes of answers that a store gives at the wrong moment, or never should: over a memory
-//! store that lies and fails on demand.
+//! The core's handling of wrong, late and contradictory results from a store, with a memory store that lies
+//! and fails on demand.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
@@ -26,7 +26,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const IDLE: Duration = Duration::from_secs(40 * 60);
 
-/// A memory store that answers otherwise when it is told to.
+/// A memory store with planned wrong results.
 #[derive(Debug, Clone, Default)]
 struct Odd {
     inner: MemoryStore,
@@ -35,13 +35,13 @@ struct Odd {
 
 #[derive(Debug, Default)]
 struct Lies {
-    /// What `load` answers whatever it is asked.
+    /// The result of `load` for any id.
     loads: Option<SessionRecord>,
-    /// What `list` answers too, whatever it is asked.
+    /// A record that `list` also returns, for any subject.
     lists: Vec<SessionRecord>,
-    /// Whether `list` finds a record that it cannot read.
+    /// Whether `list` meets an unreadable record.
     list_is_corrupt: bool,
-    /// How `replace` fails.
+    /// The failure of `replace`.
     replace_fails: Option<StoreErrorKind>,
 }
 
@@ -84,7 +84,7 @@ impl SessionStore for Odd {
         }
         let mut all = self.inner.list(subject).await?;
         all.extend(self.lies.lock().unwrap().lists.iter().cloned());
-        // Any order will do (rule S5).
+        // Any order is allowed (rule S5).
         all.reverse();
         Ok(all)
     }
@@ -155,7 +155,7 @@ fn store_error<T: fmt::Debug>(outcome: Result<T, Error>) -> StoreErrorKind {
     }
 }
 
-/// The record with another time of its idle end, as the store might keep it.
+/// Returns the record with another idle expiry, as the store might keep it.
 async fn end_at(world: &World, issued: &IssuedCredentials, end: Timestamp) {
     let record = world.stored(issued).await;
     let mut parts = record.to_parts();
@@ -178,7 +178,7 @@ async fn a5_a_slide_ignores_no_error_that_stays() {
     }
 }
 
-/// A clock that goes back neither un-sees a use nor shortens what it gave.
+/// A clock that is set back neither undoes a use nor shortens the expiry that it set.
 #[tokio::test]
 async fn a5_a_clock_that_goes_back_moves_no_use_back() {
     for world in [sessions(policy()), hybrid()] {
@@ -190,8 +190,7 @@ async fn a5_a_clock_that_goes_back_moves_no_use_back() {
     }
 }
 
-/// S6, A11: the core decides about expiry, whatever the store still has, and whatever the principal's token
-/// says.
+/// S6, A11: the core decides expiry, whatever the store returns and whatever the principal's token states.
 #[tokio::test]
 async fn s6_a11_an_expired_session_admits_no_principal() {
     for world in [sessions(policy()), hybrid()] {
@@ -229,7 +228,7 @@ async fn s5_s6_the_list_has_live_sessions_of_the_subject_only() {
     }
 }
 
-/// A store that answers with the record of another session is broken, and is believed in nothing.
+/// A result with the record of another session is rejected as corrupt.
 #[tokio::test]
 async fn s9_a_record_of_another_session_is_corrupt() {
     for world in [sessions(policy()), hybrid()] {
@@ -249,7 +248,7 @@ async fn s9_a_record_of_another_session_is_corrupt() {
     }
 }
 
-/// A11: the session of a principal is one of its subject, even where the store has changed whose it is.
+/// A11: the session of a principal must belong to its subject, even if the store has changed the owner.
 #[tokio::test]
 async fn a11_a_session_of_another_subject_is_not_the_principals() {
     for world in [sessions(policy()), hybrid()] {
@@ -275,7 +274,7 @@ async fn a11_a_session_of_another_subject_is_not_the_principals() {
     }
 }
 
-/// Another subject that the session's id would fit.
+/// Returns another subject that the session's id could belong to.
 fn neighbour(record: &SessionRecord) -> Subject {
     let mut names = (0..).map(|number| Subject::new(format!("neighbour-{number}")).unwrap());
     let fits = |subject: &Subject| {
@@ -286,7 +285,7 @@ fn neighbour(record: &SessionRecord) -> Subject {
     names.find(fits).unwrap()
 }
 
-/// A7: what has expired takes no place.
+/// A7: expired sessions do not count towards the limit.
 #[tokio::test]
 async fn a7_expired_sessions_do_not_count() {
     let world = sessions(policy().with_max_sessions_per_subject(2));
@@ -295,11 +294,11 @@ async fn a7_expired_sessions_do_not_count() {
     let two = world.login("ada").await;
     end_at(&world, &two, NOW.plus(MINUTE)).await;
     world.clock.set(NOW.plus(MINUTE));
-    world.login("ada").await;
+    let _ = world.login("ada").await;
     assert!(world.auth.authenticate(one.credential().expose()).await.is_ok(), "there was a place");
 }
 
-/// A7: of logins at one moment, those with the smallest ids make room; a login that is among them fails.
+/// A7: of concurrent logins, those with the smallest ids are removed; a login among them fails.
 #[tokio::test]
 async fn a7_ties_are_broken_by_id_and_the_own_login_fails() {
     let (mut failed, mut made) = (0, 0);
@@ -327,7 +326,7 @@ async fn a7_ties_are_broken_by_id_and_the_own_login_fails() {
     assert!(failed > 0 && made > 0, "{failed} failed and {made} were made");
 }
 
-/// A7: a login whose session others removed before it looked, to make room for theirs, says so.
+/// A7: a login whose session was removed by concurrent logins reports the limit.
 #[tokio::test]
 async fn a7_a_login_that_was_overtaken_fails() {
     let store = MemoryStore::new();
@@ -342,8 +341,7 @@ async fn a7_a_login_that_was_overtaken_fails() {
     assert!(matches!(overtaken, Err(Error::SessionLimit)), "{overtaken:?}");
 }
 
-/// A record that nobody can read says nothing of its kind: it keeps no thief logged in, though keys end with
-/// it.
+/// An unreadable record must not keep a thief's session alive: all other sessions end, API keys included.
 #[tokio::test]
 async fn a13_an_unreadable_session_keeps_no_other_alive() {
     let (store, clock) = (Odd::default(), ManualClock::new(NOW));

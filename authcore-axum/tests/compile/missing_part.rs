@@ -1,4 +1,4 @@
-//! The host's own state has no `AuthState` in it.
+//! The application's state does not contain an `AuthState`.
 
 use authcore_axum::{Guard, Principal};
 use axum::Router;

@@ -1,4 +1,4 @@
-//! Nobody makes the state but the guard, which puts the layers on too.
+//! Only the guard can create the state; it adds the layers too.
 
 use authcore_axum::{AuthState, Guard};
 

@@ -1,4 +1,4 @@
-//! Whatever somebody sends gets a clear answer without detail, no panic, and no store call where none is needed.
+//! Malformed input gets a clear response without details, causes no panic, and no unnecessary store call.
 
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
@@ -23,7 +23,7 @@ async fn bodies_that_are_none() {
             r#"{"username":"a","username":"b","password":"x"}"#,
             StatusCode::BAD_REQUEST,
         ),
-        // Not by position, which no documentation promises.
+        // Not by position, which is not documented.
         (Some("application/json"), &array, StatusCode::BAD_REQUEST),
         (Some("application/json"), "\"ada\"", StatusCode::BAD_REQUEST),
         (Some("application/json"), r#"{"username":"ada","password":null}"#, StatusCode::BAD_REQUEST),
@@ -88,7 +88,7 @@ async fn media_types_are_read_in_any_case_and_with_parameters() {
     }
 }
 
-/// Clients that write a field which they do not have mean that they do not have it.
+/// A null field counts as missing: some clients send it instead of leaving the field out.
 #[tokio::test]
 async fn null_is_a_field_that_is_missing() {
     let world = World::new(Strategy::Sessions).await;
@@ -162,7 +162,7 @@ async fn credentials_that_cannot_be_ones() {
     }
 }
 
-/// A refresh token is no access token, nor the reverse.
+/// A refresh token is not accepted as an access token, nor the reverse.
 #[tokio::test]
 async fn a3_one_kind_of_credential_is_not_taken_for_another() {
     let world = World::with(Strategy::Hybrid, |guard| guard.credentials_in_bodies()).await;

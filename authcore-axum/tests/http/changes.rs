@@ -1,4 +1,4 @@
-//! What a deployment changes, and who stays logged in: keys and settings (rule T17), claims that grow (rule
+//! Changes in a deployment and their effect on sessions: keys and settings (rule T17), growing claims (rule
 //! R12), and the type of the claims (rule A16).
 
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Method, StatusCode};
 use serde_json::json;
 
-/// What an operator may have changed since the access tokens were issued: the key, the issuer and the
-/// audience, or the longest lifetime that is accepted.
+/// Changes by an operator after the access tokens were issued: the key, the issuer and the audience, or the
+/// maximum accepted lifetime.
 fn changed() -> Vec<Jwt> {
     let key = || KeyRing::new(Key::hmac("k1", Algorithm::HS256, &[7; 32]).unwrap());
     let builder = |issuer: &str| Jwt::builder(key()).issuer(issuer).audience("api");
@@ -98,7 +98,7 @@ async fn t17_in_bodies_the_refresh_token_proves_the_session() {
             assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
             answer.json()["ended_sessions"].as_array().unwrap().len()
         };
-        // An access token that proves nothing any more, and the refresh token as JSON or as a form.
+        // An access token that no longer verifies, and the refresh token as JSON or as a form.
         let (access, refresh) = &tokens[0];
         let mut logout = post("/auth/logout", &json!({ "refresh_token": refresh }));
         logout.headers_mut().insert(AUTHORIZATION, access.parse().unwrap());
@@ -134,7 +134,7 @@ async fn t17_in_cookies_a_logout_takes_a_refresh_token_from_its_body_too() {
     assert!(browser.cookies.is_empty());
 }
 
-/// Who knows the session of somebody else cannot end, refresh or replace it by naming it.
+/// Knowing the id of another user's session is not enough to end, refresh or replace it.
 #[tokio::test]
 async fn t17_a_forged_access_token_achieves_nothing() {
     let world = World::new(Strategy::Hybrid).await;
@@ -170,11 +170,11 @@ async fn c7_a_logout_whose_body_cannot_be_read_tells_the_truth() {
     let world = World::new(Strategy::Hybrid).await;
     let answer = world.browser().send(broken()).await;
     assert_eq!((answer.status, &answer.json()["effective"]), (StatusCode::OK, &json!("unconfirmed")));
-    // With another credential that proves the session, the body is no matter.
+    // With another credential that proves the session, the body does not matter.
     let mut browser = world.browser();
     browser.log_in().await;
     assert_eq!(browser.send(broken()).await.json()["ended_sessions"].as_array().unwrap().len(), 1);
-    // Nor is one that says nothing.
+    // A body without content, or of another type, does not matter either.
     for (kind, body) in [("application/json", ""), ("text/plain", "{"), ("application/json", "{}")] {
         browser.log_in().await;
         let sent = request(Method::POST, "/auth/logout").header(CONTENT_TYPE, kind).body(Body::from(body));
@@ -185,7 +185,7 @@ async fn c7_a_logout_whose_body_cannot_be_read_tells_the_truth() {
     assert_eq!(world.browser().send(broken()).await.status, StatusCode::BAD_REQUEST);
 }
 
-/// Gives as many roles as it is told.
+/// A hook that returns a given number of roles.
 #[derive(Debug)]
 struct Roles(Arc<AtomicUsize>);
 
@@ -206,7 +206,7 @@ async fn r12_claims_that_fit_in_no_cookie_end_no_session_and_are_no_theft() {
     let mut browser = world.browser();
     browser.log_in().await;
     let log = Log::start();
-    // More than a session's claims may be, and less, but more than a cookie has room for.
+    // More than the limit of a session's claims; then less than that, but more than a cookie can hold.
     for (count, limit) in [(140, "at most 3072 "), (130, "at most 4082 "), (130, "at most 4082 ")] {
         roles.store(count, Ordering::Relaxed);
         world.clock.advance(Duration::from_secs(65));

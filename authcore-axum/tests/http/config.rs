@@ -1,4 +1,4 @@
-//! What a guard is built with, and what follows from it.
+//! The configuration of a guard and its effects.
 
 use std::time::Duration;
 
@@ -44,8 +44,8 @@ fn what_cannot_be_used_is_refused_when_the_guard_is_built() {
     assert_eq!(refused(&good), "");
 }
 
-/// Else no browser could refresh once the access token has expired: the cookie that says for whom would be
-/// gone.
+/// The access cookie outlives its token. Otherwise no browser could refresh after the expiry, since the
+/// cookie that names the session would be gone.
 #[tokio::test]
 async fn c1_the_access_cookie_of_the_hybrid_stays_as_long_as_the_refresh_cookie() {
     let world = World::with_kinds(Strategy::Hybrid, |guard| guard).await;
@@ -83,7 +83,7 @@ async fn c4_a_request_to_two_hosts_is_of_no_known_site() {
     assert_eq!(browser.send(sent).await.status, StatusCode::FORBIDDEN);
 }
 
-/// Whatever the type is.
+/// Claims that do not fit the handler's type are refused, whatever that type is.
 #[tokio::test]
 async fn a16_claims_of_another_type_are_a_login() {
     let auth = sessions();

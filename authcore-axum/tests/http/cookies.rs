@@ -1,4 +1,4 @@
-//! The cookies as they are set, and which of them count.
+//! The cookies that are set, and the cookies that are accepted.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ async fn c1_attributes_are_the_strictest_that_work() {
     }
 }
 
-/// A browser sends the refresh cookie to where it finds the routes, which may be below another router's path.
+/// The refresh cookie's path is that of the routes, which may be nested below another router's path.
 #[tokio::test]
 async fn c1_the_refresh_cookie_follows_a_router_that_is_nested() {
     let mut world = World::new(Strategy::Hybrid).await;
@@ -49,7 +49,7 @@ async fn c1_the_refresh_cookie_follows_a_router_that_is_nested() {
     }
 }
 
-/// Browsers drop a cookie of more than 4,096 bytes without a word: that is an error where it is issued.
+/// Browsers silently drop a cookie of more than 4,096 bytes, so issuing one is an error.
 #[tokio::test]
 async fn c2_claims_that_fit_into_no_cookie_are_an_error_of_the_login() {
     for strategy in ALL {
@@ -57,7 +57,7 @@ async fn c2_claims_that_fit_into_no_cookie_are_an_error_of_the_login() {
         let mut browser = world.browser();
         let answer = browser.post("/auth/login", credentials("grace")).await;
         if strategy == Strategy::Sessions {
-            // They stay in the store, and the cookie is as short as ever.
+            // The claims stay in the store, so the cookie remains short.
             assert_eq!(answer.status, StatusCode::OK);
             assert!(browser.get("/members").await.text.ends_with("rrr"));
             continue;
@@ -65,7 +65,7 @@ async fn c2_claims_that_fit_into_no_cookie_are_an_error_of_the_login() {
         assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{strategy:?}");
         assert!(answer.set_cookies().is_empty(), "{strategy:?}");
         assert_eq!(answer.json(), json!({ "error": "internal error" }));
-        // No session is left behind that nobody holds.
+        // No orphaned session is left.
         browser.log_in().await;
         if strategy == Strategy::Hybrid {
             assert_eq!(browser.get("/auth/sessions").await.json().as_array().unwrap().len(), 1);
@@ -73,7 +73,7 @@ async fn c2_claims_that_fit_into_no_cookie_are_an_error_of_the_login() {
     }
 }
 
-/// A sibling domain can plant a `__Secure-` cookie, and not a `__Host-` one.
+/// A sibling domain can plant a `__Secure-` cookie but not a `__Host-` cookie.
 #[tokio::test]
 async fn c1_a_refresh_cookie_counts_beside_its_access_cookie_only() {
     let world = World::new(Strategy::Hybrid).await;
@@ -88,7 +88,7 @@ async fn c1_a_refresh_cookie_counts_beside_its_access_cookie_only() {
     assert!(answer.set_cookies().is_empty(), "C7");
     victim.cookies.remove("__Host-session");
     assert_eq!(victim.post("/auth/refresh", json!({})).await.status, StatusCode::UNAUTHORIZED);
-    // With both of its own it works, long after the access token has expired.
+    // With both of its own cookies it works, long after the access token has expired.
     victim.cookies = own;
     world.clock.advance(Duration::from_secs(3600));
     assert_eq!(victim.get("/me").await.status, StatusCode::UNAUTHORIZED);
@@ -114,7 +114,7 @@ async fn c5_one_credential_a_request() {
         (vec![("authorization", bearer.clone())], true),
         (vec![("authorization", format!("bearer  {token}"))], true),
         (vec![("authorization", "Basic YWRhOngx".to_owned())], true),
-        // No falling back from a bad bearer token to a good cookie.
+        // No fallback from an invalid bearer token to a valid cookie.
         (vec![("authorization", "Bearer x".to_owned())], false),
         (vec![("authorization", "Bearer".to_owned())], false),
         (vec![("authorization", format!("Bearer {token} {token}"))], false),
@@ -130,8 +130,8 @@ async fn c5_one_credential_a_request() {
     }
 }
 
-/// Another cookie of this host, in any encoding, neither hides ours nor makes a logout believe that there is
-/// none.
+/// Other cookies of this host, in any encoding, neither hide the session cookie nor make a logout overlook
+/// it.
 #[tokio::test]
 async fn c5_c7_a_cookie_counts_beside_others_of_any_encoding() {
     let world = World::new(Strategy::Sessions).await;
@@ -149,7 +149,7 @@ async fn c5_c7_a_cookie_counts_beside_others_of_any_encoding() {
     logout.headers_mut().insert(COOKIE, beside);
     assert_eq!(copy.send(logout).await.json()["ended_sessions"].as_array().unwrap().len(), 1);
     assert_eq!(browser.get("/me").await.status, StatusCode::UNAUTHORIZED);
-    // Of our own, only text counts.
+    // The session cookie itself must be text.
     let mut logout = post("/auth/logout", &json!({}));
     logout.headers_mut().insert(COOKIE, HeaderValue::from_bytes(b"__Host-session=\xe9").unwrap());
     assert_eq!(copy.send(logout).await.json()["effective"], "unconfirmed");

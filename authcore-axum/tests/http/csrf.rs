@@ -1,4 +1,4 @@
-//! Pages of other sites get nothing done (rule C4).
+//! Requests from pages of other sites are refused (rule C4).
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
@@ -40,7 +40,7 @@ async fn c4_pages_of_other_sites_change_nothing() {
             &[("origin", "null")],
             &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
             &[("origin", OWN), ("origin", EVIL)],
-            // Twice, each of which would do alone.
+            // The header twice, with values that would each be allowed alone.
             &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "same-origin")],
             &[("origin", OWN), ("origin", OWN)],
             &[("sec-fetch-site", "same-origin"), ("origin", OWN), ("origin", EVIL)],
@@ -76,7 +76,7 @@ async fn c4_own_pages_trusted_ones_and_no_browsers_are_served() {
             "{headers:?}"
         );
     }
-    // To look is no change.
+    // Safe methods are allowed.
     let cross_site = [("sec-fetch-site", "cross-site"), ("origin", EVIL)];
     assert_eq!(send(&mut browser, Method::GET, "/me", &cross_site).await.status, StatusCode::OK);
 }
@@ -109,13 +109,13 @@ async fn c4_a_bearer_token_is_sent_by_no_page_unasked() {
         request.body(Body::empty()).unwrap()
     };
     assert_eq!(browser.send(with(format!("Bearer {token}"))).await.status, StatusCode::OK);
-    // And a bad one opens no way for the cookie.
+    // An invalid bearer token does not exempt the cookie.
     assert_eq!(browser.send(with("Bearer x".to_owned())).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(browser.send(with("Bearer".to_owned())).await.status, StatusCode::FORBIDDEN);
     assert_eq!(browser.send(with("Basic YWRhOngx".to_owned())).await.status, StatusCode::FORBIDDEN);
 }
 
-/// A login and a refresh by cookies do not look at a bearer token, and so it opens no way to them (rule C5).
+/// Login and refresh with cookies ignore a bearer token, so it does not exempt them (rule C5).
 #[tokio::test]
 async fn c4_c5_a_bearer_token_opens_no_way_to_cookies() {
     let world = World::new(Strategy::Hybrid).await;
@@ -138,7 +138,7 @@ async fn c4_c5_a_bearer_token_opens_no_way_to_cookies() {
     }
     assert_eq!(send(&mut browser, Method::POST, "/auth/login", &[junk]).await.status, StatusCode::OK);
     assert_eq!(send(&mut browser, Method::POST, "/auth/refresh", &[]).await.status, StatusCode::OK);
-    // Where credentials travel in bodies, no browser adds one.
+    // If credentials travel in bodies, browsers add none by themselves.
     let world = World::with(Strategy::Hybrid, |guard| guard.credentials_in_bodies()).await;
     let answer = send(&mut world.browser(), Method::POST, "/auth/login", &cross_site).await;
     assert_eq!(answer.status, StatusCode::OK);
@@ -150,7 +150,7 @@ async fn c4_the_strict_mode_refuses_who_tells_nothing() {
     let mut browser = world.browser();
     let own = [("sec-fetch-site", "same-origin")];
     assert_eq!(send(&mut browser, Method::POST, "/auth/login", &[]).await.status, StatusCode::FORBIDDEN);
-    // What says nothing tells nothing.
+    // An empty header counts as cross-site.
     for headers in [
         &[("origin", "")][..],
         &[("sec-fetch-site", "")],

@@ -1,4 +1,5 @@
-//! Kinds of session: 'keep me logged in', API keys, guests (rule A13), and uses that do not count (rule A14).
+//! Kinds of session: 'keep me logged in', API keys, guests (rule A13), and requests that do not count as uses
+//! (rule A14).
 
 use std::time::Duration;
 
@@ -56,7 +57,7 @@ async fn a13_a_cookie_outlives_the_browser_if_its_user_wants_that() {
                 assert_eq!(cookie.contains(age), wanted, "{strategy:?} {value} {cookie}");
             }
             assert_eq!(kind(&mut browser).await, expected);
-            // What a refresh or a change of the password hands out stays as it was.
+            // A refresh or a change of password keeps the cookie persistent or not.
             world.clock.advance(Duration::from_secs(60));
             if strategy == Strategy::Hybrid {
                 let answer = browser.post("/auth/refresh", json!({})).await;
@@ -89,14 +90,14 @@ async fn a13_a_checkbox_of_a_form_says_so_too() {
 
 #[tokio::test]
 async fn a13_what_is_not_offered_is_not_chosen() {
-    // No policy for remembered sessions: the default it is.
+    // Without a policy for remembered sessions, the default applies.
     for strategy in ALL {
         let world = World::new(strategy).await;
         let answer = world.browser().post("/auth/login", remember(json!(true))).await;
         assert_eq!(answer.status, StatusCode::OK);
         assert!(answer.set_cookies().iter().all(|cookie| !cookie.contains("Max-Age")), "{answer:?}");
     }
-    // And no user changes what the account says that its terminal is.
+    // A user cannot override the kind that the account sets for its terminal.
     let world = world(Strategy::Sessions).await;
     let mut browser = world.browser();
     let mut login = remember(json!(true));
@@ -115,7 +116,7 @@ async fn a13_an_api_key_is_a_bearer_credential_in_both_transports() {
             let key = api_key(&world, "nightly export").await;
             let mut script = world.browser();
             assert_eq!(script.send(bearer("/me", &key)).await.text, "user-42");
-            // It manages no sessions, and a login ends no key.
+            // A key manages no sessions, and a login ends no key.
             let answer = script.send(bearer("/auth/sessions", &key)).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
             let mut login = post("/auth/login", &credentials("ada"));
@@ -146,7 +147,7 @@ async fn a13_an_api_key_in_a_cookie_is_refused() {
         assert_eq!(logout.json()["effective"], "unconfirmed");
         assert_eq!(world.store.calls(), 0);
         assert_eq!(browser.send(bearer("/me", &key)).await.status, StatusCode::OK, "and it lives on");
-        // As a bearer token it can be ended by itself.
+        // As a bearer token, a key can end itself.
         let mut logout = post("/auth/logout", &json!({}));
         logout.headers_mut().insert(AUTHORIZATION, format!("Bearer {key}").parse().unwrap());
         assert_eq!(browser.send(logout).await.json()["ended_sessions"].as_array().unwrap().len(), 1);
@@ -164,7 +165,7 @@ async fn a13_the_list_of_devices_tells_what_each_is() {
     world.clock.advance(Duration::from_secs(1));
     let support =
         Login::new("user-42").unwrap().client_id("desk").unwrap().actor(&Subject::new("staff-7").unwrap());
-    world.auth.login(support).await.unwrap();
+    let _ = world.auth.login(support).await.unwrap();
     let list = browser.get("/auth/sessions").await.json();
     let told: Vec<_> = list
         .as_array()
@@ -182,7 +183,7 @@ async fn a13_the_list_of_devices_tells_what_each_is() {
             json!(["a test", "default", false, null, null]),
         ]
     );
-    // 'Log out the others' spares the key, which its owner can end.
+    // 'Log out the others' spares the key; its owner can revoke it.
     browser.post("/auth/logout-others", json!({})).await;
     let left = browser.get("/auth/sessions").await.json();
     assert_eq!(left.as_array().unwrap().len(), 2);

@@ -1,4 +1,4 @@
-//! What the log says: why something was refused, and nothing that is a secret (rule C6).
+//! The log shows the reason of each refusal and no secrets (rule C6).
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,11 +15,10 @@ use tracing::Dispatch;
 use tracing::dispatcher::{DefaultGuard, set_default};
 use tracing_subscriber::Registry;
 
-/// Everything that this thread logs while it lives, of whatever level.
+/// Captures all log lines of this thread, at every level.
 pub(crate) struct Log {
     lines: Arc<Mutex<Vec<u8>>>,
-    /// With one dispatcher alone, `tracing` lets the thread of whichever test comes first decide what is
-    /// logged.
+    /// With only one dispatcher, `tracing` caches the interest of whichever test runs first for all threads.
     _another: Dispatch,
     _until: DefaultGuard,
 }
@@ -46,15 +45,15 @@ impl Log {
         Self { lines, _another: Dispatch::new(Registry::default()), _until: set_default(&log) }
     }
 
-    /// What was logged since this was last asked.
+    /// Returns the lines logged since the last call.
     pub(crate) fn take(&self) -> String {
         String::from_utf8(std::mem::take(&mut self.lines.lock().unwrap())).unwrap()
     }
 }
 
-/// Logs in rightly and wrongly, uses what it got in every wrong way, and gives all that nobody may read.
+/// Logs in with right and wrong data, misuses the credentials in every way, and returns all secrets.
 async fn misuse(world: &World, browser: &mut Browser) -> Vec<String> {
-    // People type their password where the name belongs.
+    // Users type their password into the name field.
     let (name, wrong, text) = ("typed-in-the-wrong-field", "not-my-password-either", "not-even-json-of-mine");
     let mut secrets = [PASSWORD, name, wrong, text].map(str::to_owned).to_vec();
     for _ in 0..7 {
@@ -109,7 +108,7 @@ async fn c6_nothing_that_is_secret_is_logged() {
         let text = log.take();
         assert!(text.lines().count() > 10 && text.contains("authcore_axum"), "{strategy:?}: {text}");
         for secret in secrets {
-            // A piece is enough for whoever guesses the rest.
+            // A fragment would be enough to guess the rest.
             let piece = &secret[secret.len() / 4..][..12];
             assert!(!text.contains(piece), "{strategy:?}: {piece} of {secret} in {text}");
         }
@@ -136,7 +135,7 @@ async fn a_replayed_refresh_token_is_an_alert_with_whom_and_where() {
     }
 }
 
-/// Support staff who act as somebody are seen in what is logged about them.
+/// Log lines about support staff who act as a user name the actor.
 #[tokio::test]
 async fn t16_lines_that_name_a_subject_name_the_actor_too() {
     let world = World::new(Strategy::Hybrid).await;
@@ -197,7 +196,7 @@ async fn logins_without_an_address_are_a_warning_once() {
     for what_to_do in ["into_make_service_with_connect_info::<SocketAddr>()", "client_address"] {
         assert!(said_once[0].contains(what_to_do), "{said_once:?}");
     }
-    // Another guard says it too, and one that counts nothing does not.
+    // Another guard logs it too; one without a counter does not.
     World::new(Strategy::Sessions).await.browser().log_in().await;
     assert_eq!(said().len(), 1);
     let world = World::with(Strategy::Sessions, |guard| guard.without_throttle()).await;

@@ -1,4 +1,4 @@
-//! Login by password: the page's form and the script's JSON, guesses, and change of password.
+//! Login by password with forms and JSON, guessing, and change of password.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -34,7 +34,7 @@ async fn a_page_that_sent_a_form_is_led_on() {
             assert_eq!(answer.status, StatusCode::SEE_OTHER, "{answer:?}");
             assert_eq!(answer.header("location"), Some(location), "C4");
             assert_eq!(browser.get("/me").await.status, StatusCode::OK);
-            // A script that sends a form wants to know what happened.
+            // A script that sends a form gets the result.
             let answer = browser.send(form(&body, "*/*")).await;
             assert_eq!((answer.status, answer.json()["subject"].as_str()), (StatusCode::OK, Some("user-42")));
         }
@@ -86,7 +86,7 @@ async fn guesses_are_slowed_down() {
     assert_eq!(world.store.calls(), 0);
     world.clock.advance(Duration::from_secs(1));
     browser.log_in().await;
-    // A name that does not exist waits likewise, and tells nothing.
+    // An unknown name is delayed in the same way and reveals nothing.
     for _ in 0..5 {
         let answer = browser.post("/auth/login", json!({ "username": "eve", "password": "x" })).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
@@ -111,7 +111,7 @@ async fn addresses_are_those_that_the_host_says() {
     assert_eq!(browser.send(from([192, 0, 2, 1], 3)).await.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(browser.send(from([192, 0, 2, 2], 4)).await.status, StatusCode::UNAUTHORIZED);
 
-    // By a header of a proxy that the host knows.
+    // Through a header of a proxy that the application trusts.
     let throttle = MemoryThrottle::builder().free_attempts_per_address(1).build().unwrap();
     let by_proxy = |parts: &axum::http::request::Parts| -> Option<IpAddr> {
         parts.headers.get("x-real-ip")?.to_str().ok()?.parse().ok()

@@ -1,4 +1,4 @@
-//! Applications as a client sees them, for each strategy.
+//! Tests of applications over HTTP, for each strategy.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 

@@ -1,4 +1,4 @@
-//! Pages without scripts: their forms lead to other pages, whatever becomes of what they asked for.
+//! Pages without scripts: every form submission ends in a redirect, whatever its outcome.
 
 use axum::body::Body;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::world::{ALL, PASSWORD, Strategy, World, request};
 
-/// What a browser sends for a page's form.
+/// Returns the request of a browser for a page's form.
 fn form(path: &str, body: &str) -> Request<Body> {
     let request = request(Method::POST, path)
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -73,12 +73,12 @@ async fn what_a_page_asked_for_leads_on() {
         let everywhere = path == "logout-everywhere";
         assert_eq!(browser.cookies.is_empty(), everywhere, "{path} {body:.60}");
     }
-    // Where a change of password issues nothing, the page is led on all the same.
+    // Even if a change of password issues no credential, the page is redirected.
     let world = World::new(Strategy::Tokens).await;
     let mut browser = world.browser();
     browser.log_in().await;
     assert_eq!(browser.send(form("/auth/password", &change)).await.header("location"), Some("/"));
-    // A script wants to know what happened.
+    // A script gets the result.
     let mut script = form("/auth/password", &change);
     script.headers_mut().insert("sec-fetch-mode", "cors".parse().unwrap());
     assert_eq!(browser.send(script).await.status, StatusCode::OK);
@@ -100,7 +100,7 @@ async fn a_login_page_is_told_why_in_a_word_and_keeps_the_way() {
         fails(&wrong, "/login?error=credentials").await;
         fails(&format!("{wrong}&next=/me?a=b"), "/login?error=credentials&next=%2Fme%3Fa%3Db").await;
         fails(&format!("{wrong}&next=//evil.example"), "/login?error=credentials").await;
-        // Who does not exist, and a password that can be nobody's, are the same (rule C6).
+        // An unknown user and an impossible password get the same response (rule C6).
         fails("username=nobody&password=x", "/login?error=credentials").await;
         fails(&format!("username=ada&password={}", "x".repeat(2000)), "/login?error=credentials").await;
         fails("username=ada", "/login?error=form").await;
@@ -136,7 +136,7 @@ async fn a_login_page_is_told_why_in_a_word_and_keeps_the_way() {
         (answer.status, answer.header("www-authenticate")),
         (StatusCode::UNAUTHORIZED, Some("Cookie"))
     );
-    // Where credentials travel in bodies, a page has nothing to gain.
+    // If credentials travel in bodies, pages are not redirected.
     let world =
         World::with(Strategy::Sessions, |guard| guard.login_page("/login").credentials_in_bodies()).await;
     let answer = world.browser().send(form("/auth/login", &wrong)).await;

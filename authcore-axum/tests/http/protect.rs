@@ -1,4 +1,4 @@
-//! Handlers that ask who sent the request, and those that do not.
+//! Handlers with and without a logged-in user.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ async fn an_optional_principal_is_nobody_without_a_good_credential() {
     assert_eq!(browser.get("/maybe").await.text, "user-42");
 }
 
-/// Rule A9: when nobody can say who that is, it is not nobody.
+/// Rule A9: if the user cannot be determined, the request is not treated as anonymous.
 #[tokio::test]
 async fn a9_a_store_that_is_out_makes_nobody_anonymous() {
     let world = World::new(Strategy::Sessions).await;
@@ -127,12 +127,12 @@ async fn a_browser_that_goes_to_a_page_is_sent_to_the_login_page() {
         assert_eq!(page, "/login");
         assert_eq!(percent_encoding::percent_decode_str(next).decode_utf8().unwrap(), path);
     }
-    // A script that asks for data, and what is no reading, are told so.
+    // Scripts that request data, and requests other than reads, get the status.
     assert_eq!(browser.get("/me").await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(browser.send(go(Method::POST, "/me")).await.status, StatusCode::UNAUTHORIZED);
     let script = request(Method::GET, "/me").header(ACCEPT, "text/html").header("sec-fetch-mode", "cors");
     assert_eq!(browser.send(script.body(Body::empty()).unwrap()).await.status, StatusCode::UNAUTHORIZED);
-    // When the store is out, nobody is told to log in.
+    // While the store is unavailable, users are not sent to the login page.
     browser.log_in().await;
     world.store.set_out(true);
     assert_eq!(browser.send(go(Method::GET, "/me")).await.status, StatusCode::SERVICE_UNAVAILABLE);
@@ -170,13 +170,14 @@ async fn what_is_sensitive_wants_a_recent_login() {
             answer.header("www-authenticate"),
             Some(r#"Cookie error="insufficient_user_authentication", max_age=300"#)
         );
-        assert_eq!(browser.get("/me").await.status, StatusCode::OK, "the login holds all the same");
+        assert_eq!(browser.get("/me").await.status, StatusCode::OK, "the login is still valid");
         browser.log_in().await;
         assert_eq!(browser.get("/fresh").await.status, StatusCode::OK);
     }
 }
 
-/// Whoever logged in to one service is nobody to another one in the same process, wherever a layer was put by mistake.
+/// A login to one service does not count in another service of the same process, even if a layer is
+/// misplaced.
 #[tokio::test]
 async fn what_one_guard_found_out_says_nothing_to_another() {
     let guard = || {
@@ -205,7 +206,7 @@ async fn what_one_guard_found_out_says_nothing_to_another() {
         );
         assert_eq!(to_bytes(response.into_body(), 100).await.unwrap(), expected);
     }
-    // Outside of `protect`, other sites could act for whoever is logged in.
+    // Outside `protect`, other sites could act as the logged-in user.
     for app in [
         layered(&shop, &office),
         Router::new().route("/", get(async || "open")).route_layer(shop.require_login()),

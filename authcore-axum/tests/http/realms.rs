@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
-/// The tenant of `t1.example.com` is `t1`; there are two.
+/// Returns the tenant of a host: `t1` for `t1.example.com`. There are two tenants.
 fn by_host(parts: &Parts) -> Option<Realm> {
     let name = parts.headers.get(HOST)?.to_str().ok()?.strip_suffix(".example.com")?;
     ["t1", "t2"].contains(&name).then(|| Realm::new(name).ok())?
@@ -47,7 +47,7 @@ async fn a12_a_credential_is_for_the_realm_of_its_login() {
         let world = World::with(strategy, tenants).await;
         for (own, other) in [("t1", "t2"), ("t2", "t1")] {
             let mut browser = log_in(own, &world).await;
-            // The accounts were asked for those of the realm, and all that asks keeps to it.
+            // The account comes from the realm, and all calls stay in it.
             assert_eq!(get(own, &mut browser, "/members").await.text, format!("user-42 is {own}"));
             let facts = get(own, &mut browser, "/facts").await.text;
             assert!(facts.starts_with(&format!("{own:?} ")), "{facts}");
@@ -91,12 +91,12 @@ async fn a12_lists_and_logouts_keep_to_their_realm() {
         let ended = send("t1", &mut one, "/auth/logout-everywhere", json!({})).await;
         assert_eq!(ended.json()["ended_sessions"].as_array().unwrap().len(), 1);
         assert_eq!(count("t2", &mut other).await, 2);
-        // A password that was changed ends the sessions of its realm, and is renewed in it.
+        // A change of password ends and renews sessions in its own realm.
         let mut one = log_in("t1", &world).await;
         let change = json!({ "current": PASSWORD, "new": "another password" });
         assert_eq!(send("t1", &mut one, "/auth/password", change).await.status, StatusCode::OK);
         assert_eq!((count("t1", &mut one).await, count("t2", &mut other).await), (1, 2));
-        // And a login in one realm replaces nothing in the other.
+        // A login in one realm replaces no session in the other.
         let mut wanders = other.clone();
         let login = json!({ "username": "ada", "password": "another password" });
         assert_eq!(send("t1", &mut wanders, "/auth/login", login).await.status, StatusCode::OK);
@@ -141,7 +141,7 @@ async fn a12_a_request_for_no_realm_reaches_nothing() {
     }
 }
 
-/// Without the option, all is for the realm of the guard's `Auth`.
+/// Without the option, all requests belong to the realm of the guard's `Auth`.
 #[tokio::test]
 async fn a12_a_guard_of_one_realm_needs_no_option() {
     let unnamed = World::new(Strategy::Hybrid).await;
@@ -154,7 +154,7 @@ async fn a12_a_guard_of_one_realm_needs_no_option() {
     assert_eq!(browser.get("/members").await.text, "user-42 is t1");
     assert_eq!(before.at(&named).get("/me").await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(before.get("/members").await.text, "user-42 is admin");
-    // A cookie of the one is none of the other.
+    // A cookie of one realm is not accepted in the other.
     let stray = format!("__Host-session={}", browser.cookie("__Host-session"));
     let sent = request(Method::GET, "/me").header(COOKIE, stray).body(Body::empty()).unwrap();
     assert_eq!(unnamed.browser().send(sent).await.status, StatusCode::UNAUTHORIZED);

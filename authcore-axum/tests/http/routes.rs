@@ -1,4 +1,4 @@
-//! Devices, logout and refresh, in each strategy as far as it can.
+//! Devices, logout and refresh, as far as each strategy supports them.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ async fn a_logout_tells_what_it_did() {
         assert_eq!(answer.json()["effective"], effective, "{strategy:?}");
         assert_eq!(answer.header("clear-site-data"), Some(r#""cache", "storage""#));
         assert!(browser.cookies.is_empty());
-        // Once more is no error.
+        // A second logout is not an error.
         assert_eq!(browser.post("/auth/logout", json!({})).await.status, StatusCode::OK);
     }
 }
@@ -84,7 +84,7 @@ async fn a_logout_takes_whichever_credential_there_is() {
     }
 }
 
-/// Rule C7: the browser is rid of its cookies, and is told that nobody knows about the session.
+/// Rule C7: the cookies are cleared, and the response says that the revocation is unconfirmed.
 #[tokio::test]
 async fn c7_a_logout_while_the_store_is_out_is_unconfirmed() {
     let world = World::new(Strategy::Sessions).await;
@@ -105,7 +105,8 @@ async fn c7_a_logout_while_the_store_is_out_is_unconfirmed() {
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "a program can try again");
 }
 
-/// Which of two counts, nobody knows (rule C5). The browser is rid of its cookies, and is told the truth (rule C7).
+/// With two cookies it is unclear which one counts (rule C5). Both are cleared, and the response says that
+/// the revocation is unconfirmed (rule C7).
 #[tokio::test]
 async fn c5_c7_a_logout_with_two_credentials_ends_neither_and_says_so() {
     let world = World::new(Strategy::Sessions).await;
@@ -143,7 +144,7 @@ async fn a_refresh_rotates_and_sees_a_replay() {
         assert_eq!(browser.post("/auth/refresh", json!({})).await.status, StatusCode::OK);
     }
     assert_eq!(thief.clone().post("/auth/refresh", json!({})).await.status, StatusCode::UNAUTHORIZED);
-    // And the session has ended for both.
+    // The session has ended for both.
     world.clock.advance(Duration::from_secs(60));
     assert_eq!(browser.post("/auth/refresh", json!({})).await.status, StatusCode::UNAUTHORIZED);
     for (strategy, expected) in
@@ -155,7 +156,8 @@ async fn a_refresh_rotates_and_sees_a_replay() {
     }
 }
 
-/// What another strategy left behind, or a sibling domain planted, keeps nobody from a refresh that does not need it.
+/// A cookie left by another strategy or planted by a sibling domain does not block a refresh that does not
+/// need it.
 #[tokio::test]
 async fn a_refresh_cookie_is_no_matter_where_the_strategy_has_none() {
     let left = {
@@ -173,7 +175,7 @@ async fn a_refresh_cookie_is_no_matter_where_the_strategy_has_none() {
         let answer = browser.post("/auth/refresh", json!({})).await;
         assert_eq!(answer.status, StatusCode::OK, "{stray:?} {answer:?}");
         assert_ne!(answer.set_cookies()[0], old.set_cookies()[0]);
-        // Where it is needed, it is.
+        // If the cookie is needed, the refresh fails.
         let world = World::new(Strategy::Hybrid).await;
         let mut browser = world.browser();
         browser.log_in().await;

@@ -1,4 +1,4 @@
-//! What the throttle of logins is told, and what it is not.
+//! The events that the login throttle receives.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ async fn an_outage_is_no_failure() {
     world.store.set_out(false);
     browser.log_in().await;
 
-    // Here the principal is known without the store.
+    // In this strategy the principal is known without the store.
     let world = World::new(Strategy::Hybrid).await;
     let mut browser = world.browser();
     browser.log_in().await;
@@ -98,7 +98,7 @@ async fn hanging_up_takes_no_guess_back() {
     let world = World::new(Strategy::Sessions).await;
     for _ in 0..5 {
         let mut browser = world.browser();
-        // It is dropped while its password waits to be hashed.
+        // The request is dropped while its password waits for hashing.
         assert!(browser.send(post("/auth/login", &wrong("ada"))).now_or_never().is_none());
     }
     let answer = world.browser().post("/auth/login", credentials("ada")).await;
@@ -211,7 +211,7 @@ async fn who_is_right_makes_no_neighbour_wait() {
         let sent = from([192, 0, 2, 1], "/auth/password", &change(PASSWORD, PASSWORD));
         assert_eq!(browser.send(sent).await.status, StatusCode::OK);
     }
-    // A wrong one is told too, or it would be one of four that may be undecided.
+    // A failure is reported too; otherwise it would count as one of four undecided attempts.
     let guess = || from([192, 0, 2, 1], "/auth/login", &wrong("ada"));
     assert_eq!(world.browser().send(guess()).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(world.browser().send(guess()).await.status, StatusCode::TOO_MANY_REQUESTS);
@@ -242,14 +242,14 @@ async fn the_device_has_the_browsers_name_and_address() {
     assert_eq!(browser.send(sent).await.status, StatusCode::OK);
     let devices = browser.get("/auth/sessions").await.json();
     assert_eq!((&devices[0]["device"], &devices[0]["ip"]), (&json!("a browser/1.0"), &json!("192.0.2.1")));
-    // What the user calls it comes first.
+    // The name given by the user comes first.
     let sent = from([192, 0, 2, 2], "/auth/login", &credentials("ada"));
     assert_eq!(browser.send(sent).await.status, StatusCode::OK);
     let devices = browser.get("/auth/sessions").await.json();
     assert_eq!((&devices[0]["device"], &devices[0]["ip"]), (&json!("a test"), &json!("192.0.2.2")));
 }
 
-/// A throttle on a server that is out: before a password is looked at, or after.
+/// A throttle whose server is unavailable, before or after the verification of a password.
 #[derive(Debug, Clone, Default)]
 struct Out(Arc<AtomicBool>);
 
@@ -276,7 +276,7 @@ async fn a9_a_throttle_that_is_out_grants_nothing() {
     let throttle = Out::default();
     let world = World::with(Strategy::Sessions, |guard| guard.throttle(throttle.clone())).await;
     let mut browser = world.browser();
-    // Afterwards the outcome is known, and holds.
+    // After the verification, the outcome is known and counts.
     browser.log_in().await;
     let answer = world.browser().post("/auth/login", wrong("ada")).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);

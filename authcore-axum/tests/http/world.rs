@@ -1,4 +1,5 @@
-//! An application with a handler of each kind, a store that counts and can be out, and a browser.
+//! An application with a handler of each kind, a store that counts calls and can fail, and a simulated
+//! browser.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,7 +37,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const UNREADABLE_HASH: &str =
     "$argon2id$v=19$m=1048576,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$MDEyMzQ1Njc4OWFiY2RlZg";
 
-/// The three strategies, and tokens that are exchanged for fresh ones.
+/// The three strategies, and tokens with re-issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Strategy {
     Sessions,
@@ -76,7 +77,7 @@ impl World {
         Self::over(auth, configure).await
     }
 
-    /// With the kinds of session that an application may have, in a strategy that keeps sessions.
+    /// Creates a world with several kinds of session, for a strategy that keeps sessions.
     pub(crate) async fn with_kinds(
         strategy: Strategy,
         configure: impl FnOnce(GuardBuilder) -> GuardBuilder,
@@ -110,7 +111,7 @@ impl World {
         Self::over(auth, configure).await
     }
 
-    /// With the hybrid strategy, and options of its refreshes.
+    /// Creates a world with the hybrid strategy and further refresh options.
     pub(crate) async fn hybrid(
         refresh: impl FnOnce(RefreshTokensBuilder) -> RefreshTokensBuilder,
         configure: impl FnOnce(GuardBuilder) -> GuardBuilder,
@@ -132,7 +133,7 @@ impl World {
         Self::started(auth, store, clock, configure).await
     }
 
-    /// The application after a restart: over the same store, with other keys or settings.
+    /// Returns the application after a restart: on the same store, with other keys or settings.
     pub(crate) async fn restarted(
         &self,
         auth: Auth,
@@ -171,7 +172,7 @@ impl World {
     }
 }
 
-/// Tokens under a key that lives as long as they.
+/// Returns tokens under a key that lives as long as they do.
 pub(crate) fn jwt() -> Jwt {
     let keys = KeyRing::new(Key::generate("k1", Algorithm::HS256).unwrap());
     Jwt::builder(keys).issuer("https://auth.example.com").audience("api").build().unwrap()
@@ -215,12 +216,12 @@ async fn role(Claims(Role { role }): Claims<Role>, principal: Principal) -> Stri
     format!("{} is {role}", principal.subject())
 }
 
-/// What a handler reads of any session.
+/// A handler that accepts any kind of session.
 async fn cart(principal: AnyPrincipal, user: Option<Principal>) -> String {
     format!("{} {} {}", principal.subject(), principal.kind(), user.is_some())
 }
 
-/// The realm, client and actor that a handler reads from a principal.
+/// Returns the realm, client and actor of a principal.
 async fn facts(principal: Principal) -> String {
     let (client, actor) = (principal.client_id(), principal.actor());
     format!("{:?} {:?} {:?}", principal.realm_name(), client.as_deref(), actor.as_deref())
@@ -230,7 +231,7 @@ async fn maybe(principal: Option<Principal>) -> String {
     principal.map_or("nobody".to_owned(), |principal| principal.subject().to_owned())
 }
 
-/// What a client got.
+/// The response that a client got.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -252,7 +253,7 @@ impl Answer {
     }
 }
 
-/// A client that keeps cookies, as far as they are for the path.
+/// A client that stores cookies and respects their paths.
 #[derive(Clone)]
 pub(crate) struct Browser {
     app: Router,
@@ -294,12 +295,12 @@ impl Browser {
         }
     }
 
-    /// The same browser, where another application answers now.
+    /// Returns the same browser, connected to another application.
     pub(crate) fn at(&self, world: &World) -> Self {
         Self { app: world.app.clone(), cookies: self.cookies.clone() }
     }
 
-    /// Has the cookies that another login gave out.
+    /// Takes over the cookies of another login.
     pub(crate) fn hold(&mut self, issued: &IssuedCredentials) {
         let mut keep = |name: &str, value: &str, path: &str| {
             self.cookies.insert(name.to_owned(), (value.to_owned(), path.to_owned()));
@@ -346,7 +347,7 @@ pub(crate) fn credentials(who: &str) -> Value {
     serde_json::json!({ "username": who, "password": PASSWORD, "device": "a test" })
 }
 
-/// One account, made once: to hash a password takes its time.
+/// The accounts, created only once because hashing passwords takes time.
 async fn people() -> (PasswordHasher, People) {
     static MADE: OnceCell<(PasswordHasher, PasswordHash)> = OnceCell::const_new();
     let make = async || {
@@ -369,14 +370,14 @@ impl Accounts for People {
             return Ok(Some(Account::new(Login::new("user-43")?).password_hash(stored)));
         }
         let claims = match identifier {
-            // An account of each tenant.
+            // The account of each tenant.
             "ada" if !realm.is_unnamed() => serde_json::json!({ "role": realm.name() }),
             "ada" => serde_json::json!({ "role": "admin" }),
-            // More than a token in a cookie has room for.
+            // More than a token in a cookie can hold.
             "grace" => serde_json::json!({ "role": "r".repeat(3000) }),
-            // What an earlier or later release writes.
+            // Claims of an earlier or later release.
             "linus" => serde_json::json!({ "role": ["admin"], "name": "not for the log" }),
-            // What no release can write.
+            // Claims that no release can write.
             "sub" => serde_json::json!({ "sub": "user-43" }),
             "huge" => serde_json::json!({ "role": "r".repeat(5000) }),
             "terminal" => serde_json::json!({ "role": "visitor" }),
@@ -408,7 +409,7 @@ impl Accounts for People {
     }
 }
 
-/// A store that counts its calls, and is out when it is told so.
+/// A store that counts its calls and fails on demand.
 #[derive(Debug)]
 pub(crate) struct Watched {
     store: MemoryStore,
@@ -425,7 +426,7 @@ impl Watched {
         }
     }
 
-    /// How many calls there were since it was asked last.
+    /// Returns the number of calls since the last query.
     pub(crate) fn calls(&self) -> usize {
         self.calls.swap(0, Ordering::Relaxed)
     }

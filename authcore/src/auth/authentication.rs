@@ -1,4 +1,4 @@
-//! The principal of a request.
+//! Verification of the credential that a request carries.
 
 use super::operation::Operation;
 use super::{Auth, Strategy};
@@ -10,54 +10,62 @@ use crate::strategy::{CallContext, SessionStrategy as _, Usage};
 use crate::{Error, Principal};
 
 impl Auth {
-    /// Returns the principal of the request that sent this credential.
+    /// Returns the principal of the request that carried this credential.
     ///
-    /// Refuses sessions that [do not represent a login](crate::SessionPolicy::not_a_login); see
+    /// Sessions that [do not represent a login](crate::SessionPolicy::not_a_login) are refused; see
     /// [`Auth::authenticate_any_kind`].
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`] if it is not good, and [`Error::Store`] if that cannot be said: never a
-    /// fresh or anonymous principal (rule A9).
+    /// [`Error::Unauthenticated`] if the credential is not valid, and [`Error::Store`] if the store cannot
+    /// tell. A store failure never yields a fresh or anonymous principal (rule A9).
     pub async fn authenticate(&self, credential: &str) -> Result<Principal, Error> {
         self.verified::<true, false>(credential, self.context()).await
     }
 
-    /// As [`Auth::authenticate`], without counting as a use of the session: for requests that a page sends by
-    /// itself, such as a poll for messages, which must not keep an absent user logged in (rule A14).
+    /// Like [`Auth::authenticate`], but does not count as a use of the session (rule A14).
+    ///
+    /// For requests that a page sends by itself, such as polling for messages, which must not keep an absent
+    /// user logged in.
+    ///
+    /// In the hybrid strategy, the verification of an access token never counts as a use, but each
+    /// [refresh](Auth::refresh) does. A page that polls keeps a hybrid session alive by refreshing.
     ///
     /// # Errors
     ///
-    /// As [`Auth::authenticate`].
+    /// The same as for [`Auth::authenticate`].
     pub async fn authenticate_passively(&self, credential: &str) -> Result<Principal, Error> {
         self.verified::<false, false>(credential, self.context()).await
     }
 
-    /// As [`Auth::authenticate`], also for sessions that do not represent a login: those of guests, and of
-    /// users between password and second factor (rule A13).
+    /// Like [`Auth::authenticate`], but also accepts sessions that do not represent a login (rule A13): those
+    /// of guests, and of users between password and second factor.
     ///
     /// # Security
     ///
-    /// Look at [`Principal::kind`] before you grant anything.
+    /// Check [`Principal::kind`] before you grant anything.
     ///
     /// # Errors
     ///
-    /// As [`Auth::authenticate`].
+    /// The same as for [`Auth::authenticate`].
     pub async fn authenticate_any_kind(&self, credential: &str) -> Result<Principal, Error> {
         self.verified::<true, true>(credential, self.context()).await
     }
 
-    /// As [`Auth::authenticate_any_kind`], without counting as a use of the session (rule A14).
+    /// Like [`Auth::authenticate_any_kind`], but does not count as a use of the session (rule A14); see
+    /// [`Auth::authenticate_passively`].
     ///
     /// # Errors
     ///
-    /// As [`Auth::authenticate`].
+    /// The same as for [`Auth::authenticate`].
     pub async fn authenticate_any_kind_passively(&self, credential: &str) -> Result<Principal, Error> {
         self.verified::<false, true>(credential, self.context()).await
     }
 
-    /// The constants make one function of each of its callers', which saves a tenth of the verification of a
-    /// session in memory.
+    /// Verifies a credential.
+    ///
+    /// The const parameters give each caller a specialised copy, which makes the verification of a session in
+    /// memory a tenth faster.
     async fn verified<const COUNTS: bool, const ANY: bool>(
         &self,
         credential: &str,
@@ -102,9 +110,10 @@ impl Auth {
         Ok(session_principal(sessions, record))
     }
 
-    /// Returns whether a principal represents a login, as its credential says and, where its kind is known
-    /// here, today's policy (rule A13): what [`Auth::authenticate`] requires beyond
-    /// [`Auth::authenticate_any_kind`].
+    /// Returns whether a principal represents a login (rule A13).
+    ///
+    /// Both its credential and, if its kind is registered here, the current policy must say so.
+    /// [`Auth::authenticate`] requires this in addition to what [`Auth::authenticate_any_kind`] checks.
     pub fn is_login(&self, principal: &Principal) -> bool {
         if principal.is_plain() {
             return true;
@@ -115,12 +124,13 @@ impl Auth {
                 || self.sessions().is_none_or(|sessions| sessions.policies().allows_login(kind)))
     }
 
-    /// As [`Auth::authenticate`], and the session is asked for in the store even by the hybrid strategy: for
-    /// the few requests that cannot wait for an access token to expire.
+    /// Like [`Auth::authenticate`], but checks the session in the store with the hybrid strategy too.
+    ///
+    /// For the few requests that cannot wait for an access token to expire.
     ///
     /// # Errors
     ///
-    /// As [`Auth::authenticate`]; [`Error::Unsupported`] for tokens alone.
+    /// The same as for [`Auth::authenticate`], and [`Error::Unsupported`] with the tokens strategy.
     pub async fn authenticate_and_check_session(&self, credential: &str) -> Result<Principal, Error> {
         match &self.strategy {
             Strategy::Tokens { .. } => Err(self.unsupported(Operation::CheckSession)),
@@ -134,7 +144,7 @@ impl Auth {
         }
     }
 
-    /// The principal's own live session (rule A11); `None` if the strategy keeps none.
+    /// Returns the principal's own live session (rule A11); `None` if the strategy keeps none.
     #[cfg(feature = "password")]
     pub(crate) async fn own_session(&self, principal: &Principal) -> Result<Option<SessionRecord>, Error> {
         match self.sessions() {
@@ -147,7 +157,7 @@ impl Auth {
     }
 }
 
-/// The principal of a session token or an API key.
+/// Returns the principal of a session token or an API key.
 #[inline]
 fn session_principal(sessions: &Sessions, record: SessionRecord) -> Principal {
     let end = sessions.policies().of(&record).timeouts().absolute_end(&record);

@@ -1,4 +1,4 @@
-//! What the client is handed.
+//! Issuing the credentials that a client receives.
 
 use std::time::Duration;
 
@@ -25,12 +25,16 @@ impl Auth {
         AccessTokens { tokens, sessions: refresh.sessions(), max_len: self.max_token_len, now }
     }
 
-    pub(super) fn lone_tokens<'a>(&'a self, tokens: &'a dyn TokenStrategy, now: Timestamp) -> LoneTokens<'a> {
-        LoneTokens { tokens, realm: &self.realm, max_len: self.max_token_len, now }
+    pub(super) fn sessionless_tokens<'a>(
+        &'a self,
+        tokens: &'a dyn TokenStrategy,
+        now: Timestamp,
+    ) -> SessionlessTokens<'a> {
+        SessionlessTokens { tokens, realm: &self.realm, max_len: self.max_token_len, now }
     }
 }
 
-/// A session token or an API key is the credential itself.
+/// Returns the credentials of a session whose session token or API key is the only credential.
 pub(super) fn by_session(sessions: &Sessions, opened: OpenedSession, now: Timestamp) -> IssuedCredentials {
     let policy = sessions.policies().of(&opened.record);
     let expires_at = policy.timeouts().absolute_end(&opened.record);
@@ -46,31 +50,31 @@ pub(super) fn by_session(sessions: &Sessions, opened: OpenedSession, now: Timest
     }
 }
 
-/// Makes access tokens for sessions, before their records are written (rule R12).
+/// Issues access tokens for sessions, before the sessions' records are written (rule R12).
 #[derive(Clone, Copy)]
 pub(super) struct AccessTokens<'a> {
     pub(super) tokens: &'a dyn TokenStrategy,
     pub(super) sessions: &'a Sessions,
-    /// The longest token that can be handed out, in bytes.
+    /// The length limit of tokens, in bytes.
     pub(super) max_len: usize,
     pub(super) now: Timestamp,
 }
 
 impl AccessTokens<'_> {
-    /// The access token of a session.
+    /// Issues the access token of a session.
     pub(super) fn issue(self, record: &SessionRecord) -> Result<AccessToken, Error> {
         let details = record.details();
-        let grant = UnsignedToken {
+        let unsigned = UnsignedToken {
             session: Some(SessionClaims { id: record.id(), epoch: record.epoch() }),
             not_after: Some(self.sessions.policies().of(record).timeouts().absolute_end(record)),
             realm: record.realm_name(),
             ..UnsignedToken::new(record.subject(), record.claims_json(), record.authenticated_at())
                 .with_details(&details)
         };
-        issue(self.tokens, &grant, self.now, self.max_len)
+        issue(self.tokens, &unsigned, self.now, self.max_len)
     }
 
-    /// What is handed out: the refresh token goes with an access token of the same session.
+    /// Returns the refresh token of a session together with an access token of the same session.
     pub(super) fn hand_out(self, opened: OpenedSession, access: AccessToken) -> IssuedCredentials {
         let policy = self.sessions.policies().of(&opened.record);
         IssuedCredentials {
@@ -87,30 +91,30 @@ impl AccessTokens<'_> {
     }
 }
 
-/// Signs a token, if it can be handed out.
+/// Signs a token, and refuses one that is longer than `max_len` bytes.
 fn issue(
     tokens: &dyn TokenStrategy,
-    grant: &UnsignedToken<'_>,
+    unsigned: &UnsignedToken<'_>,
     now: Timestamp,
     max_len: usize,
 ) -> Result<AccessToken, Error> {
-    let access = tokens.issue(grant, now)?;
+    let access = tokens.issue(unsigned, now)?;
     let len = access.expose().len();
-    if len > max_len { Err(grant.too_large(len, max_len).into()) } else { Ok(access) }
+    if len > max_len { Err(unsigned.too_large(len, max_len).into()) } else { Ok(access) }
 }
 
 /// Issues access tokens without a session.
 #[derive(Clone, Copy)]
-pub(super) struct LoneTokens<'a> {
+pub(super) struct SessionlessTokens<'a> {
     pub(super) tokens: &'a dyn TokenStrategy,
     pub(super) realm: &'a Realm,
-    /// The longest token that can be handed out, in bytes.
+    /// The length limit of tokens, in bytes.
     pub(super) max_len: usize,
     pub(super) now: Timestamp,
 }
 
-impl LoneTokens<'_> {
-    /// A token for a login.
+impl SessionlessTokens<'_> {
+    /// Issues the token of a login.
     pub(super) fn issue_for_login(self, login: &Login) -> Result<IssuedCredentials, Error> {
         if !login.details.kind.is_default() {
             return Err(LoginError::NoSessions(login.details.kind.clone()).into());
@@ -119,23 +123,24 @@ impl LoneTokens<'_> {
         self.issue(login, authenticated_at, None)
     }
 
-    /// A fresh token for the holder of a good one: the same subject and claims, and the login's time.
+    /// Issues a new token for the holder of a valid one, with the same subject, claims and time of
+    /// authentication.
     pub(super) fn reissue(self, token: &str, limit: Duration) -> Result<IssuedCredentials, Error> {
         let principal = self.tokens.verify(token, self.now)?;
         if principal.foreign_issuer().is_some() {
-            // Our signature would make another issuer's subject one of ours.
+            // Signing it here would turn another issuer's subject into one of this application.
             return Err(Rejection::WrongIssuer.into());
         }
         principal.check_realm(self.realm)?;
         if principal.session_id().is_some() {
-            // A token of the hybrid strategy lives on by its session, which may have ended.
+            // A token of the hybrid strategy is renewed through its session, which may have ended.
             return Err(Rejection::WrongKind.into());
         }
         if !principal.is_default_login() {
-            // This strategy issues none such; another signer with the key does.
+            // This strategy never issues such a token, but another process with the key may.
             return Err(Rejection::NotALogin.into());
         }
-        // The leeway is for clocks that differ; it makes no limit longer.
+        // The leeway compensates for clock skew; it does not extend the limit.
         let authenticated_at = principal.authenticated_at().min(self.now);
         let end = authenticated_at.plus(limit);
         if self.now >= end {
@@ -155,13 +160,13 @@ impl LoneTokens<'_> {
         authenticated_at: Timestamp,
         not_after: Option<Timestamp>,
     ) -> Result<IssuedCredentials, Error> {
-        let grant = UnsignedToken {
+        let unsigned = UnsignedToken {
             not_after,
             realm: self.realm.name(),
             ..UnsignedToken::new(login.subject.as_str(), &login.claims, authenticated_at)
                 .with_details(&login.details)
         };
-        let access = issue(self.tokens, &grant, self.now, self.max_len)?;
+        let access = issue(self.tokens, &unsigned, self.now, self.max_len)?;
         let (subject, claims) = (login.subject.in_realm(self.realm), login.claims.clone().into());
         let principal = Principal::from_token(VerifiedToken {
             authenticated_at,
@@ -182,7 +187,7 @@ impl LoneTokens<'_> {
     }
 }
 
-/// What a login stated, as its token says it.
+/// Returns the details of a login as its token contains them: one JSON object, or the empty text.
 fn stated(details: &SessionDetails) -> String {
     if details.is_plain() {
         return String::new();

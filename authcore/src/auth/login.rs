@@ -6,16 +6,20 @@ use crate::strategy::SessionStrategy as _;
 use crate::{Error, IssuedCredentials, Login};
 
 impl Auth {
-    /// Issues credentials to somebody who has just proved who they are.
+    /// Issues credentials to a subject who has just been authenticated.
     ///
-    /// Always mints new ones (rule A1); see [`Login::replacing`] for the credential that the client held
-    /// before.
+    /// The credentials are always new (rule A1). To end the session of a credential that the client held
+    /// before, see [`Login::replacing`].
     ///
     /// # Errors
     ///
-    /// [`Error::Login`] for claims with a secret's name (rule T10) or that do not fit into a token that can
-    /// be handed out (rule R12), and for a kind of session that was not registered; [`Error::Store`],
-    /// [`Error::SessionLimit`] or [`Error::NoEntropy`]. Nobody is logged in then.
+    /// No one is logged in after an error.
+    ///
+    /// - [`Error::Login`] if a claim's name denotes a secret (rule T10), if the token would be too long (rule
+    ///   R12), or if the kind of session was not registered (rule A13).
+    /// - [`Error::Store`] if the store fails.
+    /// - [`Error::SessionLimit`] if concurrent logins of the same subject filled the limit (rule A7).
+    /// - [`Error::NoEntropy`] if the operating system provides no random bytes.
     pub async fn login(&self, login: Login) -> Result<IssuedCredentials, Error> {
         let context = self.context();
         self.secret_names.check(&login.claims)?;
@@ -31,7 +35,7 @@ impl Auth {
                 Ok(by_session(strategy.sessions(), opened, context.now))
             }
             Strategy::Tokens { tokens, .. } => {
-                self.lone_tokens(&**tokens, context.now).issue_for_login(&login)
+                self.sessionless_tokens(&**tokens, context.now).issue_for_login(&login)
             }
             Strategy::Hybrid { tokens, refresh } => {
                 let access = self.access_tokens(&**tokens, refresh, context.now);

@@ -1,5 +1,4 @@
-//! Logout, and the credential that a login replaces: both begin with whichever credential the client still
-//! has.
+//! Logout, and the sessions that a login replaces. Both start from a credential that the client still has.
 
 use super::operation::Operation;
 use super::revocation::{Revocation, RevocationEffect};
@@ -15,24 +14,24 @@ use crate::strategy::{CallContext, SessionStrategy, TokenStrategy};
 use crate::{Error, ErrorKind, Principal, SessionId, Timestamp};
 
 impl Auth {
-    /// Ends the session of this credential: the session token, the API key, the access token (also one that
-    /// has expired), or any generation of the refresh token.
+    /// Ends the session of this credential.
     ///
-    /// A session that has ended already is no error; there is just nothing to end.
+    /// Accepts a session token, an API key, an access token (even one that has expired), or a refresh token
+    /// of any generation. If the session has already ended, that is not an error and [`Revocation::sessions`]
+    /// is empty.
     ///
-    /// In the hybrid strategy, [`Revocation::effect`] is the end of the last access token that may have been
-    /// issued until the session was gone, leeway included.
+    /// In the hybrid strategy, [`Revocation::effect`] is the expiry, including leeway, of the last access
+    /// token that may have been issued before the session ended.
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`] for input that is not a credential of this strategy or proves nothing: any
-    /// other text, a token with a wrong signature, or the id of an existing session with a wrong secret. An
-    /// access token of a key or policy that was retired proves nothing either; see [`Auth::logout_with_access_token`]. A
-    /// session or refresh token of the right form whose id is not in the store is no error, although it may
-    /// be made up: it cannot be told from one whose session has ended. Nothing is ended then, and
-    /// [`Revocation::sessions`] is empty.
+    /// [`Error::Unauthenticated`] if the text is not a credential of this strategy, if a token's signature is
+    /// wrong, or if the id of an existing session comes with a wrong secret. An access token of a retired key
+    /// or policy is refused too; see [`Auth::logout_with_access_token`]. A well-formed session token or
+    /// refresh token whose id is not in the store is not an error, although it may be made up: it looks the
+    /// same as one whose session has ended.
     ///
-    /// [`Error::Store`] if the session may still be there: drop the client's credentials anyway, and say that
+    /// [`Error::Store`] if the session may still exist. Drop the client's credentials anyway, and report that
     /// the revocation is unconfirmed.
     pub async fn logout(&self, credential: &str) -> Result<Revocation, Error> {
         self.logout_in(credential, &self.context()).await
@@ -70,7 +69,8 @@ impl Auth {
         }
     }
 
-    /// Ends a session of the hybrid strategy, one of whose access tokens is known to end at `presented_end`.
+    /// Ends a session of the hybrid strategy. `presented_end` is the expiry of the access token that was
+    /// presented, if any.
     async fn end_hybrid(
         &self,
         tokens: &dyn TokenStrategy,
@@ -80,24 +80,24 @@ impl Auth {
     ) -> Result<Revocation, Error> {
         let session_end = record.as_ref().map_or(Timestamp::MAX, SessionRecord::expires_at);
         let ended = end(refresh.sessions(), record).await?;
-        // Refreshes and renewals got through until the session was gone, and no later.
+        // Refreshes and renewals could succeed until the session was gone, but no later.
         let now = self.clock.now();
         let last = now.plus(tokens.lifetime()).min(session_end);
         let effect = at(presented_end.max(last).plus(tokens.leeway()), now);
         Ok(Revocation { sessions: ended, effect })
     }
 
-    /// Ends the session of a client that presents both its tokens.
+    /// Ends the session of a client that presents both of its tokens.
     ///
-    /// The refresh token proves the session and the access token only has to name it, so that a key, an
-    /// issuer or a lifetime which has changed since keeps nobody from logging out (rule T17). If the two are
-    /// not of one session, or the refresh token is not good, the access token counts alone, as for
-    /// [`Auth::logout`]: a page of a sibling domain can plant a refresh cookie (rule C1). Where there is only
-    /// one kind of credential, that one counts.
+    /// The refresh token authenticates the session; the access token only has to name it. A change of key,
+    /// issuer or lifetime therefore does not prevent a logout (rule T17). If the two tokens belong to
+    /// different sessions, or the refresh token is not valid, only the access token counts, as for
+    /// [`Auth::logout`]: a page of a sibling domain can plant a refresh cookie (rule C1). With a strategy
+    /// that has only one credential, only `access_token` counts.
     ///
     /// # Errors
     ///
-    /// As [`Auth::logout`].
+    /// The same as for [`Auth::logout`].
     pub async fn logout_with_access_token(
         &self,
         refresh_token: &str,
@@ -110,7 +110,7 @@ impl Auth {
         {
             match refresh.find(refresh_token, &context).await {
                 Ok(record) => {
-                    // It may have been issued under a longer lifetime than today's.
+                    // It may have been issued when the lifetime was longer.
                     let verified = tokens.verify_ignoring_expiry(access_token, context.now);
                     let end = verified.map_or(Timestamp::UNIX_EPOCH, |principal| principal.expires_at());
                     return self.end_hybrid(&**tokens, refresh, record, end).await;
@@ -125,8 +125,9 @@ impl Auth {
         self.logout_in(access_token, &context).await
     }
 
-    /// The sessions of the credentials that a login replaces. One that is not good has none, which is no
-    /// error (rule A10), and no login ends an API key.
+    /// Returns the sessions of the credentials that a login replaces.
+    ///
+    /// A credential that is not valid is ignored (rule A10), and no login ends an API key.
     pub(super) async fn former_sessions(
         &self,
         credentials: &[SecretString],
@@ -144,7 +145,7 @@ impl Auth {
                 Ok(Some(record)) if !found.contains(&record.id()) => found.push(record.id()),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Unauthenticated => {}
-                // Nor is one good whose session nobody can read.
+                // A session that cannot be read does not prevent the login either.
                 Err(Error::Store(error)) if error.kind() == StoreErrorKind::Corrupt => {}
                 Err(error) => return Err(error),
             }
@@ -152,7 +153,7 @@ impl Auth {
         Ok(found)
     }
 
-    /// The session that a credential proves, expired or not; `None` if it is gone.
+    /// Returns the session that a credential authenticates, live or expired; `None` if it is gone.
     async fn find(
         &self,
         credential: &str,
@@ -187,7 +188,7 @@ async fn find_hybrid(
     }
 }
 
-/// The principal of an access token, expired or not; `None` if the credential is a refresh token.
+/// Returns the principal of an access token, live or expired; `None` if the credential is a refresh token.
 fn access_token(
     tokens: &dyn TokenStrategy,
     credential: &str,

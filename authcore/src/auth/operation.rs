@@ -6,7 +6,8 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
-    /// [`Auth::refresh`](crate::Auth::refresh): supported by the hybrid strategy, and by tokens with re-issue.
+    /// [`Auth::refresh`](crate::Auth::refresh): supported by the hybrid strategy, and by tokens with
+    /// re-issue.
     Refresh,
     /// [`Auth::authenticate_and_check_session`](crate::Auth::authenticate_and_check_session): supported by
     /// every strategy with a store.

@@ -1,4 +1,4 @@
-//! New credentials for a session that exists.
+//! New credentials for an existing session.
 
 use super::issuance::by_session;
 use super::operation::Operation;
@@ -11,16 +11,20 @@ use crate::strategy::{Renewal, SessionStrategy as _};
 use crate::{Error, IssuedCredentials, Principal};
 
 impl Auth {
-    /// Exchanges a refresh token for its successor and a fresh access token (rules R1 to R12).
+    /// Exchanges a refresh token for its successor and a new access token (rules R1 to R12).
+    ///
+    /// With [`Auth::with_tokens_and_reissue`], exchanges a valid access token for a new one.
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`]: ask for a login; alert the subject if there is an [`Error::incident`].
-    /// [`Error::Store`] of kind `Unavailable`, [`Error::Contended`] or [`Error::NoEntropy`]: the same token
-    /// presented again works (rule R7). What the [`RefreshHook`](crate::strategy::RefreshHook) answers, and
-    /// [`Error::Login`] for claims of its that cannot be kept or handed out; then nothing has changed, and
-    /// the same token works once they fit (rule R12). [`Error::Unsupported`] where there are no refresh
-    /// tokens.
+    /// - [`Error::Unauthenticated`]: ask for a login, and alert the subject if there is an
+    ///   [`Error::incident`].
+    /// - [`Error::Store`] of kind `Unavailable`, [`Error::Contended`] or [`Error::NoEntropy`]: presenting the
+    ///   same token again works (rule R7).
+    /// - Any error of the [`RefreshHook`](crate::strategy::RefreshHook), and [`Error::Login`] if the hook's
+    ///   claims are too large or not allowed. Nothing has changed then, and the same token works once the
+    ///   cause is fixed (rule R12).
+    /// - [`Error::Unsupported`] with a strategy that has no refresh.
     pub async fn refresh(&self, refresh_token: &str) -> Result<IssuedCredentials, Error> {
         let context = self.context();
         match &self.strategy {
@@ -33,24 +37,23 @@ impl Auth {
                 Ok(IssuedCredentials { incident, ..access.hand_out(opened, prepared) })
             }
             Strategy::Tokens { tokens, reissue: Some(limit) } => {
-                self.lone_tokens(&**tokens, context.now).reissue(refresh_token, *limit)
+                self.sessionless_tokens(&**tokens, context.now).reissue(refresh_token, *limit)
             }
             _ => Err(self.unsupported(Operation::Refresh)),
         }
     }
 
-    /// As [`Auth::refresh`], if the access token names the same session.
+    /// Like [`Auth::refresh`], but requires that the access token names the same session.
     ///
-    /// For browsers: a page of a sibling domain can plant a refresh cookie of its own, and not the `__Host-`
-    /// cookie of the access token (rule C1). The refresh token proves the session. The access token is not
-    /// verified: it may have expired, and be of a key, an issuer or a lifetime that was changed since (rule
-    /// T17). Where there is only one kind of credential, the access token is refreshed, and what is in the
-    /// place of a refresh token does not count.
+    /// For browsers: a page of a sibling domain can plant a refresh cookie, but not the `__Host-` cookie of
+    /// the access token (rule C1). The refresh token authenticates the session. The access token is not
+    /// verified: it may have expired, and its key, issuer or lifetime may have changed (rule T17). With a
+    /// strategy that has only one credential, the access token is refreshed and `refresh_token` is ignored.
     ///
     /// # Errors
     ///
-    /// As [`Auth::refresh`], and [`Error::Unauthenticated`] if the tokens are not of one session; then
-    /// nothing has changed.
+    /// The same as for [`Auth::refresh`], and [`Error::Unauthenticated`] if the tokens belong to different
+    /// sessions. Nothing has changed then.
     pub async fn refresh_with_access_token(
         &self,
         refresh_token: &str,
@@ -66,30 +69,32 @@ impl Auth {
         self.refresh(refresh_token).await
     }
 
-    /// Gives the principal's session a new credential, after which the old one and every principal made from
-    /// it are refused (rules A6, A11): after a change of privileges.
+    /// Issues a new credential for the principal's session and invalidates the old one (rules A6, A11).
+    ///
+    /// Call it after a change of privileges. Every principal made from the old credential is refused too.
     ///
     /// # Security
     ///
-    /// In the hybrid strategy this gives a new refresh token to whoever sent a good access token. Ask for
-    /// proof (the password, a second factor) before a request may reach it, or a token stolen for minutes
-    /// becomes a login for weeks.
+    /// With the hybrid strategy, a valid access token is enough to obtain a new refresh token here. Require
+    /// proof (the password or a second factor) first; otherwise an access token stolen for minutes becomes a
+    /// login for weeks.
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`] if the principal's session has ended or was renewed since, if the
-    /// principal's own credential has expired, or if it is an API key; [`Error::Store`], [`Error::Contended`]
-    /// or [`Error::NoEntropy`]; [`Error::Unsupported`] for tokens alone.
+    /// - [`Error::Unauthenticated`] if the principal's session has ended or was renewed since, if the
+    ///   principal's own credential has expired, or if it is an API key.
+    /// - [`Error::Store`], [`Error::Contended`] or [`Error::NoEntropy`].
+    /// - [`Error::Unsupported`] with the tokens strategy.
     pub async fn renew(&self, principal: &Principal) -> Result<IssuedCredentials, Error> {
         self.renewed(principal, Renewal::PrivilegeChange).await
     }
 
-    /// As [`Auth::renew`], for a subject who has just proved themselves once more (step-up): sets
+    /// Like [`Auth::renew`], for a subject who has just authenticated again (step-up): also sets
     /// [`Principal::authenticated_at`].
     ///
     /// # Errors
     ///
-    /// As [`Auth::renew`].
+    /// The same as for [`Auth::renew`].
     pub async fn record_reauthentication(&self, principal: &Principal) -> Result<IssuedCredentials, Error> {
         self.renewed(principal, Renewal::Reauthentication).await
     }
@@ -115,8 +120,8 @@ impl Auth {
         }
     }
 
-    /// Whether the session's renewed credential could be handed out: to be asked before anything else changes
-    /// (rule R12).
+    /// Checks that the session's renewed credential can be handed out, before anything else changes (rule
+    /// R12).
     #[cfg(feature = "password")]
     pub(crate) fn check_renewal(&self, record: &SessionRecord) -> Result<(), Error> {
         match &self.strategy {

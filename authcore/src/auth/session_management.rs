@@ -1,4 +1,4 @@
-//! What a principal does with its own sessions.
+//! Operations of a principal on its own sessions.
 
 use super::operation::Operation;
 use super::revocation::{Revocation, RevocationEffect};
@@ -12,15 +12,15 @@ use crate::store::SessionRecord;
 use crate::{Error, IssuedCredentials, Login, Principal, SessionId};
 
 impl Auth {
-    /// Changes the claims of the principal's session; `change` may run several times, each on fresh claims,
-    /// so that concurrent changes lose nothing (rule A8).
+    /// Changes the claims of the principal's session and returns the updated principal.
     ///
-    /// In the hybrid strategy, access tokens show the change from the next refresh on.
+    /// `change` may run several times, each time on the latest claims, so that concurrent changes are not
+    /// lost (rule A8). In the hybrid strategy, access tokens show the change from the next refresh on.
     ///
     /// # Errors
     ///
-    /// As [`Auth::renew`], and [`Error::Login`] if `change` fails or the claims cannot be kept or handed out;
-    /// then nothing has changed (rule R12).
+    /// The same as for [`Auth::renew`], any error that `change` returns, and [`Error::Login`] if the claims
+    /// are too large or not allowed. Nothing has changed then (rule R12).
     pub async fn update_claims(
         &self,
         principal: &Principal,
@@ -46,11 +46,11 @@ impl Auth {
         Ok(principal.clone().refreshed_by(record))
     }
 
-    /// The principal's live sessions, the newest first: the list of devices and API keys.
+    /// Returns the principal's live sessions, newest first: the list of devices and API keys.
     ///
     /// # Errors
     ///
-    /// As [`Auth::renew`].
+    /// The same as for [`Auth::renew`].
     pub async fn sessions_of(&self, principal: &Principal) -> Result<Vec<SessionInfo>, Error> {
         let context = self.context();
         let sessions = self.stateful(Operation::ListSessions)?;
@@ -59,11 +59,12 @@ impl Auth {
         Ok(listed(sessions, all, Some(own.id())))
     }
 
-    /// Ends one of the principal's sessions or API keys; somebody else's id ends nothing (rule A11).
+    /// Ends one of the principal's sessions or API keys. The id of another subject's session ends nothing
+    /// (rule A11).
     ///
     /// # Errors
     ///
-    /// As [`Auth::renew`].
+    /// The same as for [`Auth::renew`].
     pub async fn revoke(&self, principal: &Principal, id: SessionId) -> Result<Revocation, Error> {
         let sessions = self.stateful(Operation::RevokeSessions)?;
         let own = sessions.own(principal, &self.context()).await?;
@@ -71,15 +72,15 @@ impl Auth {
         Ok(self.revoked_one(removed.as_ref()))
     }
 
-    /// Ends all of the principal's sessions but its own and those of kinds that
-    /// [survive that](crate::SessionPolicy::surviving_logout_others), such as API keys.
+    /// Ends all of the principal's sessions except the current one and those of kinds that [survive
+    /// this](crate::SessionPolicy::surviving_logout_others), such as API keys.
     ///
-    /// Where some kind survives, the sessions end one by one: after an error some may have ended, and the
-    /// same call ends the rest.
+    /// If some registered kind survives, the sessions end one by one. After an error, some may have ended;
+    /// repeating the call ends the rest.
     ///
     /// # Errors
     ///
-    /// As [`Auth::renew`].
+    /// The same as for [`Auth::renew`], and [`Error::Contended`] if new sessions keep appearing.
     pub async fn logout_others(&self, principal: &Principal) -> Result<Revocation, Error> {
         let sessions = self.stateful(Operation::RevokeSessions)?;
         let own = sessions.own(principal, &self.context()).await?;
@@ -91,7 +92,7 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// As [`Auth::renew`].
+    /// The same as for [`Auth::renew`].
     pub async fn logout_everywhere(&self, principal: &Principal) -> Result<Revocation, Error> {
         let sessions = self.stateful(Operation::RevokeSessions)?;
         let own = sessions.own(principal, &self.context()).await?;
@@ -99,22 +100,28 @@ impl Auth {
         Ok(self.revoked(removed))
     }
 
-    /// Makes an API key (personal access token) for a script that acts as the login's subject (rule A13).
+    /// Creates an API key (personal access token) for a script that acts as the login's subject (rule A13).
     ///
-    /// The strategy's builder needs the kind: `.kind(SessionKind::API_KEY, SessionPolicy::api_key())`; a host
-    /// can register further kinds with such policies and name one by [`Login::kind`]. The key is shown here
-    /// once, as [`IssuedCredentials::credential`]; the store keeps a digest. Its name is the label of the login's
-    /// [device](Login::device). A script sends it as `Authorization: Bearer`, and [`Auth::authenticate`]
-    /// reads the store for it, in the hybrid strategy too, so that [`Auth::revoke`] ends it at once.
+    /// The kind must be registered with the strategy's builder:
+    /// `.kind(SessionKind::API_KEY, SessionPolicy::api_key())`. An application can register more kinds with
+    /// such policies and choose one with [`Login::kind`]. The key's name is the label of the login's
+    /// [device](Login::device).
     ///
-    /// A key cannot manage its owner's sessions: what takes a principal and lists, renews or ends sessions
-    /// refuses it.
+    /// The key is shown only here, as [`IssuedCredentials::credential`]; the store keeps a digest. A script
+    /// sends it as `Authorization: Bearer`. [`Auth::authenticate`] looks it up in the store, with the hybrid
+    /// strategy too, so [`Auth::revoke`] ends it at once.
+    ///
+    /// A key cannot manage its owner's sessions: operations that take a principal and list, renew or end
+    /// sessions refuse it.
     ///
     /// # Errors
     ///
-    /// [`Error::SessionLimit`] if the subject has as many keys as its kind allows; then nothing is evicted
-    /// and nothing made. [`Error::Login`] if the key has no name, or its kind no policy for API keys.
-    /// [`Error::Store`], [`Error::NoEntropy`]; [`Error::Unsupported`] for tokens alone.
+    /// - [`Error::SessionLimit`] if the subject already has as many keys as the kind allows. No key is
+    ///   created or removed. The [kind](Error::kind) of this error is `Unavailable`, although waiting does
+    ///   not help: match the error before you look at its kind, and tell the user to revoke a key.
+    /// - [`Error::Login`] if the key has no name, or if the kind has no policy for API keys.
+    /// - [`Error::Store`] or [`Error::NoEntropy`].
+    /// - [`Error::Unsupported`] with the tokens strategy.
     pub async fn create_api_key(&self, login: Login) -> Result<IssuedCredentials, Error> {
         let context = self.context();
         let sessions = self.stateful(Operation::ApiKeys)?;
@@ -128,7 +135,7 @@ impl Auth {
 }
 
 impl Auth {
-    /// The answer to the revocation of one session. An API key is looked up at each request, so it is refused
+    /// Returns the result of revoking one session. An API key is looked up at each request, so it is refused
     /// at once.
     pub(super) fn revoked_one(&self, removed: Option<&SessionRecord>) -> Revocation {
         let revoked = self.revoked(removed.map(SessionRecord::id).into_iter().collect());
@@ -136,10 +143,10 @@ impl Auth {
         if is_key { Revocation { effect: RevocationEffect::Now, ..revoked } } else { revoked }
     }
 
-    /// The answer to a revocation of sessions of which nothing more is known. That none was there to be ended
-    /// may mean that an earlier attempt ended them, so the time is the same.
+    /// Returns the result of revoking sessions.
     ///
-    /// To be called after the removal: until then, refreshes and renewals got through.
+    /// The effect is the same if no session was found, because an earlier attempt may have ended them. Call
+    /// this after the removal: until then, refreshes and renewals could succeed.
     pub(super) fn revoked(&self, sessions: Vec<SessionId>) -> Revocation {
         let effect = match &self.strategy {
             Strategy::Hybrid { tokens, .. } => {
@@ -151,7 +158,7 @@ impl Auth {
     }
 }
 
-/// Sessions as their subject may see them, the newest first.
+/// Returns sessions as they are shown to their subject, newest first.
 pub(super) fn listed(
     sessions: &Sessions,
     mut all: Vec<SessionRecord>,

@@ -1,4 +1,4 @@
-//! Claims that are not of the type that was asked for.
+//! The error for claims of an unexpected type.
 
 use std::any::type_name;
 use std::collections::BTreeMap;
@@ -7,10 +7,11 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-/// Claims that cannot be read as the type that was asked for: which member is at fault, what it is, and what
-/// it should be (rule A16).
+/// The reason why claims could not be read as the requested type (rule A16): the member at fault, its JSON
+/// type, and the expected one.
 ///
-/// Shows names and types, and never a value.
+/// For logs: applications see it behind [`Error::Claims`](crate::Error::Claims) and as the error of
+/// [`Claims::get`](crate::Claims::get). It contains names and types, never a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimsMismatch {
     member: Option<Box<str>>,
@@ -20,32 +21,32 @@ pub struct ClaimsMismatch {
 }
 
 impl ClaimsMismatch {
-    /// The member at fault, if one can be named: the outermost name where members are nested.
+    /// Returns the member at fault, if it can be named. In nested claims, this is the outermost member.
     pub fn member(&self) -> Option<&str> {
         self.member.as_deref()
     }
 
-    /// What it is: a JSON type such as `a string`, or `missing`.
+    /// Returns what was found: a JSON type such as `a string`, or `missing`.
     pub fn found(&self) -> &'static str {
         self.found
     }
 
-    /// What it should be, as the type that was asked for says.
+    /// Returns what the requested type expects.
     pub fn expected(&self) -> &str {
         &self.expected
     }
 
-    /// The Rust type that was asked for.
+    /// Returns the name of the requested Rust type.
     pub fn target(&self) -> &'static str {
         self.target
     }
 
-    /// Why `json`, one JSON object, could not be read as a `T`.
+    /// Explains why `json`, one JSON object, could not be read as a `T`.
     pub(crate) fn of_object<T>(json: &str, error: &serde_json::Error) -> Self {
         let (message, at) = (error.to_string(), place(json, error));
         let members: Vec<(String, &str, usize)> = members(json);
-        // Where a type looks at members again after it has read them all, serde_json stops behind the last
-        // one.
+        // For a type that buffers all members before it looks at them, such as one with a flattened field,
+        // serde_json stops after the last member.
         let inside = members.iter().find(|(_, value, start)| (*start..=*start + value.len()).contains(&at));
         let missing = between(&message, "missing field `", '`');
         match (inside, missing, between(&message, "unknown field `", '`')) {
@@ -68,7 +69,7 @@ impl ClaimsMismatch {
         }
     }
 
-    /// Why the member `name` could not be read as a `T`.
+    /// Explains why the member `name` could not be read as a `T`.
     pub(crate) fn of_member<T: DeserializeOwned>(name: &str, value: &str, error: &serde_json::Error) -> Self {
         Self::new::<T>(Some(name), json_type(value), expectation::<T>(&error.to_string()))
     }
@@ -90,14 +91,15 @@ impl fmt::Display for ClaimsMismatch {
 
 impl std::error::Error for ClaimsMismatch {}
 
-/// How many bytes stand before the place where serde_json stopped: the end of a value, or its first byte for
-/// an array or an object where another type is expected.
+/// Returns how many bytes come before the place where serde_json stopped.
+///
+/// That place is the end of a value, or the first byte of an array or object where another type is expected.
 fn place(json: &str, error: &serde_json::Error) -> usize {
     let lines_before = error.line().saturating_sub(1);
     json.split_inclusive('\n').take(lines_before).map(str::len).sum::<usize>() + error.column()
 }
 
-/// The members of an object with the places where their values begin.
+/// Returns the members of an object and the positions at which their values begin.
 fn members(json: &str) -> Vec<(String, &str, usize)> {
     let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).unwrap_or_default();
     let start = json.as_ptr().addr();
@@ -120,9 +122,9 @@ fn json_type(value: &str) -> &'static str {
     }
 }
 
-/// What serde expected. Where its message could hold a value, the name of the type.
+/// Returns what serde expected, or the type's name if serde's message could contain a value.
 fn expectation<T>(message: &str) -> Box<str> {
-    // The last one: what stands before it may be a value.
+    // The last occurrence, because the text before it may contain a value.
     let at = message.rfind(" at line ").unwrap_or(message.len());
     let kinds = ["invalid type: ", "invalid length "];
     match message[..at].rsplit_once(", expected ") {
@@ -135,7 +137,7 @@ fn between<'m>(message: &'m str, start: &str, end: char) -> Option<&'m str> {
     message.strip_prefix(start)?.split_once(end).map(|(name, _)| name)
 }
 
-/// Whether `json` can be read at all: numbers in range, not nested too deeply.
+/// Returns whether `json` can be parsed: numbers in range, not nested too deeply.
 pub(crate) fn is_readable(json: &str) -> bool {
     serde_json::from_str::<serde_json::Value>(json).is_ok()
 }
@@ -212,7 +214,7 @@ mod tests {
         address: Address,
     }
 
-    /// Better no member than a wrong one, and never what stands inside of a member.
+    /// No member is better than a wrong one, and no name from inside a member is shown.
     #[test]
     fn a16_the_outermost_member_is_named_or_none() {
         let flat = mismatch::<Flat>(r#"{"roles":"admin","name":"ok","zzz":1}"#);

@@ -24,11 +24,12 @@ pub(super) const NAMES: &[&str] = &[
     "session_kind",
 ];
 
-/// How many of them were reserved from the start: none of these stands in any record. The others may, since a
-/// release before took them as the application's.
+/// How many of the names have been reserved since the first release, so that no record contains them.
+///
+/// Records of an earlier release may contain the others.
 const ALWAYS_RESERVED: usize = 16;
 
-/// One of [`NAMES`], by its place there.
+/// A reserved name; the variants are in the order of [`NAMES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reserved {
     Iss,
@@ -54,10 +55,10 @@ pub(crate) enum Reserved {
 }
 
 impl Reserved {
-    /// The names that were reserved after the first release, so that records of that release may have them.
+    /// The names that were reserved after the first release, which records of that release may contain.
     pub(crate) const LATER: &[&str] = NAMES.split_at(ALWAYS_RESERVED).1;
 
-    /// The reserved name that `name` is, if it is one.
+    /// Returns the reserved name that equals `name`, if there is one.
     pub(crate) fn of(name: &str) -> Option<Self> {
         Some(match name {
             "iss" => Self::Iss,
@@ -88,18 +89,18 @@ impl Reserved {
         NAMES[self as usize]
     }
 
-    /// Whether no record has ever had a claim of this name.
+    /// Returns whether the name has been reserved since the first release.
     pub(crate) fn is_always(self) -> bool {
         (self as usize) < ALWAYS_RESERVED
     }
 
-    /// A bit of its own.
+    /// Returns the name's bit in a set of reserved names.
     pub(crate) const fn bit(self) -> u32 {
         1 << self as u32
     }
 }
 
-/// Each name has a bit.
+/// Every name has a bit.
 const _: () = assert!(NAMES.len() <= u32::BITS as usize);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The claim names that mean a secret.
+//! The claim names that denote a secret.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ pub(super) const NAMES: &[&str] = &[
     "ssn",
 ];
 
-/// The host's list of names that mean a secret.
+/// The application's list of names that denote a secret.
 #[derive(Debug, Clone)]
 pub(crate) struct SecretNames(Box<[Box<str>]>);
 
@@ -44,7 +44,7 @@ impl SecretNames {
         Self(names.iter().cloned().map(Into::into).collect())
     }
 
-    /// Refuses claims with a member of such a name at any depth.
+    /// Refuses claims that have a member with such a name at any depth.
     pub(crate) fn check(&self, json: &str) -> Result<(), LoginError> {
         if self.0.is_empty() {
             return Ok(());
@@ -64,10 +64,10 @@ impl SecretNames {
     }
 }
 
-/// Walks a JSON value and stops at the first member whose name means a secret.
+/// Walks a JSON value and stops at the first member whose name denotes a secret.
 struct Search<'s> {
     names: &'s SecretNames,
-    /// The path to the member that was found: `address.pin`.
+    /// The path of the member that was found, such as `address.pin`.
     found: &'s mut Option<Box<str>>,
 }
 

@@ -1,4 +1,4 @@
-//! The error of every call, told apart by whose fault it is.
+//! The error type of `Auth`.
 
 use super::incident::Incident;
 use super::login_error::LoginError;
@@ -7,65 +7,74 @@ use crate::auth::operation::Operation;
 use crate::claims::ClaimsMismatch;
 use crate::store::error::{StoreError, StoreErrorKind};
 
-/// What a call of [`Auth`](crate::Auth) answers instead of a result.
+/// The error of every operation of [`Auth`](crate::Auth).
 ///
-/// `Display` is fit for clients: it never says which check failed, and shows no secret, token or claim. What
-/// logs want to know is in [`Error::rejection`] and in the error's source.
+/// [`Error::kind`] says how to respond. The `Display` text is safe to show to clients: it never says which
+/// check failed, and contains no secret, token or claim. The details for logs are in [`Error::rejection`] and
+/// in the error's source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The credential is not good (HTTP 401). The [`Rejection`] is for logs only.
+    /// The credential is not valid (HTTP 401). The [`Rejection`] is for logs only.
     #[error("unauthenticated")]
     Unauthenticated(Rejection),
-    /// The session store failed; see [`StoreError::kind`]. For `Unavailable` the same call may be repeated
-    /// (HTTP 503); the client keeps its credentials.
+    /// The session store failed; see [`StoreError::kind`]. For `Unavailable`, the call may be repeated (HTTP
+    /// 503), and the client keeps its credentials.
     #[error("the session store failed")]
     Store(#[from] StoreError),
-    /// The strategy in use has no such operation.
-    #[error("{operation} is not supported by {strategy}; {instead} would do it")]
+    /// The strategy does not support the operation; see [`Auth::supports`](crate::Auth::supports).
+    #[error("{operation} is not supported by {strategy}; use {instead}")]
     Unsupported {
-        /// What was asked for.
+        /// The operation.
         operation: Operation,
-        /// The strategy that was asked.
+        /// The strategy in use.
         strategy: &'static str,
-        /// The strategies that can.
+        /// The strategies that support the operation.
         instead: &'static str,
     },
-    /// What the application said about the subject cannot be used.
+    /// The application's description of a login, or its claims, cannot be used (HTTP 500).
     #[error(transparent)]
     Login(#[from] LoginError),
-    /// The principal's claims are not of the type that was asked for: the application has changed since its
-    /// user logged in, who must log in again (HTTP 401, rule A16). The [`ClaimsMismatch`] is for logs only.
+    /// The principal's claims are not of the requested type (HTTP 401, rule A16).
+    ///
+    /// The application's type has changed since the login, so its user must log in again. The
+    /// [`ClaimsMismatch`] is for logs only.
     #[error("the claims are not of the expected type")]
     Claims(#[source] Box<ClaimsMismatch>),
-    /// Other logins of the same subject at the same moment filled its last places (rule A7), or the subject
-    /// has as many API keys as are allowed.
+    /// The limit of sessions per subject was reached: by concurrent logins of the same subject (rule A7), or
+    /// by [`Auth::create_api_key`](crate::Auth::create_api_key).
+    ///
+    /// Its kind is `Unavailable`, since a login may be repeated. Waiting does not help against the limit of
+    /// API keys: match this error before you look at its kind, and tell the user to revoke a key.
     #[error("too many sessions")]
     SessionLimit,
-    /// Others changed the session at every attempt; the same call may be repeated.
-    #[error("the session is being changed by too many requests")]
+    /// Concurrent changes to the session defeated every attempt. The call may be repeated.
+    #[error("the session is being changed by too many requests; try again")]
     Contended,
-    /// The operating system gave no random bytes.
-    #[error("no random bytes")]
+    /// The operating system provided no random bytes.
+    #[error("the operating system provides no random bytes")]
     NoEntropy,
 }
 
-/// What a host does about an [`Error`].
+/// How an application responds to an [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// Ask for a login: HTTP 401.
     Unauthenticated,
-    /// The same request may succeed later; the credentials stay as they are: HTTP 503.
+    /// The same request may succeed later, and the client keeps its credentials: HTTP 503.
+    ///
+    /// [`Error::SessionLimit`] of [`Auth::create_api_key`](crate::Auth::create_api_key) is an exception:
+    /// waiting does not help.
     Unavailable,
-    /// The strategy in use has no such operation: HTTP 501, or do not offer it.
+    /// The strategy does not support the operation: HTTP 501.
     Unsupported,
-    /// The application asked for something that it cannot have: HTTP 500, and mend the application.
+    /// A bug or misconfiguration in the application, or data in the store that cannot be read: HTTP 500.
     Internal,
 }
 
 impl Error {
-    /// What a host does about it.
+    /// Returns how the application should respond.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Unauthenticated(_) | Self::Claims(_) => ErrorKind::Unauthenticated,
@@ -78,7 +87,7 @@ impl Error {
         }
     }
 
-    /// Why the credential was refused: for logs, never for clients.
+    /// Returns why the credential was refused: for logs, never for clients.
     pub fn rejection(&self) -> Option<&Rejection> {
         match self {
             Self::Unauthenticated(rejection) => Some(rejection),
@@ -86,7 +95,8 @@ impl Error {
         }
     }
 
-    /// The security incident that this very call discovered and ended (rule R3): alert the subject.
+    /// Returns the security incident that this call detected and ended (rule R3), so that the application can
+    /// alert the subject.
     pub fn incident(&self) -> Option<&Incident> {
         match self {
             Self::Unauthenticated(Rejection::RefreshReused(incident)) => Some(incident),

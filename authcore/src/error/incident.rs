@@ -1,11 +1,14 @@
-//! Security incidents that a call discovers.
+//! Security incidents that a call detects.
 
 use std::fmt;
 
 use crate::store::SessionRecord;
 use crate::{Device, SessionId, Subject};
 
-/// Something that the subject or an operator should hear of.
+/// A security incident of a session, of which the subject or an operator should be told.
+///
+/// For applications that alert their users: returned by [`Error::incident`](crate::Error::incident) and
+/// [`IssuedCredentials::incident`](crate::IssuedCredentials::incident).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incident {
     pub(crate) kind: IncidentKind,
@@ -15,25 +18,25 @@ pub struct Incident {
     pub(crate) actor: Option<Box<str>>,
 }
 
-/// The kinds of [`Incident`].
+/// The kinds of [`Incident`], for code that decides whom to alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IncidentKind {
-    /// A refresh token was used after its grace window: a client that lost its successor, or a thief (rule
-    /// R3).
-    LateReplay,
-    /// A refresh token was used that had been replaced twice or more: somebody kept it (rule R3).
+    /// A refresh token was used after its grace window: by a client that lost its successor, or by a thief
+    /// (rule R3).
+    ReplayedLate,
+    /// A refresh token was used that had been replaced at least twice, so a copy had been kept (rule R3).
     Reuse,
-    /// A good refresh token was newer than its stored session: the store lost writes (rule R6).
-    StoreRolledBack,
+    /// A valid refresh token was newer than its stored session, so the store lost writes (rule R6).
+    StoreWentBack,
 }
 
 impl fmt::Display for IncidentKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::LateReplay => "late replay",
+            Self::ReplayedLate => "late replay",
             Self::Reuse => "reuse",
-            Self::StoreRolledBack => "store rolled back",
+            Self::StoreWentBack => "store rolled back",
         })
     }
 }
@@ -44,27 +47,27 @@ impl Incident {
         Box::new(Self { kind, subject, session_id: record.id(), device, actor: record.details().actor })
     }
 
-    /// What happened.
+    /// Returns what happened.
     pub fn kind(&self) -> IncidentKind {
         self.kind
     }
 
-    /// To whom.
+    /// Returns the subject of the session.
     pub fn subject(&self) -> &Subject {
         &self.subject
     }
 
-    /// In which session. It has ended, but for [`IncidentKind::StoreRolledBack`].
+    /// Returns the session. It has ended, except for [`IncidentKind::StoreWentBack`].
     pub fn session_id(&self) -> SessionId {
         self.session_id
     }
 
-    /// What had logged in.
+    /// Returns the device that logged in.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// Who had logged in as the subject, if somebody else did.
+    /// Returns who acts as the subject in this session; `None` if the subject itself logged in.
     pub fn actor(&self) -> Option<&str> {
         self.actor.as_deref()
     }

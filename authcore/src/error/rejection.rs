@@ -3,101 +3,108 @@
 use super::incident::Incident;
 use crate::Subject;
 
-/// Why a credential was refused: the precise reason, for logs.
+/// The precise reason why a credential was refused.
+///
+/// For logs, and for authors of a strategy.
 ///
 /// # Security
 ///
-/// Never send it to a client: which check failed helps nobody but an attacker.
+/// Never send it to a client: it tells an attacker which check failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// The credential as a whole does not have the shape of one (rules A3, T8).
+    /// The text is not a well-formed credential (rules A3, T8).
     #[error("malformed credential: {0}")]
     Malformed(&'static str),
     /// The token's header cannot be read (rule T8).
     #[error("malformed token header: {0}")]
     MalformedHeader(&'static str),
-    /// The token's payload cannot be read, although its signature is good (rule T8).
-    #[error("malformed token payload: {0}")]
+    /// The token's payload cannot be read although its signature is correct (rule T8), or the claims in a
+    /// session's record cannot be read by any type.
+    #[error("malformed token payload or session claims: {0}")]
     MalformedPayload(&'static str),
-    /// It is a credential of another kind than is asked for.
-    #[error("a credential of another kind")]
+    /// The credential is of a kind that the operation does not accept, or it belongs to another subject or
+    /// session.
+    #[error("a credential of another kind, or one that belongs to another subject or session")]
     WrongKind,
-    /// A token's header asks for an extension (`crit`), and we understand none (rule T3).
-    #[error("the token's header has `crit`")]
+    /// The token's header requires an extension (`crit`), and none is supported (rule T3).
+    #[error("the token's header requires an extension (`crit`)")]
     CriticalExtension,
-    /// The token's header lacks a parameter that is required: `alg`, `typ`, or `kid` where there are several
-    /// keys (rules T1, T2, T4).
-    #[error("the token's header has no `{0}`")]
+    /// The token's header lacks a required parameter: `alg`, `typ`, or `kid` if there are several keys (rules
+    /// T1, T2, T4).
+    #[error("the token's header lacks `{0}`")]
     MissingParameter(&'static str),
     /// No configured key has the token's `kid` (rule T2).
-    #[error("no key for the token's `kid`")]
+    #[error("no key has the token's `kid`")]
     UnknownKey,
-    /// The token's `alg` is not its key's (rule T1).
-    #[error("the token's `alg` is not its key's")]
+    /// The token's `alg` is not the algorithm of its key (rule T1).
+    #[error("the token's `alg` is not the algorithm of its key")]
     WrongAlgorithm,
     /// The token's `typ` is not that of an access token (rule T4).
     #[error("the token's `typ` is not accepted")]
     WrongType,
-    /// The signature is not by the key (rule T5).
+    /// The signature was not made with the key (rule T5).
     #[error("wrong signature")]
     WrongSignature,
-    /// A registered claim cannot be used (rules T6, T8); the [`ClaimFault`] says why.
+    /// A registered claim is invalid (rules T6, T8); the [`ClaimFault`] says why.
     #[error("the token's `{0}` claim {1}")]
     InvalidClaim(&'static str, ClaimFault),
-    /// The token is of an issuer that its key does not speak for (rule T6).
-    #[error("the token's issuer is not its key's")]
+    /// The token's issuer is not one that its key is trusted for (rule T6).
+    #[error("the token's key is not trusted for its issuer")]
     WrongIssuer,
     /// The token is for another audience (rule T6).
     #[error("the token is for another audience")]
     WrongAudience,
-    /// Its time is over.
+    /// The credential has expired.
     #[error("expired")]
     Expired,
-    /// Its time has not come, or it claims to come from the future (rule T6).
+    /// The token is not valid yet, or claims to have been issued in the future (rule T6).
     #[error("not valid yet")]
     NotYetValid,
-    /// The token lives longer than is accepted (rule T7).
-    #[error("the token's lifetime is above the cap")]
+    /// The token's lifetime is longer than is accepted (rule T7).
+    #[error("the token's lifetime is above the limit")]
     LifetimeAboveCap,
-    /// The credential is of another realm (rule A12).
-    #[error("the credential is of another realm")]
+    /// The credential belongs to another realm (rule A12).
+    #[error("the credential belongs to another realm")]
     OtherRealm,
     /// The session does not represent a login: it is a guest's, or its login is not complete (rule A13).
     #[error("the session does not represent a login")]
     NotALogin,
-    /// The session has ended: by logout, revocation, or long enough after its expiry.
+    /// The session has ended by logout or revocation, or it expired and was dropped.
     #[error("the session has ended")]
     SessionEnded,
-    /// The session exists, but its secret is another (rule R8).
+    /// The session exists, but the secret is wrong (rule R8).
     #[error("wrong secret")]
     WrongSecret,
-    /// The session was renewed since this credential was made (rule A11).
-    #[error("the session was renewed since")]
+    /// The session was renewed after this credential was issued (rule A11).
+    #[error("the session was renewed after this credential was issued")]
     Superseded,
-    /// Refresh token and access token are not of one session (rule C1).
-    #[error("the tokens are of two sessions")]
+    /// The refresh token and the access token belong to different sessions (rule C1).
+    #[error("the tokens belong to different sessions")]
     OtherSession,
-    /// A refresh token that had been replaced was used again; its session was ended by this call (rule R3).
+    /// A refresh token that had been replaced was used again; this call ended its session (rule R3).
     #[error("a replaced refresh token was used again ({})", .0.kind())]
     RefreshReused(Box<Incident>),
-    /// The host's hook refused the refresh (rule R10).
+    /// The application's hook denied the refresh (rule R10).
     #[error("the refresh was denied")]
     Denied,
-    /// No account of this name, or not its password (rule P2), or one that was changed meanwhile (rule P5).
-    #[error("no such account, or not its password")]
+    /// The account does not exist, the password is wrong (rule P2), or the password was changed meanwhile
+    /// (rule P5).
+    #[error("unknown account or wrong password")]
     WrongPassword,
-    /// The stored password hash of this subject cannot be read or is beyond the limits, so no password is
-    /// right (rule P8): set a new one.
+    /// The subject's stored password hash cannot be read or exceeds the limits, so no password is accepted
+    /// (rule P8). Set a new password.
     #[error("the stored password hash of {:?} cannot be read; set a new password", .0.as_str())]
     UnreadableHash(Subject),
 }
 
-/// What is wrong with a registered claim: see [`Rejection::InvalidClaim`].
+/// What is wrong with a registered claim; the detail of [`Rejection::InvalidClaim`].
+///
+/// For logs, and for authors of a token strategy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClaimFault {
-    /// The claim is required and absent.
+    /// The claim is required but absent.
     #[error("is missing")]
     Missing,
     /// The claim appears more than once.
@@ -106,7 +113,7 @@ pub enum ClaimFault {
     /// The value is not of the claim's JSON type.
     #[error("is of the wrong type")]
     WrongType,
-    /// The value is of the right type but not one that the claim can have, such as an empty subject.
+    /// The value has the right type but is not allowed, such as an empty subject.
     #[error("has an invalid value")]
     InvalidValue,
     /// The claim demands a check that this crate cannot perform (`cnf`: proof of possession of a key).

@@ -1,4 +1,5 @@
-//! The compact serialization of a JWS (RFC 7515): three segments of base64url, and the header in the first.
+//! The compact serialization of a JWS (RFC 7515): three segments of base64url, of which the first is the
+//! header.
 
 use std::fmt;
 
@@ -10,25 +11,25 @@ use crate::error::Rejection;
 use crate::json::Text;
 use crate::secret::ct_eq;
 
-/// The longest token that is looked at, in bytes (rule T8).
+/// The maximum length of a token, in bytes (rule T8).
 pub(super) const MAX_TOKEN_LEN: usize = 8 * 1024;
-/// The longest header, decoded, in bytes (rule T8).
+/// The maximum length of a decoded header, in bytes (rule T8).
 pub(super) const MAX_HEADER_LEN: usize = 512;
-/// The longest header, encoded: 512 bytes take 683 characters, and 684 hold 513 bytes.
+/// The maximum length of an encoded header: 512 bytes take 683 characters, and 684 hold 513 bytes.
 const MAX_HEADER_SEGMENT_LEN: usize = (MAX_HEADER_LEN * 4).div_ceil(3);
-/// Room for a decoded header.
+/// A buffer for a decoded header.
 pub(super) type HeaderBuffer = [u8; MAX_HEADER_LEN];
-/// The most parameters of a header (rule T8).
+/// The maximum number of parameters in a header (rule T8).
 const MAX_HEADER_PARAMETERS: usize = 16;
-/// The longest payload that a token can hold, and one byte for the brace of a recognised one.
+/// The maximum length of a decoded payload, and one byte for the opening brace of a recognized one.
 pub(super) const MAX_PAYLOAD_LEN: usize = MAX_TOKEN_LEN / 4 * 3 + 1;
 
-/// A token taken apart; nothing is decoded yet.
+/// The segments of a token, still encoded.
 pub(super) struct Segments<'t> {
     pub(super) header: &'t str,
     pub(super) payload: &'t str,
     pub(super) signature: &'t str,
-    /// What the signature is over: header, dot, payload.
+    /// The signed text: header, dot, payload.
     pub(super) signed: &'t str,
 }
 
@@ -61,7 +62,7 @@ impl<'t> Segments<'t> {
 
 /// A MAC as a token writes it: at most 86 characters of unpadded base64url.
 ///
-/// Comparing this text, rather than the decoded bytes, also refuses every other spelling of the same tag.
+/// Comparing this text instead of the decoded bytes also refuses every other spelling of the same tag.
 pub(super) struct EncodedTag {
     text: [u8; 86],
     len: usize,
@@ -78,27 +79,29 @@ impl EncodedTag {
         &self.text[..self.len]
     }
 
-    /// Whether `signature` is this tag, in constant time.
+    /// Returns whether `signature` is this tag, in constant time.
     pub(super) fn matches(&self, signature: &str) -> bool {
         self.len != 0 && ct_eq(self.as_bytes(), signature.as_bytes())
     }
 }
 
-/// Decodes a segment strictly: no padding, no other alphabet, no stray trailing bits (rule T8).
+/// Decodes a segment strictly: no padding, no other alphabet, no non-zero trailing bits (rule T8).
 ///
-/// `None` also if the buffer is too short: callers bound the length of what they decode.
+/// Also returns `None` if the buffer is too short; callers bound the length of the segment.
 pub(super) fn decode<'b>(segment: &str, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
     let len = base64url::decode(segment, buffer)?;
     Some(&buffer[..len])
 }
 
-/// Whether reading `text` failed because it is not JSON. The error alone does not tell: serde_json also calls
-/// a number 'syntax' that its target cannot hold, and text that is nested deeper than it follows.
+/// Returns whether reading `text` failed because it is not JSON. The error alone does not say so:
+/// serde_json also reports a syntax error for a number that its target type cannot hold, and for text that
+/// is nested too deeply.
 pub(super) fn is_not_json(text: &str, error: &serde_json::Error) -> bool {
     error.is_eof() || (error.is_syntax() && serde_json::from_str::<IgnoredAny>(text).is_err())
 }
 
-/// What a token's header says of itself: used to find the key and check its rules, never to choose them.
+/// The header of a token: used to find the key and to check it against the key's rules, never to choose
+/// those rules.
 #[derive(Default)]
 pub(super) struct Header<'h> {
     pub(super) algorithm: Option<Text<'h>>,
@@ -124,13 +127,13 @@ impl<'h> Header<'h> {
     }
 }
 
-/// Why a header that could not be read was refused.
+/// Returns the reason why a header cannot be read.
 #[cold]
 fn header_fault(json: &str, error: &serde_json::Error, fault: Option<&'static str>) -> &'static str {
     if is_not_json(json, error) { "it is not JSON" } else { fault.unwrap_or("it is not a JSON object") }
 }
 
-/// Reads the members of a header, and notes what it stops at.
+/// Reads the members of a header, and records the fault that stops it.
 struct Parameters<'f> {
     fault: &'f mut Option<&'static str>,
 }
@@ -141,7 +144,7 @@ impl Parameters<'_> {
         Err(E::custom(fault))
     }
 
-    /// The value of a parameter that is a string and appears once.
+    /// Reads the value of a parameter that must be a string and appear once.
     fn text<'de, A: MapAccess<'de>>(
         &mut self,
         place: &mut Option<Text<'de>>,
@@ -164,7 +167,7 @@ impl<'de> Visitor<'de> for Parameters<'_> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Header<'de>, A::Error> {
         let mut header = Header::default();
-        // A vector that holds nothing allocates nothing: most headers have no other parameters.
+        // Most headers have no other parameters, and an empty vector does not allocate.
         let mut others: Vec<Text<'de>> = Vec::new();
         let mut count = 0;
         while let Some(name) = map.next_key::<Text<'de>>()? {
@@ -265,7 +268,9 @@ mod tests {
         }
 
         #[test]
-        fn t12_any_header_json_is_read_without_panic(json in "\\{(\"(alg|kid|typ|crit|x)\":[\\[\\]{}\"0-9a-z,:]{0,9},?){0,4}\\}") {
+        fn t12_any_header_json_is_read_without_panic(
+            json in "\\{(\"(alg|kid|typ|crit|x)\":[\\[\\]{}\"0-9a-z,:]{0,9},?){0,4}\\}",
+        ) {
             let _ = header(&json);
         }
     }

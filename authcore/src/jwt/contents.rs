@@ -1,4 +1,4 @@
-//! What a verified token says of itself.
+//! The contents of a verified token.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,14 +7,16 @@ use crate::json::Text;
 use serde::Deserialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
-/// The verified contents of a token, read on demand: who issued it, for whom, by which key (rule T16).
+/// The contents of a verified token, read on demand: its issuer, audiences, key id and other members (rule
+/// T16).
 ///
-/// What was checked, was: the signature, the types of the registered claims that are checked, issuer and
-/// audience unless they were waived. A member that is missing, or has another type than asked for, is `None`.
+/// The signature has been checked, and so have the types of the registered claims, and the issuer and
+/// audience unless they were waived. A member that is missing, or has a type other than the requested one,
+/// is `None`.
 #[derive(Clone, Copy)]
 pub struct TokenContents<'t> {
     key_id: &'t str,
-    /// Members that were recognised as bytes: one JSON object, or nothing.
+    /// The members that were recognized as bytes: one JSON object, or empty.
     known: &'t str,
     /// The other members: one JSON object.
     payload: &'t str,
@@ -25,38 +27,40 @@ impl<'t> TokenContents<'t> {
         Self { key_id, known, payload }
     }
 
-    /// The id of the key that verified the token. It is a name within the token's issuer.
+    /// Returns the id of the key that verified the token. It is a name within the token's issuer.
     pub fn key_id(&self) -> &'t str {
         self.key_id
     }
 
-    /// `iss`: who issued the token.
+    /// Returns `iss`, the issuer of the token.
     pub fn issuer(&self) -> Option<Cow<'t, str>> {
         self.text("iss")
     }
 
-    /// `aud`: whom the token is for, one or several.
+    /// Returns `aud`, the audiences of the token.
     pub fn audiences(&self) -> Vec<Cow<'t, str>> {
         self.get::<OneOrMany<'t>>("aud").map(|OneOrMany(all)| all).unwrap_or_default()
     }
 
-    /// `jti`: the token's own id.
+    /// Returns `jti`, the id of the token.
     pub fn id(&self) -> Option<Cow<'t, str>> {
         self.text("jti")
     }
 
-    /// `client_id`: the OAuth client that the token was issued to (RFC 9068), or `azp` where an issuer writes
-    /// that instead (OpenID Connect).
+    /// Returns `client_id`, the OAuth client that the token was issued to (RFC 9068), or `azp` if there is
+    /// none (OpenID Connect).
     pub fn client_id(&self) -> Option<Cow<'t, str>> {
         self.text("client_id").or_else(|| self.text("azp"))
     }
 
-    /// `scope`: what the token allows, as one text of words with spaces between them (RFC 8693, section 4.2).
+    /// Returns `scope`, the permissions of the token, as one text of words separated by spaces (RFC 8693,
+    /// section 4.2).
     pub fn scope(&self) -> Option<Cow<'t, str>> {
         self.text("scope")
     }
 
-    /// `act.sub`: who acts as the subject (RFC 8693, section 4.1), the outermost actor if there are several.
+    /// Returns `act.sub`, the party that acts as the subject (RFC 8693, section 4.1); the outermost one if
+    /// there are several.
     pub fn actor(&self) -> Option<Cow<'t, str>> {
         #[derive(Deserialize)]
         struct Act<'t> {
@@ -66,27 +70,27 @@ impl<'t> TokenContents<'t> {
         self.get::<Act<'t>>("act").map(|act| act.sub.0)
     }
 
-    /// `acr`: how strongly the subject was authenticated.
+    /// Returns `acr`, the authentication context class: how strongly the subject was authenticated.
     pub fn context_class(&self) -> Option<Cow<'t, str>> {
         self.text("acr")
     }
 
-    /// `amr`: by which methods the subject was authenticated.
+    /// Returns `amr`, the methods by which the subject was authenticated (RFC 8176).
     pub fn methods(&self) -> Vec<Cow<'t, str>> {
         self.get::<OneOrMany<'t>>("amr").map(|OneOrMany(all)| all).unwrap_or_default()
     }
 
-    /// `auth_realm`: the name of the realm that one of our own tokens is for; `None` for the unnamed one.
+    /// Returns `auth_realm`, the name of the realm of one of our own tokens; `None` for the unnamed realm.
     pub(crate) fn realm(&self) -> Option<Cow<'t, str>> {
         self.text("auth_realm")
     }
 
-    /// `session_kind`: the kind of session that one of our own tokens belongs to; `None` for the default.
+    /// Returns `session_kind`, the kind of session of one of our own tokens; `None` for the default kind.
     pub(crate) fn stated_kind(&self) -> Option<StatedKind<'t>> {
         self.get("session_kind")
     }
 
-    /// Any member of the token, registered or not, as a `T`.
+    /// Returns any member of the token, registered or not, as a `T`.
     pub fn get<T: Deserialize<'t>>(&self, name: &str) -> Option<T> {
         [self.payload, self.known].into_iter().find_map(|object| {
             let value = serde_json::Deserializer::from_str(object).deserialize_map(Member(name)).ok()??;
@@ -100,7 +104,7 @@ impl<'t> TokenContents<'t> {
 }
 
 impl fmt::Debug for TokenContents<'_> {
-    /// Without the claims, which are the application's.
+    /// Omits the application's claims.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenContents")
             .field("key_id", &self.key_id)
@@ -110,14 +114,14 @@ impl fmt::Debug for TokenContents<'_> {
     }
 }
 
-/// The kind of session that a token states: a name, or an object with it if the session does not represent a
-/// login.
+/// The kind of session in a token: a name, or an object that contains the name if the session does not
+/// represent a login.
 pub(crate) struct StatedKind<'t> {
     pub(crate) name: Cow<'t, str>,
     pub(crate) is_login: bool,
 }
 
-/// The member of a `session_kind` that does not represent a login.
+/// The member of a `session_kind` object, which holds the name of a kind that does not represent a login.
 pub(crate) const NOT_A_LOGIN: &str = "not_a_login";
 
 impl StatedKind<'_> {
@@ -161,7 +165,7 @@ impl<'de> Deserialize<'de> for StatedKind<'de> {
     }
 }
 
-/// One text or a list of them.
+/// One string or a list of strings.
 struct OneOrMany<'t>(Vec<Cow<'t, str>>);
 
 impl<'de> Deserialize<'de> for OneOrMany<'de> {
@@ -172,7 +176,7 @@ impl<'de> Deserialize<'de> for OneOrMany<'de> {
             type Value = OneOrMany<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text or a list of texts")
+                f.write_str("a string or a list of strings")
             }
 
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<OneOrMany<'de>, E> {
@@ -196,7 +200,7 @@ impl<'de> Deserialize<'de> for OneOrMany<'de> {
     }
 }
 
-/// Finds the value of one member, as it is written.
+/// Finds the JSON text of one member's value.
 struct Member<'n>(&'n str);
 
 impl<'de> Visitor<'de> for Member<'_> {
@@ -228,7 +232,8 @@ mod tests {
         let contents = TokenContents::new(
             "k1",
             r#"{"iss":"https://a","aud":"api","client_id":"web"}"#,
-            r#"{"sub":"x","jti":"j\u0031","act":{"sub":"staff","act":{"sub":"y"}},"scope":"a b","amr":["pwd","otp"],"acr":"2","n":7}"#,
+            r#"{"sub":"x","jti":"j\u0031","act":{"sub":"staff","act":{"sub":"y"}},
+                "scope":"a b","amr":["pwd","otp"],"acr":"2","n":7}"#,
         );
         assert_eq!(contents.key_id(), "k1");
         assert_eq!(contents.issuer().as_deref(), Some("https://a"));

@@ -1,4 +1,4 @@
-//! Writing a token.
+//! The issuance of tokens.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use crate::secret::fill_random;
 use crate::strategy::{AccessToken, SessionClaims, UnsignedToken};
 use crate::{Error, Timestamp, base64url};
 
-/// What is the same in all tokens that we issue.
+/// The settings that all issued tokens share.
 pub(super) struct Issuance {
     /// As JSON.
     client_id: String,
@@ -27,16 +27,17 @@ pub(super) struct Issuance {
 
 impl Issuance {
     pub(super) fn new(client_id: String, lifetime: Duration) -> Self {
-        // `iat` and `exp` are whole seconds, and so is what lies between them.
+        // `iat` and `exp` are whole seconds, and so is their difference.
         Self { client_id: json(&client_id), lifetime: Duration::from_secs(lifetime.as_secs()) }
     }
 
-    /// Whether this is the client that tokens are for unless their grant says otherwise.
+    /// Returns whether this is the client of tokens that name no other.
     pub(super) fn is_client(&self, client_id: &str) -> bool {
         self.client_id == json(client_id)
     }
 
-    /// The first members of the payload: what is the same in all tokens of this issuer, audience and client.
+    /// Returns the first members of the payload, which all tokens of this issuer, audience and client
+    /// share.
     pub(super) fn members(&self, policy: &Policy, client_id: Option<&str>) -> String {
         let mut members = String::from("{");
         // Writing to a `String` cannot fail.
@@ -57,8 +58,8 @@ impl Issuance {
         members
     }
 
-    /// How every token of this key for this issuer, audience and client begins: the header, a dot, and the
-    /// payload up to the subject, filled with spaces to a whole number of base64 groups.
+    /// Returns the start of every token of this key, issuer, audience and client: the header, a dot, and
+    /// the payload up to the subject, padded with spaces to a whole number of base64 groups.
     pub(super) fn start(&self, key: &Key, policy: &Policy, client_id: Option<&str>) -> String {
         let header =
             format!(r#"{{"alg":"{}","typ":"at+jwt","kid":{}}}"#, key.algorithm().name(), json(key.kid()));
@@ -75,7 +76,7 @@ impl Issuance {
         start
     }
 
-    /// Signs a token that begins with `start`, which `mac` has already seen.
+    /// Issues a token that begins with `start`, which `mac` has already processed.
     pub(super) fn issue(
         &self,
         token: &UnsignedToken<'_>,
@@ -86,7 +87,8 @@ impl Issuance {
         let issued_at = now.as_secs();
         let not_after = token.not_after.unwrap_or(Timestamp::MAX);
         let expires_at = now.plus(self.lifetime).min(not_after).as_secs();
-        // A clock that went back leaves sessions from the future, whose tokens must be good all the same.
+        // After the clock was set back, a session may lie in the future; its tokens must verify
+        // nevertheless.
         let authenticated_at = token.authenticated_at.as_secs().min(issued_at);
         let rest = self.payload_rest(token, issued_at, expires_at, authenticated_at)?;
 
@@ -102,7 +104,7 @@ impl Issuance {
         Ok(AccessToken::new(text, Timestamp::from_secs(expires_at)))
     }
 
-    /// The payload from the subject on.
+    /// Returns the payload from the subject on.
     fn payload_rest(
         &self,
         token: &UnsignedToken<'_>,
@@ -158,11 +160,11 @@ impl Issuance {
     }
 }
 
-/// The claims without those whose names were the application's in a release before and are reserved now: such
-/// a claim in a record that exists must not be taken for what the core says.
+/// Returns the claims without those whose names have become reserved since an earlier release: in an
+/// existing record such a claim is the application's, and must not pass for one of ours.
 fn free_claims(claims: &str) -> Result<Cow<'_, str>, Error> {
     let text = claims.as_bytes();
-    // Names may be written with escapes too.
+    // Names may also be written with escapes.
     let suspect = memchr::memchr(b'\\', text).is_some()
         || memchr::memchr_iter(b'"', text).any(|quote| {
             let rest = &text[quote + 1..];
@@ -180,7 +182,7 @@ fn free_claims(claims: &str) -> Result<Cow<'_, str>, Error> {
     Ok(Cow::Owned(serde_json::to_string(&free).map_err(|_| LoginError::InvalidJson)?))
 }
 
-/// The JSON text of a string or of a list of them; neither can fail to serialize.
+/// Returns the JSON text of a string or of a list of strings, which always serialize.
 fn json<T: Serialize + ?Sized>(text: &T) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Keys, and the rings that they are kept on.
+//! HMAC keys and key rings.
 
 mod file;
 mod text;
@@ -14,7 +14,7 @@ use super::codec::EncodedTag;
 use crate::error::ConfigError;
 use crate::store::SecretBytes;
 
-/// The signature algorithms of RFC 7518 that this crate speaks.
+/// A signature algorithm of RFC 7518 that this crate supports.
 ///
 /// An algorithm belongs to a key, never to a token's header (rule T1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,7 +29,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The name in a token's header (RFC 7518, section 3.1).
+    /// Returns the name of the algorithm in a token's header (RFC 7518, section 3.1).
     pub fn name(self) -> &'static str {
         match self {
             Self::HS256 => "HS256",
@@ -38,7 +38,8 @@ impl Algorithm {
         }
     }
 
-    /// The length of the hash, and so of the shortest key (RFC 7518, section 3.2), in bytes.
+    /// Returns the length of the hash in bytes, which is also the minimum length of a key (RFC 7518,
+    /// section 3.2).
     pub fn hash_len(self) -> usize {
         match self {
             Self::HS256 => 32,
@@ -48,9 +49,9 @@ impl Algorithm {
     }
 }
 
-/// A secret HMAC key with its name.
+/// A secret HMAC key and its id.
 ///
-/// Redacted in `Debug`; the key's state is wiped when dropped (rule T11).
+/// It is redacted in `Debug`, and its state is wiped when dropped (rule T11).
 #[derive(Clone)]
 pub struct Key {
     kid: Box<str>,
@@ -59,28 +60,29 @@ pub struct Key {
 }
 
 impl Key {
-    /// The longest key id, in bytes.
+    /// The maximum length of a key id, in bytes.
     pub const MAX_KID_LEN: usize = 64;
 
     /// Creates a key from its id (`kid`) and its secret bytes: at least 32 random ones for HS256, 48 for
     /// HS384 and 64 for HS512.
     ///
-    /// A secret that is kept as text belongs to [`Key::hmac_base64`] or [`Key::hmac_hex`].
+    /// For a secret that is stored as text, use [`Key::hmac_base64`] or [`Key::hmac_hex`].
     ///
     /// # Errors
     ///
-    /// If the id is not 1 to 64 characters of `A-Z a-z 0-9 - . _ ~ : /`, or (rule T9) if the secret
+    /// If the id is not 1 to 64 characters of `A-Z a-z 0-9 - . _ ~ : /`, or if the secret (rules T9, T18)
     ///
     /// - is shorter than the algorithm's hash;
     /// - is a key file: PEM, JWK or SSH text, or DER;
-    /// - is evidently the hexadecimal or base64 text of a key. Such text has the right length with half or
-    ///   three quarters of the random bits, and another program that decodes it signs with another key.
+    /// - is evidently the hexadecimal or base64 text of a key. Such text has the required length with only
+    ///   half or three quarters of the random bits, and a program that decodes it signs with a different
+    ///   key.
     ///
-    /// The error gives the length of the secret, the minimum and the key's id, and never shows the secret.
+    /// The error contains the length of the secret, the minimum and the key's id, and never the secret.
     ///
     /// # Security
     ///
-    /// A passphrase is not a key, however long it is. `openssl rand -base64 32` prints one for
+    /// A passphrase is not a key, however long it is. `openssl rand -base64 32` prints a key for
     /// [`Key::hmac_base64`].
     pub fn hmac(kid: &str, algorithm: Algorithm, secret: &[u8]) -> Result<Self, ConfigError> {
         check_kid(kid)?;
@@ -89,17 +91,19 @@ impl Key {
         match Encoding::evident_in(secret) {
             None => Self::new(kid, algorithm, secret),
             Some(Encoding::Hex) => refuse(
-                "is hexadecimal text and not the bytes of a key: pass its digits to `Key::hmac_hex`, without prefix, separators or quotes",
+                "is hexadecimal text and not the bytes of a key: pass its digits to `Key::hmac_hex`, \
+                 without prefix, separators or quotes",
             ),
             Some(Encoding::Base64) => refuse(
-                "is base64 text and not the bytes of a key: pass it to `Key::hmac_base64`, without prefix or quotes",
+                "is base64 text and not the bytes of a key: pass it to `Key::hmac_base64`, \
+                 without prefix or quotes",
             ),
         }
     }
 
     /// Creates a key from its id and its secret as hexadecimal text, as `openssl rand -hex 32` prints it.
     ///
-    /// White space around the text and line breaks in it do not count.
+    /// White space around the text and line breaks in it are ignored.
     ///
     /// ```
     /// # fn main() -> Result<(), authcore::error::ConfigError> {
@@ -122,7 +126,7 @@ impl Key {
     /// Creates a key from its id and its secret as base64 text, as `openssl rand -base64 32` prints it.
     ///
     /// Both alphabets of RFC 4648 are accepted, the standard and the URL-safe one, with padding and without.
-    /// White space around the text and line breaks in it do not count.
+    /// White space around the text and line breaks in it are ignored.
     ///
     /// ```
     /// # fn main() -> Result<(), authcore::error::ConfigError> {
@@ -142,8 +146,8 @@ impl Key {
         Self::decoded(kid, algorithm, text, Encoding::Base64)
     }
 
-    /// Creates a key whose secret is the text itself, undecoded: for tokens that are shared with a program
-    /// that takes it so, as many JWT libraries do with the string in their configuration.
+    /// Creates a key whose secret is the text itself, not decoded. For tokens that are shared with a
+    /// program that uses its secret this way, as many JWT libraries use the string in their configuration.
     ///
     /// # Errors
     ///
@@ -151,9 +155,9 @@ impl Key {
     ///
     /// # Security
     ///
-    /// A character of hexadecimal text holds 4 random bits, and one of base64 holds 6: 64 and 43 characters
-    /// are as strong as 32 random bytes. Words are far weaker, and whoever holds one token can try words
-    /// offline.
+    /// A character of hexadecimal text holds 4 random bits, and one of base64 text holds 6, so 64 and 43 of
+    /// them are as strong as 32 random bytes. Words are far weaker, and an attacker who has a single token
+    /// can try words offline.
     pub fn dangerous_hmac_text(kid: &str, algorithm: Algorithm, text: &str) -> Result<Self, ConfigError> {
         check_kid(kid)?;
         check_secret(kid, algorithm, text.as_bytes())?;
@@ -162,7 +166,7 @@ impl Key {
 
     fn decoded(kid: &str, algorithm: Algorithm, text: &str, encoding: Encoding) -> Result<Self, ConfigError> {
         check_kid(kid)?;
-        // Named as the file that it is, rather than by its first character that does not belong there.
+        // Before decoding, so that the error names the file and not its first invalid character.
         if is_key_file(text.as_bytes()) {
             return Err(refused_secret(kid, algorithm, text.len(), KEY_FILE));
         }
@@ -177,28 +181,29 @@ impl Key {
     }
 
     fn new(kid: &str, algorithm: Algorithm, secret: &[u8]) -> Result<Self, ConfigError> {
-        let mac = MacState::new(algorithm, secret).ok_or(ConfigError::new("not a secret for HMAC"))?;
+        let mac = MacState::new(algorithm, secret)
+            .ok_or_else(|| refused_secret(kid, algorithm, secret.len(), "cannot be used for HMAC"))?;
         Ok(Self { kid: kid.into(), algorithm, mac })
     }
 
-    /// Creates a fresh random key: for tests, and for applications of one process whose tokens may end with
-    /// it.
+    /// Creates a random key, for tests, and for applications of a single process whose tokens may become
+    /// invalid when it ends.
     ///
     /// # Errors
     ///
-    /// As [`Key::hmac`] for the id, and if the operating system gives no random bytes.
+    /// As [`Key::hmac`] for the id, and if the operating system provides no random bytes.
     pub fn generate(kid: &str, algorithm: Algorithm) -> Result<Self, ConfigError> {
-        let secret =
-            SecretBytes::<64>::generate().map_err(|_| ConfigError::new("no random bytes for a key"))?;
+        let secret = SecretBytes::<64>::generate()
+            .map_err(|_| ConfigError::new("the operating system provided no random bytes for a key"))?;
         Self::hmac(kid, algorithm, secret.expose())
     }
 
-    /// The key's id.
+    /// Returns the id of the key.
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// The key's algorithm.
+    /// Returns the algorithm of the key.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
@@ -215,17 +220,20 @@ impl fmt::Debug for Key {
 
 const KEY_FILE: &str = "is a key file (PEM, JWK, SSH or DER) and not a secret";
 
-/// The id is not shown: text that has other characters may be a secret in its place.
+/// Checks a key id. The error does not show the id, which may be a secret passed in the wrong place.
 fn check_kid(kid: &str) -> Result<(), ConfigError> {
     let kid_char = |c: u8| c.is_ascii_alphanumeric() || b"-._~:/".contains(&c);
     if kid.is_empty() || kid.len() > Key::MAX_KID_LEN {
-        let len = kid.len();
         return Err(ConfigError::with_value(format!(
-            "a key id has 1 to 64 characters, and this one has {len}"
+            "the key id has {} bytes; it needs 1 to {}",
+            kid.len(),
+            Key::MAX_KID_LEN
         )));
     }
     if !kid.bytes().all(kid_char) {
-        return Err(ConfigError::new("a key id has other characters than A-Z a-z 0-9 - . _ ~ : /"));
+        return Err(ConfigError::new(
+            "the key id has a character that is not allowed; use only A-Z a-z 0-9 - . _ ~ : /",
+        ));
     }
     Ok(())
 }
@@ -251,8 +259,11 @@ fn refused_secret(kid: &str, algorithm: Algorithm, len: usize, fault: &str) -> C
 
 /// The keys of one issuer: one that signs, and any number that only verify.
 ///
-/// To rotate without downtime: let every node verify with the new key; then let every node sign with it and
-/// go on verifying with the old one; once the last token of the old key has expired, retire it.
+/// To rotate keys without downtime:
+///
+/// 1. Let every node verify with the new key ([`verifying`](Self::verifying)).
+/// 2. Let every node sign with the new key, and continue to verify with the old one.
+/// 3. Remove the old key once its last token has expired.
 ///
 /// ```
 /// # fn main() -> Result<(), authcore::error::ConfigError> {
@@ -266,18 +277,18 @@ fn refused_secret(kid: &str, algorithm: Algorithm, len: usize, fault: &str) -> C
 /// ```
 #[derive(Debug, Clone)]
 pub struct KeyRing {
-    /// The first one signs.
+    /// The keys; the first one signs.
     pub(super) keys: Vec<Key>,
 }
 
 impl KeyRing {
-    /// A ring whose tokens are signed and verified with `signing`.
+    /// Creates a ring that signs and verifies with `signing`.
     pub fn new(signing: Key) -> Self {
         Self { keys: vec![signing] }
     }
 
-    /// Adds a key that only verifies. No two keys may have the same id; that is checked when the ring is
-    /// used.
+    /// Adds a key that only verifies. Key ids must be unique, which
+    /// [`JwtBuilder::build`](super::JwtBuilder::build) checks.
     #[must_use]
     pub fn verifying(mut self, key: Key) -> Self {
         self.keys.push(key);
@@ -285,7 +296,8 @@ impl KeyRing {
     }
 }
 
-/// HMAC keyed and, perhaps, already fed with the start of a message. Cloning one is cheaper than keying anew.
+/// The state of HMAC after the key and possibly the start of a message. Cloning it is cheaper than starting
+/// from the key.
 #[derive(Clone)]
 pub(super) enum MacState {
     HS256(Hmac<Sha256>),
@@ -310,7 +322,7 @@ impl MacState {
         }
     }
 
-    /// The tag of what this state was fed with and `rest`, as a token writes it.
+    /// Returns the tag of the message so far and `rest`, as a token writes it.
     pub(super) fn tag_of(&self, rest: &[u8]) -> EncodedTag {
         match self {
             Self::HS256(mac) => EncodedTag::new(&mac.clone().chain_update(rest).finalize().into_bytes()),
@@ -423,7 +435,7 @@ mod tests {
         assert!(foreign.contains("of key `k1` has a character that is not base64, the 44th"), "{foreign}");
     }
 
-    /// RFC 4231, test cases 6 and 7: the published ones whose key is long enough for us.
+    /// RFC 4231, test cases 6 and 7, whose keys are long enough to be accepted.
     #[test]
     fn rfc_4231_cases_6_and_7() {
         let six = b"Test Using Larger Than Block-Size Key - Hash Key First";

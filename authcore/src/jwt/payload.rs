@@ -1,8 +1,8 @@
-//! The payload, in one pass: registered claims are taken out, the application's are handed on to its own
-//! type.
+//! The payload of a token, read in one pass: registered claims are taken out, and the application's claims
+//! are passed on to the application's type.
 //!
-//! The application never sees a registered claim, so that a type with `deny_unknown_fields` or a map reads
-//! the same from a token as from a session.
+//! The application's type never sees a registered claim, so that a map, or a type with
+//! `deny_unknown_fields`, reads the same from a token as from a session.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -22,7 +22,7 @@ use crate::error::{ClaimFault, Rejection};
 use crate::json::Text;
 use crate::{Realm, SessionId, Timestamp};
 
-/// The registered claims of a payload, checked for type and for being there once.
+/// The registered claims of a payload. Their types are checked, and that none appears twice.
 pub(super) struct Registered<'de, 'p> {
     policy: &'p Policy,
     seen: u32,
@@ -39,8 +39,8 @@ pub(super) struct Registered<'de, 'p> {
 }
 
 impl<'de, 'p> Registered<'de, 'p> {
-    /// Nothing read yet. With `recognised`, issuer, audience and client stand before what will be read, as
-    /// far as they are not waived, and were checked as bytes.
+    /// Creates the claims before anything is read. With `recognised`, the issuer, audience and client are
+    /// in the start of the token, as far as they are not waived, and have been checked as bytes.
     pub(super) fn new(policy: &'p Policy, recognised: bool) -> Self {
         Self {
             policy,
@@ -58,7 +58,7 @@ impl<'de, 'p> Registered<'de, 'p> {
         }
     }
 
-    /// Reads `payload`, and gives the application's claims in it as `seed` makes them.
+    /// Reads `payload`, and returns the application's claims as `seed` deserializes them.
     pub(super) fn read<S: DeserializeSeed<'de>>(
         &mut self,
         payload: &'de str,
@@ -74,20 +74,21 @@ impl<'de, 'p> Registered<'de, 'p> {
         Ok(claims)
     }
 
-    /// Whether the token is of the unnamed realm and the default kind, as nearly all are. What another issuer
-    /// says of realms and kinds means nothing here.
+    /// Returns whether the token is of the unnamed realm and the default kind, as most tokens are. Realms
+    /// and kinds in another issuer's token mean nothing here.
     pub(super) fn is_plain(&self) -> bool {
         self.seen & (Reserved::AuthRealm.bit() | Reserved::SessionKind.bit()) == 0 || !self.policy.is_own()
     }
 
-    /// Whether the payload has the claim.
+    /// Returns whether the payload has the claim.
     pub(super) fn has(&self, claim: Reserved) -> bool {
         self.seen & claim.bit() != 0
     }
 
     /// Reads the value of a registered claim.
     fn take<A: MapAccess<'de>>(&mut self, claim: Reserved, map: &mut A) -> Result<(), A::Error> {
-        // A token bound to a key that we cannot check is not a bearer token (RFC 7800, RFC 9449).
+        // A token that is bound to a key (RFC 7800, RFC 9449) is not a bearer token, and we cannot check
+        // the key.
         if self.has(claim) || claim == Reserved::Cnf {
             let fault = if self.has(claim) { ClaimFault::Duplicate } else { ClaimFault::Unsupported };
             return self.fail(claim, fault);
@@ -148,21 +149,21 @@ impl<'de, 'p> Registered<'de, 'p> {
         Ok(())
     }
 
-    /// Remembers which claim is at fault, and stops the parse.
+    /// Records the faulty claim, and stops the parser.
     #[cold]
     fn fail<E: de::Error>(&mut self, claim: Reserved, fault: ClaimFault) -> Result<(), E> {
         self.remember_fault(claim, fault);
         Err(E::custom("invalid registered claim"))
     }
 
-    /// Remembers which claim is at fault, unless that is known more precisely.
+    /// Records the faulty claim, unless a more precise fault is recorded already.
     #[cold]
     fn remember_fault(&mut self, claim: Reserved, fault: ClaimFault) {
         self.fault.get_or_insert(Rejection::InvalidClaim(claim.name(), fault));
     }
 }
 
-/// Why a payload that could not be read was refused; `fault` is what a registered claim was stopped at.
+/// Returns the reason why a payload cannot be read; `fault` is that of a registered claim, if any.
 #[cold]
 fn unreadable(payload: &str, error: &serde_json::Error, fault: Option<Rejection>) -> Rejection {
     if is_not_json(payload, error) {
@@ -171,22 +172,23 @@ fn unreadable(payload: &str, error: &serde_json::Error, fault: Option<Rejection>
     fault.unwrap_or_else(|| {
         let is_object = payload.trim_ascii_start().starts_with('{');
         Rejection::MalformedPayload(if is_object {
-            "its claims are not of the type that the application asked for"
+            "its claims are not of the type that the application requested"
         } else {
             "it is not a JSON object"
         })
     })
 }
 
-/// What a recognised start has already said: an issuer and an audience only if they were not waived.
+/// Returns the claims in a recognized start: the client, and the issuer and the audience unless they are
+/// waived.
 const fn in_start(policy: &Policy) -> u32 {
     let issuer = if policy.issuer.is_some() { Reserved::Iss.bit() } else { 0 };
     let audience = if policy.audiences.is_empty() { 0 } else { Reserved::Aud.bit() };
     issuer | audience | Reserved::ClientId.bit()
 }
 
-/// Seconds since the Unix epoch, perhaps with a fraction (RFC 7519, section 2); before the epoch counts as
-/// it.
+/// Seconds since the Unix epoch, possibly with a fraction (RFC 7519, section 2). Earlier times count as the
+/// epoch.
 struct NumericDate(Timestamp);
 
 impl<'de> Deserialize<'de> for NumericDate {
@@ -209,17 +211,19 @@ impl<'de> Deserialize<'de> for NumericDate {
             }
 
             fn visit_f64<E>(self, secs: f64) -> Result<NumericDate, E> {
-                // `as` saturates: negative becomes 0, too large becomes the end of time.
+                // `as` saturates: a negative number becomes 0, and a number that is too large the last
+                // time.
                 Ok(NumericDate(Timestamp::from_millis((secs * 1000.0) as u64)))
             }
         }
 
-        // Not `deserialize_any`, which gives no plain number where serde_json's `arbitrary_precision` is on.
+        // Not `deserialize_any`, which yields no plain number if serde_json's `arbitrary_precision` is
+        // enabled.
         input.deserialize_f64(Number)
     }
 }
 
-/// `aud`: one text or a list of them (RFC 7519, section 4.1.3); whether any is ours.
+/// Reads `aud`, one string or a list of strings (RFC 7519, section 4.1.3): whether one of them is ours.
 struct Audience<'p>(&'p Policy);
 
 impl<'de> DeserializeSeed<'de> for Audience<'_> {
@@ -250,7 +254,8 @@ impl<'de> Visitor<'de> for Audience<'_> {
     }
 }
 
-/// `act`: an object with a `sub` that is a text. Without one, nobody could tell that somebody else acts.
+/// Checks `act`: an object with one `sub`, a string. Without a `sub`, it would look as if the subject acted
+/// without an actor.
 struct Actor;
 
 impl<'de> DeserializeSeed<'de> for Actor {
@@ -282,7 +287,7 @@ impl<'de> Visitor<'de> for Actor {
     }
 }
 
-/// `amr`: a list of texts (RFC 8176).
+/// Checks `amr`: a list of strings (RFC 8176).
 struct Methods;
 
 impl<'de> DeserializeSeed<'de> for Methods {
@@ -323,7 +328,7 @@ impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for Payload<'_, 'de, '_, S> {
     }
 }
 
-/// The application's members of a payload; the registered ones are taken out as they come.
+/// The application's members of a payload. Registered members are taken out along the way.
 struct Members<'r, 'de, 'p, A> {
     map: A,
     registered: &'r mut Registered<'de, 'p>,
@@ -381,15 +386,15 @@ impl<'de, A: MapAccess<'de>> Deserializer<'de> for Members<'_, 'de, '_, A> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
-        tuple tuple_struct map struct identifier ignored_any
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        seq tuple tuple_struct map struct identifier ignored_any
     }
 }
 
-/// Makes the application's claims a text: one JSON object of its members as the payload has them, in their
-/// order.
+/// Copies the application's claims as text: one JSON object of its members, unchanged and in the order of
+/// the payload.
 pub(super) struct ClaimsText {
-    /// Enough for the claims and for what is appended to them, so that the text never grows.
+    /// The capacity for the claims and for what is appended to them, so that the text never grows.
     pub(super) capacity: usize,
 }
 
@@ -416,7 +421,7 @@ impl<'de> Visitor<'de> for ClaimsText {
             text.push(separator);
             separator = ',';
             match name {
-                // Borrowed means that it has no escapes.
+                // A borrowed name has no escapes.
                 Cow::Borrowed(name) => text.extend(["\"", name, "\":", value.get()]),
                 Cow::Owned(name) => {
                     let name = serde_json::to_string(&name).map_err(A::Error::custom)?;

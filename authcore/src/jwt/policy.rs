@@ -1,22 +1,22 @@
-//! The rules for the tokens of one issuer.
+//! The policy for the tokens of one issuer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Rejection;
 
-/// The rules for the tokens of one issuer.
+/// The policy for the tokens of one issuer.
 #[derive(Debug, Clone)]
 pub(super) struct Policy {
-    /// The `iss` that is required, unless waived.
+    /// The required `iss`; `None` if waived.
     pub(super) issuer: Option<Arc<str>>,
-    /// The `aud` of which one is required, unless waived (empty).
+    /// The accepted `aud` values, of which one is required; empty if waived.
     pub(super) audiences: Vec<Box<str>>,
-    /// The longest `exp - iat` (rule T7).
+    /// The maximum `exp - iat` (rule T7).
     pub(super) max_lifetime: Duration,
-    /// Whether any `typ` will do (rule T4).
+    /// Whether any `typ` is accepted (rule T4).
     pub(super) any_type: bool,
-    /// Whether it is somebody else's token.
+    /// Whether the tokens are those of another issuer.
     pub(super) foreign: bool,
 }
 
@@ -25,7 +25,7 @@ impl Policy {
         !self.foreign
     }
 
-    /// The issuer, if it is not ourselves.
+    /// Returns the issuer if it is not the application itself.
     pub(super) fn foreign_issuer(&self) -> Option<&Arc<str>> {
         self.issuer.as_ref().filter(|_| self.foreign)
     }
@@ -38,7 +38,7 @@ impl Policy {
         self.audiences.is_empty() || self.audiences.iter().any(|own| **own == *audience)
     }
 
-    /// The header's `typ` (rule T4; RFC 9068, section 4).
+    /// Checks the header's `typ` (rule T4; RFC 9068, section 4).
     pub(super) fn check_type(&self, typ: Option<&str>) -> Result<(), Rejection> {
         let access_token =
             |typ: &str| typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt");

@@ -18,7 +18,9 @@ use crate::error::{ConfigError, Rejection};
 use crate::strategy::{AccessToken, TokenStrategy, UnsignedToken};
 use crate::{Error, Principal, SessionId, Timestamp};
 
-/// JSON Web Tokens of type `at+jwt` (RFC 9068), signed with HMAC (RFC 7518).
+/// Issues and verifies JSON Web Tokens of type `at+jwt` (RFC 9068), signed with HMAC (RFC 7518).
+///
+/// Cheap to clone; clones share the keys.
 ///
 /// ```
 /// # fn main() -> Result<(), authcore::error::ConfigError> {
@@ -33,8 +35,12 @@ use crate::{Error, Principal, SessionId, Timestamp};
 /// # }
 /// ```
 ///
-/// Verification allocates nothing on [`Jwt::verify_claims`], and for a [`Principal`] one block for its texts,
-/// another if it names a session or another issuer, and room to decode a payload of more than a kilobyte.
+/// # Memory
+///
+/// [`Jwt::verify_claims`] allocates nothing. A [`Principal`] takes one block of memory for its texts, and
+/// one more if its token names a session or another issuer. A token of a named realm or kind costs one more
+/// block of memory (the same as for a session) and a text each for the names of the realm and the kind. A
+/// payload above 1 KiB takes another block while it is decoded.
 #[derive(Clone)]
 pub struct Jwt(Arc<Inner>);
 
@@ -44,7 +50,8 @@ struct Inner {
 }
 
 impl Jwt {
-    /// Starts building; an issuer and an audience are required, or waived by name.
+    /// Returns a builder. An issuer and an audience are required, or waived through an explicitly named
+    /// option.
     pub fn builder(keys: KeyRing) -> JwtBuilder {
         JwtBuilder {
             keys,
@@ -59,16 +66,17 @@ impl Jwt {
         }
     }
 
-    /// Verifies `token` and reads its application claims as a `T` in one pass, allocating nothing (unless
-    /// texts in it have escapes, or `T` allocates).
+    /// Verifies `token` and reads the application's claims as a `T`, in one pass. Allocates nothing, unless
+    /// a string in the token has escapes or `T` allocates.
     ///
-    /// The same checks as [`TokenStrategy::verify`]. A token of a named realm, or one that does not represent
-    /// a login, is refused: [`Auth`](crate::Auth) verifies those (rules A12, A13). Members that `T` ignores
-    /// are not looked at.
+    /// The checks are those of [`TokenStrategy::verify`]. A token of a named realm, or one that does not
+    /// represent a login, is refused; [`Auth`](crate::Auth) verifies such tokens (rules A12, A13).
+    /// Application claims that `T` ignores are not checked.
     ///
     /// # Errors
     ///
-    /// The reason why the token is refused.
+    /// The reason why the token is refused, including [`Rejection::MalformedPayload`] if its claims are not
+    /// a `T`.
     pub fn verify_claims<'b, T: Deserialize<'b>>(
         &'b self,
         token: &str,
@@ -86,7 +94,7 @@ impl TokenStrategy for Jwt {
             let signing = &verifier.recognised[0];
             return issuance.issue(token, now, &signing.start, &signing.mac);
         }
-        // Not the client that most tokens are for, so nothing was prepared for it.
+        // Another client than that of most tokens, so its start is not prepared.
         let key = &verifier.keys[0].key;
         let start = issuance.start(key, &verifier.policies[0], token.client_id);
         let mut mac = key.mac.clone();
@@ -150,14 +158,14 @@ pub struct JwtBuilder {
 }
 
 impl JwtBuilder {
-    /// Who issues the tokens: `iss`, written and required.
+    /// Sets the issuer, `iss`, which is written to every token and required in every token: 1 to 255 bytes.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Setting::Given(issuer.into());
         self
     }
 
-    /// Whom the tokens are for: `aud`, written and required. More than one may be given, of which a token
-    /// must name one.
+    /// Adds an audience, `aud`. All audiences are written to every token, and a token must name one of
+    /// them. Together they have at most 255 bytes.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         let audience = audience.into().into_boxed_str();
         match &mut self.audiences {
@@ -171,8 +179,8 @@ impl JwtBuilder {
     ///
     /// # Security
     ///
-    /// For tests and for keys that nothing else in the world uses: every issuer that shares the key is
-    /// accepted.
+    /// Every issuer that shares a key is accepted. Use this only in tests, and with keys that nothing else
+    /// uses.
     pub fn dangerous_any_issuer(mut self) -> Self {
         self.issuer = Setting::Waived;
         self
@@ -182,101 +190,110 @@ impl JwtBuilder {
     ///
     /// # Security
     ///
-    /// A token that another service was given for itself opens this one too.
+    /// A token that was issued for another service is accepted here too.
     pub fn dangerous_any_audience(mut self) -> Self {
         self.audiences = Setting::Waived;
         self
     }
 
-    /// The OAuth client that tokens are issued to: `client_id`, which RFC 9068 requires. Default
-    /// `first-party`: the application itself.
+    /// Sets the OAuth client that tokens are issued to, `client_id`, which RFC 9068 requires: 1 to 255
+    /// bytes. The default is `first-party`, the application itself.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
         self.client_id = client_id.into();
         self
     }
 
-    /// How long tokens live; default 15 minutes (rule T7). A fraction of a second is dropped. Shorter is
-    /// safer: nothing ends a token earlier.
+    /// Sets the lifetime of issued tokens: 1 second to [`max_lifetime`](Self::max_lifetime), default 15
+    /// minutes (rule T7). A fraction of a second is dropped.
+    ///
+    /// # Security
+    ///
+    /// Nothing ends a token before it expires, so shorter is safer.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// The longest lifetime that is issued or accepted: default 15 minutes, at most 24 hours (rule T7).
+    /// Sets the longest lifetime that is issued or accepted: default 15 minutes, at most 24 hours (rule
+    /// T7).
     pub fn max_lifetime(mut self, cap: Duration) -> Self {
         self.max_lifetime = cap;
         self
     }
 
-    /// How far the clocks of issuer and verifier may be apart: default 30 seconds, at most 10 minutes (rule
-    /// T6).
+    /// Sets how far the clocks of issuer and verifier may differ: default 30 seconds, at most 10 minutes
+    /// (rule T6).
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// Accepts our own issuer's tokens whatever their `typ` (rule T4); needs an issuer and an audience.
+    /// Accepts our own issuer's tokens with any `typ` (rule T4). Requires an issuer and an audience.
     ///
     /// # Security
     ///
-    /// Anything that the keys sign is then an access token, an ID token too.
+    /// Every token that the keys sign for this issuer and audience is then an access token, including an ID
+    /// token.
     pub fn any_token_type(mut self) -> Self {
         self.any_type = true;
         self
     }
 
-    /// Accepts the tokens of another issuer too.
+    /// Also accepts the tokens of another issuer.
     pub fn trusting(mut self, issuer: TrustedIssuer) -> Self {
         self.trusted.push(issuer);
         self
     }
 
-    /// Checks the settings and does the work that would otherwise be done for every token.
+    /// Checks the settings, and computes in advance what all tokens share.
     ///
     /// # Errors
     ///
-    /// If no issuer or audience was given or waived, if one is empty or longer than 255 bytes, if a lifetime
-    /// is under a second or above its cap, if the leeway or a cap is above its limit, if two keys have the
-    /// same id, or if a trusted issuer is our own or given twice.
+    /// The error names the setting, its value and the limit. Fails if
+    ///
+    /// - no issuer or no audience was set or waived, or `any_token_type` is combined with a waiver;
+    /// - a setting is outside its range;
+    /// - two keys have the same id, including those of trusted issuers;
+    /// - a trusted issuer is the application's own issuer, or was added twice.
     pub fn build(self) -> Result<Jwt, ConfigError> {
         let issuer = match self.issuer {
             Setting::Missing => {
                 return Err(ConfigError::new(
-                    "no issuer was given: call `issuer`, or waive it with `dangerous_any_issuer`",
+                    "`issuer` is not set; set it, or waive it with `dangerous_any_issuer`",
                 ));
             }
             Setting::Waived => None,
-            Setting::Given(issuer) => Some(Arc::from(check_name("the issuer", issuer)?)),
+            Setting::Given(issuer) => Some(Arc::from(check_name("`issuer`", issuer)?)),
         };
         let audiences = match self.audiences {
             Setting::Missing => {
                 return Err(ConfigError::new(
-                    "no audience was given: call `audience`, or waive it with `dangerous_any_audience`",
+                    "`audience` is not set; set it, or waive it with `dangerous_any_audience`",
                 ));
             }
             Setting::Waived => Vec::new(),
             Setting::Given(audiences) => audiences,
         };
-        check_audiences(&audiences)?;
+        check_audiences("`audience`", &audiences)?;
         if self.any_type && (issuer.is_none() || audiences.is_empty()) {
             return Err(ConfigError::new(
-                "`any_token_type` needs an issuer and an audience, and one of them is waived",
+                "`any_token_type` needs an issuer and an audience, and one of them is waived; set both",
             ));
         }
-        check_cap(self.max_lifetime)?;
+        check_cap("`max_lifetime`", self.max_lifetime)?;
         if self.lifetime < Duration::from_secs(1) || self.lifetime > self.max_lifetime {
             return Err(ConfigError::with_value(format!(
-                "the token lifetime is {:?}, which is under a second or above its cap (`max_lifetime`, {:?})",
+                "`lifetime` is {:?}; it needs 1s to `max_lifetime`, which is {:?}",
                 self.lifetime, self.max_lifetime
             )));
         }
         if self.leeway > MAX_LEEWAY {
             return Err(ConfigError::with_value(format!(
-                "the leeway is {:?}, above 10 minutes",
+                "`leeway` is {:?}; the limit is {MAX_LEEWAY:?} (10 minutes)",
                 self.leeway
             )));
         }
-        let client_id = check_name("the client id", self.client_id)?;
+        let client_id = check_name("`client_id`", self.client_id)?;
         let own = Policy {
             issuer,
             audiences,
@@ -292,7 +309,7 @@ impl JwtBuilder {
         for trusted in self.trusted {
             if policies.iter().any(|known: &Policy| known.issuer.as_deref() == Some(&*trusted.issuer)) {
                 return Err(ConfigError::with_value(format!(
-                    "the trusted issuer `{}` is our own, or given twice",
+                    "the trusted issuer `{}` is the application's own issuer, or was added twice",
                     trusted.issuer
                 )));
             }
@@ -303,7 +320,10 @@ impl JwtBuilder {
         let mut kids: Vec<_> = keys.iter().map(|trusted| trusted.key.kid()).collect();
         kids.sort_unstable();
         if let Some(pair) = kids.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(ConfigError::with_value(format!("two keys have the same id, `{}`", pair[0])));
+            return Err(ConfigError::with_value(format!(
+                "two keys have the same id, `{}`; key ids must be unique",
+                pair[0]
+            )));
         }
         let verifier = Verifier { keys, policies, recognised, leeway: self.leeway };
         Ok(Jwt(Arc::new(Inner { verifier, issuance })))

@@ -1,4 +1,4 @@
-//! What a token must say of itself beyond its signature.
+//! The checks of a token's claims, after its signature.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use crate::error::{ClaimFault, Rejection};
 use crate::strategy::SessionClaims;
 use crate::{Subject, Timestamp};
 
-/// Whether an expired token is still looked at.
+/// Whether an expired token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expiry {
     Checked,
-    /// For logout: the token may have expired, and must be good otherwise.
+    /// For logout: the token may have expired, and must be valid otherwise.
     Ignored,
 }
 
-/// Everything that the payload must say (rules T6 and T7), whichever way it was read. Takes the subject
-/// out of `claims`, which are not moved: that costs more than the checks.
+/// Checks the claims of a payload (rules T6 and T7). Takes the subject out of `claims`, which are not moved
+/// as a whole because that costs more than the checks.
 pub(super) fn validate<'de>(
     policy: &Policy,
     claims: &mut Registered<'de, '_>,
@@ -55,12 +55,12 @@ pub(super) fn validate<'de>(
         (Some(_), None) => return Err(missing("epoch")),
         (None, Some(_)) => return Err(missing("sid")),
     };
-    // Nobody proves themselves after the token that says so.
+    // The authentication cannot be later than the token that states it.
     let authenticated_at = authenticated_at.min(issued_at);
     Ok(Checked { subject, session, authenticated_at, issued_at, expires_at })
 }
 
-/// What a payload says that was found good.
+/// The checked claims of a payload.
 pub(super) struct Checked<'de> {
     pub(super) subject: Cow<'de, str>,
     pub(super) session: Option<SessionClaims>,

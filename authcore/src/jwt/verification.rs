@@ -19,12 +19,12 @@ use crate::error::Rejection;
 use crate::principal::{Origin, Source, TokenFacts};
 use crate::{Principal, SessionId, Timestamp};
 
-/// Verifies tokens by their keys and the rules of their issuers.
+/// Verifies tokens with their keys and the policies of their issuers.
 pub(super) struct Verifier {
-    /// Our own first, the one that signs first of all.
+    /// The signing key, then our other keys, then those of trusted issuers.
     pub(super) keys: Vec<TrustedKey>,
     pub(super) policies: Vec<Policy>,
-    /// How tokens that we made begin, a text for each of our keys.
+    /// The start of tokens that we issued, one for each of our keys.
     pub(super) recognised: Vec<Recognised>,
     pub(super) leeway: Duration,
 }
@@ -32,18 +32,19 @@ pub(super) struct Verifier {
 pub(super) struct TrustedKey {
     pub(super) key: Key,
     pub(super) policy: usize,
-    /// The header segment of the first good token of this key that was not recognised: it need not be read
-    /// again. Only who holds the key can set it, and what a header means for a key never changes.
+    /// The header segment of the first token that this key verified and whose start was not recognized, so
+    /// that the same header is not parsed again. Only a holder of the key can set it, and the meaning of a
+    /// header for a key never changes.
     known_header: OnceLock<Box<str>>,
 }
 
-/// How a token begins that one of our keys signed for our issuer, audience and client: header, dot, and the
-/// start of the payload. Whatever follows under the signature, these bytes need not be decoded or hashed
-/// again.
+/// The start of a token that one of our keys signed for our issuer, audience and client: the header, a dot,
+/// and the first part of the payload. A token that begins with it is verified without decoding or hashing
+/// these bytes again.
 pub(super) struct Recognised {
     pub(super) start: String,
     pub(super) mac: MacState,
-    /// What the start says of the payload, as one JSON object, and the key's id.
+    /// The members of the payload in the start, as one JSON object, followed by the key's id.
     source: Box<str>,
     members_len: usize,
 }
@@ -99,7 +100,7 @@ impl Verifier {
     ) -> Result<Principal, Rejection> {
         let payload = signed.decode(buffer)?;
         let mut registered = Registered::new(signed.policy, signed.recognised);
-        // Room for all that is kept: claims and subject are parts of the payload.
+        // The capacity for all texts of the principal: claims and subject are parts of the payload.
         let capacity = 2 * payload.len() + signed.source.text.len();
         let claims = registered.read(payload, ClaimsText { capacity })?;
         let checked = validate(signed.policy, &mut registered, now, self.leeway, expiry)?;
@@ -155,7 +156,7 @@ impl Verifier {
         })
     }
 
-    /// The key that a header selects, whose policy accepts its type (rule T4).
+    /// Returns the key that a header selects, if its policy accepts the header's type (rule T4).
     fn read_header(&self, segment: &str) -> Result<&TrustedKey, Rejection> {
         let mut buffer = [0; MAX_HEADER_LEN];
         let header = Header::read(segment, &mut buffer)?;
@@ -181,7 +182,8 @@ impl Verifier {
         })
     }
 
-    /// `kid` selects among the configured keys; the algorithm must be the key's own (rules T1 to T3).
+    /// Returns the configured key that `kid` selects. The algorithm must be that of the key (rules T1 to
+    /// T3).
     fn key_for(&self, header: &Header<'_>) -> Result<&TrustedKey, Rejection> {
         if header.critical {
             return Err(Rejection::CriticalExtension);
@@ -210,7 +212,7 @@ impl TrustedKey {
     }
 }
 
-/// Why a token whose start is recognised is refused: with the same words as any other token.
+/// Returns the reason why a token with a recognized start is refused, the same as for other tokens.
 #[cold]
 fn misfit(payload: &str, signature: &str) -> Rejection {
     if memchr::memchr(b'.', payload.as_bytes()).is_some() {
@@ -222,7 +224,7 @@ fn misfit(payload: &str, signature: &str) -> Rejection {
     }
 }
 
-/// Refuses a token that only a caller who knows realms and kinds may accept (rules A12, A13).
+/// Refuses a token that only a caller with a realm and kinds may accept (rules A12, A13).
 #[cold]
 fn refuse_special(contents: &TokenContents<'_>) -> Result<(), Rejection> {
     if contents.realm().is_some() {
@@ -238,11 +240,11 @@ fn verify_tag(tag: &EncodedTag, signature: &str) -> Result<(), Rejection> {
     if tag.matches(signature) { Ok(()) } else { Err(Rejection::WrongSignature) }
 }
 
-/// A token whose signature is good; its payload is still encoded.
+/// A token whose signature is verified and whose payload is still encoded.
 struct Signed<'j, 't> {
     policy: &'j Policy,
     payload: &'t str,
-    /// The payload's start was recognised, and `payload` is what follows it.
+    /// Whether the start was recognized; `payload` is then the rest after it.
     recognised: bool,
     source: Source<'j>,
 }
@@ -258,7 +260,7 @@ impl Signed<'_, '_> {
             .map_err(|_| Rejection::MalformedPayload("it is not UTF-8"))
     }
 
-    /// How much room the payload takes.
+    /// Returns the size of the decoded payload, in bytes.
     const fn decoded_len(&self) -> usize {
         self.recognised as usize + self.payload.len() * 3 / 4
     }
@@ -274,7 +276,7 @@ impl Recognised {
     }
 }
 
-/// The session that a token names, without any check of the token.
+/// Returns the session that a token names, without verifying the token (rule T17).
 pub(super) fn named_session(token: &str) -> Option<SessionId> {
     let segments = Segments::split(token).ok()?;
     let mut buffer = vec![0; segments.payload.len()];

@@ -1,4 +1,4 @@
-//! What a verification reads into its caller's buffer.
+//! The result of a verification that reads into the caller's buffer.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,12 +7,13 @@ use super::codec::MAX_PAYLOAD_LEN;
 use super::contents::TokenContents;
 use crate::{SessionId, Timestamp};
 
-/// Room for one decoded payload, to be used again and again: see [`Jwt::verify_claims`].
+/// A reusable buffer for the decoded payload of one token at a time; see
+/// [`Jwt::verify_claims`](super::Jwt::verify_claims).
 #[derive(Clone)]
 pub struct TokenBuffer(pub(super) [u8; MAX_PAYLOAD_LEN]);
 
 impl TokenBuffer {
-    /// An empty buffer of about six kilobytes, enough for every token that is accepted.
+    /// Creates a buffer of about 6 KiB, enough for every token that is accepted.
     pub fn new() -> Self {
         Self([0; MAX_PAYLOAD_LEN])
     }
@@ -30,27 +31,27 @@ impl fmt::Debug for TokenBuffer {
     }
 }
 
-/// What [`Jwt::verify_claims`] read from a good token.
+/// The claims of a token that [`Jwt::verify_claims`](super::Jwt::verify_claims) has verified.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct VerifiedClaims<'b, T> {
-    /// `sub`.
+    /// `sub`: the subject.
     pub subject: Cow<'b, str>,
-    /// The issuer that vouches for the subject, if it is not the application itself.
+    /// The issuer of the subject, if it is not the application itself.
     ///
     /// # Security
     ///
-    /// Subjects are unique within one issuer only: `user-42` of another issuer is somebody else.
+    /// A subject is unique only within its issuer: `user-42` of another issuer is another user.
     pub foreign_issuer: Option<&'b str>,
-    /// `sid`, if the token belongs to a session of ours.
+    /// `sid`: the session, if the token belongs to one of our own.
     pub session_id: Option<SessionId>,
-    /// All that the token says (rule T16).
+    /// The contents of the token (rule T16).
     pub token: TokenContents<'b>,
-    /// `auth_time`, or `iat` if there is none; at most `iat`.
+    /// `auth_time`: when the subject last authenticated; `iat` if absent, and never later than `iat`.
     pub authenticated_at: Timestamp,
-    /// `iat`.
+    /// `iat`: when the token was issued.
     pub issued_at: Timestamp,
-    /// `exp`.
+    /// `exp`: when the token expires.
     pub expires_at: Timestamp,
     /// The application's claims.
     pub claims: T,

@@ -1,4 +1,4 @@
-//! The computing itself, which runs on the threads of the pool and nowhere else (rule P4).
+//! The argon2 computations, which run only on the threads of the pool (rule P4).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,27 +13,28 @@ use crate::Error;
 use crate::secret::fill_random;
 
 const OUTPUT_LEN: usize = 32;
-/// How much more than today's parameters a failed verification may cost on account of other accounts' hashes.
+/// How far other accounts' hashes may raise the cost of a failed verification, as a multiple of the work of
+/// today's parameters.
 const MAX_FAILURE_FACTOR: u64 = 8;
 
-/// What a password is verified against.
+/// The stored hash that a password is verified against.
 pub(super) enum Expected {
     /// The hash of an account.
     Hash(Box<Parsed>),
-    /// There is no account, or it has no password.
+    /// No hash: there is no account, or it has no password.
     Nobody,
-    /// There is a hash that cannot be read.
+    /// A hash that cannot be read.
     Corrupt,
 }
 
 /// Hashes and verifies with today's parameters.
 #[derive(Debug)]
 pub(super) struct Engine {
-    /// The hash of no password, which unknown users are verified against.
+    /// A hash that no password matches, for the verification of unknown users.
     dummy: Parsed,
-    /// The [`Cost`] of every failed verification: that of the most expensive stored hash that has been seen.
+    /// The [`Cost`] of a failed verification: that of the most expensive stored hash seen so far.
     failure_cost: AtomicU64,
-    /// The sum of all that was computed, in KiB times passes.
+    /// The total work so far, in KiB times passes.
     #[cfg(test)]
     pub(super) worked: AtomicU64,
 }
@@ -48,7 +49,7 @@ impl Engine {
             output: Zeroizing::new(vec![0; OUTPUT_LEN]),
         };
         fill_random(&mut dummy.salt)?;
-        // Chosen rather than computed: that it is no password's hash is as certain, and nobody waits for it.
+        // Random rather than computed, which takes no time; no password matches it either way.
         fill_random(&mut dummy.output)?;
         Ok(Self {
             failure_cost: AtomicU64::new(Cost::of(&dummy.params).to_bits()),
@@ -62,7 +63,7 @@ impl Engine {
         &self.dummy.params
     }
 
-    /// Hashes with today's parameters; with more memory or passes if the hash that is `replaced` has more
+    /// Hashes with today's parameters, or with more memory or passes where the `replaced` hash has more
     /// (rule P6).
     pub(super) fn hash(
         &self,
@@ -114,18 +115,18 @@ impl Engine {
         }
     }
 
-    /// Verifies against a hash of no password, at the cost of a failure.
+    /// Verifies against a hash that no password matches, at the cost of a failed verification.
     fn fail(&self, password: &Password) -> Result<(), PasswordError> {
         self.waste(password, self.failure_cost())
     }
 
-    /// Raises the cost of failures to that of `stored`, within bounds: one account with an extreme hash must
-    /// not let guesses at any name take the machine.
+    /// Raises the cost of failed verifications to that of `stored`, up to a bound. Without the bound, one
+    /// account with an extreme hash would make every guess, at any name, that expensive.
     fn record_cost(&self, stored: &Parsed) {
         let bound = work(self.params()).saturating_mul(MAX_FAILURE_FACTOR);
-        let noted = Cost::of(&stored.params).at_most(bound);
+        let bounded = Cost::of(&stored.params).at_most(bound);
         let _ = self.failure_cost.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |known| {
-            (noted.work() > Cost::from_bits(known).work()).then(|| noted.to_bits())
+            (bounded.work() > Cost::from_bits(known).work()).then(|| bounded.to_bits())
         });
     }
 
@@ -133,21 +134,21 @@ impl Engine {
         Cost::from_bits(self.failure_cost.load(Ordering::Relaxed))
     }
 
-    /// Computes what `stored` cost less than a failure has to, so that an account with a cheaper hash does
-    /// not answer faster than others. After a match nothing is left to hide.
+    /// Does the work by which `stored` is cheaper than a failed verification, so that an account with a
+    /// cheap hash does not respond faster than others. A match has nothing to hide and skips this.
     fn make_up_for(&self, password: &Password, stored: &Parsed) -> Result<(), PasswordError> {
         let failure = self.failure_cost();
         let missing = failure.work().saturating_sub(work(&stored.params));
         if missing == 0 {
             return Ok(());
         }
-        // In as much memory as a failure: a pass over more memory takes longer than its size tells.
+        // In about the memory of a failed verification, because the time for a KiB grows with the memory.
         let passes = missing.div_ceil(u64::from(failure.memory));
         let memory = u32::try_from(missing / passes).unwrap_or(u32::MAX);
         self.waste(password, Cost { memory, passes: u32::try_from(passes).unwrap_or(u32::MAX) })
     }
 
-    /// Computes a hash that nobody looks at.
+    /// Computes a hash and discards it.
     fn waste(&self, password: &Password, cost: Cost) -> Result<(), PasswordError> {
         let lanes = self.params().p_cost();
         let hash = Parsed {
@@ -165,7 +166,7 @@ impl Engine {
         Ok(self.compute(password, stored)?.ct_eq(&stored.output).into())
     }
 
-    /// The output of `like`'s parameters, salt and length.
+    /// Hashes the password with the algorithm, parameters, salt and output length of `like`.
     fn compute(&self, password: &Password, like: &Parsed) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
         #[cfg(test)]
         self.worked.fetch_add(work(&like.params), Ordering::SeqCst);
@@ -194,7 +195,7 @@ impl Cost {
         self.memory as u64 * self.passes as u64
     }
 
-    /// Takes passes away, and then memory, until there is no more work than that.
+    /// Returns this cost, reduced in passes and then in memory to at most `work`.
     fn at_most(self, work: u64) -> Self {
         let memory = self.memory.min(u32::try_from(work).unwrap_or(u32::MAX)).max(1);
         let passes = u32::try_from(work / u64::from(memory)).unwrap_or(u32::MAX);
@@ -210,14 +211,14 @@ impl Cost {
     }
 }
 
-/// The memory of one hash. It is wiped: with its first blocks passwords can be tried at the price of a fast
-/// hash.
+/// The memory of one hash, wiped when dropped: its first blocks would let a reader try passwords at the
+/// cost of a fast hash.
 struct Memory(Vec<Block>);
 
 impl Memory {
     fn new(blocks: usize) -> Result<Self, PasswordError> {
         let mut memory = Vec::new();
-        // Memory that is short now may be there in a moment.
+        // Busy and not failed, because memory may be available again in a moment.
         memory.try_reserve_exact(blocks).map_err(|_| PasswordError::Busy)?;
         memory.resize(blocks, Block::new());
         Ok(Self(memory))
@@ -226,8 +227,7 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        // Block by block, since `Vec`'s own `zeroize` goes over the whole capacity a second time, byte by
-        // byte.
+        // Block by block: `zeroize` of a `Vec` clears the whole capacity a second time, byte by byte.
         for block in &mut self.0 {
             block.zeroize();
         }

@@ -1,33 +1,35 @@
-//! What can go wrong with passwords.
+//! The error of hashing, login and change of password.
 
 use super::AccountsError;
 use crate::error::{LoginError, Rejection};
 use crate::{Error, ErrorKind};
 
-/// What hashing, login and change of password answer instead of a result.
+/// An error of hashing, login or change of password.
 ///
-/// As with [`Error`], `Display` is fit for clients and shows no secret; what the application's accounts said
-/// is in the source.
+/// As with [`Error`], the `Display` text may be sent to clients and contains no secret. An error of the
+/// application's accounts is in the source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PasswordError {
-    /// As many passwords are being hashed and waiting as are allowed to (rule P4): HTTP 503, at once.
-    #[error("too many passwords are being checked")]
+    /// Too many passwords are being hashed or waiting (rule P4), or memory is short at the moment: HTTP
+    /// 503, returned at once.
+    #[error("too many passwords are being checked; try again later")]
     Busy,
-    /// The stored hash is not one of argon2, or its parameters are beyond the limits of
-    /// [`PasswordHasher::verify`](super::PasswordHasher::verify): HTTP 500. The password was not verified, so
-    /// it is neither right nor wrong. A login is refused with [`Rejection::UnreadableHash`] instead.
+    /// The stored hash is not an argon2 hash, or its parameters exceed the limits of
+    /// [`PasswordHasher::verify`](super::PasswordHasher::verify): HTTP 500. The password was not verified,
+    /// so it is neither right nor wrong. A login is refused with [`Rejection::UnreadableHash`] instead.
     #[error("the stored password hash cannot be read")]
     CorruptHash,
-    /// The hashing itself failed: HTTP 500.
+    /// The computation of a hash failed: HTTP 500.
     #[error("hashing the password failed")]
     Failed,
-    /// The application's [`Accounts`](super::Accounts) failed: HTTP 503, or 500 if they failed with a
-    /// [`LoginError`], such as for claims that no token has room for, since that does not pass by itself.
-    #[error("the accounts cannot be asked")]
+    /// The application's [`Accounts`](super::Accounts) failed: HTTP 503, or HTTP 500 if the source is a
+    /// [`LoginError`] (such as claims that are too large), because a retry does not help.
+    #[error("the account could not be read or written")]
     Accounts(#[source] AccountsError),
-    /// What [`Auth`](crate::Auth) answered; [`Error::Unauthenticated`] with [`Rejection::WrongPassword`] also
-    /// if there is no such account, which clients cannot tell apart (rule P2).
+    /// An error of [`Auth`](crate::Auth). A wrong password and an unknown account both are
+    /// [`Error::Unauthenticated`] with [`Rejection::WrongPassword`], so that clients cannot tell them apart
+    /// (rule P2).
     #[error(transparent)]
     Auth(#[from] Error),
 }
@@ -37,7 +39,7 @@ impl PasswordError {
         Self::Auth(Error::Unauthenticated(Rejection::WrongPassword))
     }
 
-    /// What a host does about it.
+    /// Returns how the host should respond.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Accounts(error) if error.is::<LoginError>() => ErrorKind::Internal,
@@ -47,7 +49,7 @@ impl PasswordError {
         }
     }
 
-    /// Why the password or the principal was refused: for logs, never for clients.
+    /// Returns why the password or the principal was refused, for logs and never for clients.
     pub fn rejection(&self) -> Option<&Rejection> {
         match self {
             Self::Auth(error) => error.rejection(),

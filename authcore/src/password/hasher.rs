@@ -1,4 +1,4 @@
-//! Hashing and verifying, as async code asks for it.
+//! The hasher: hashing and verification as async calls.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::{NewPassword, Password, PasswordError, PasswordHash};
 use crate::error::ConfigError;
 use crate::secret::fill_random;
 
-/// The least that can be configured, and the default (rule P1).
+/// The minimum of each parameter, which is also its default (rule P1).
 const MIN_MEMORY: u32 = 19 * 1024;
 const MIN_PASSES: u32 = 2;
 const MIN_LANES: u32 = 1;
@@ -21,16 +21,34 @@ const MAX_THREADS: usize = 256;
 const DEFAULT_WAITING: usize = 64;
 const MAX_WAITING: usize = 65_536;
 
-/// Hashes and verifies passwords with argon2id, on a few threads of its own (rules P1, P4).
+/// Hashes and verifies passwords with argon2id, on its own threads (rules P1, P4).
 ///
-/// Cheap to clone; clones share the threads, which end when the last clone is dropped. Its futures run on any
-/// executor, never block, and may be dropped at any time: a job that has not begun is then never computed.
+/// Cheap to clone. Clones share the threads, which end when the last clone is dropped. The futures run on
+/// any executor, never block, and may be dropped at any time; a job that has not started by then is never
+/// run.
+///
+/// ```
+/// use authcore::password::{NewPassword, Password, PasswordHasher, Verdict};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let hasher = PasswordHasher::builder().build()?;
+/// // Registration: store `stored.expose()` with the account.
+/// let stored = hasher.hash(NewPassword::new("correct horse battery")?).await?;
+/// // Login.
+/// let verdict = hasher.verify(Password::new("correct horse battery")?, Some(&stored)).await?;
+/// assert_eq!(verdict, Verdict::Match);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Security
 ///
-/// Every hash that runs takes its memory and one processor, so verifications together take up to `threads`
-/// times `memory_kib`, or `threads` times 512 MiB if stored hashes ask for it. The hasher does not count
-/// attempts: ask a [`LoginThrottle`](super::LoginThrottle) before each verification, as `authcore-axum` does.
+/// Each running hash occupies its full memory and one processor. Together, verifications take up to
+/// `threads` times `memory_kib`, or `threads` times 512 MiB if stored hashes need that much.
+///
+/// The hasher does not count attempts. Ask a [`LoginThrottle`](super::LoginThrottle) before each
+/// verification, as `authcore-axum` does.
 #[derive(Clone)]
 pub struct PasswordHasher(Arc<Inner>);
 
@@ -39,24 +57,24 @@ struct Inner {
     pool: Pool,
 }
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-#[expect(clippy::exhaustive_enums, reason = "there is no fourth answer")]
+#[expect(clippy::exhaustive_enums, reason = "a verification has no other result")]
 pub enum Verdict {
-    /// It is the account's password.
+    /// The password is the account's.
     Match,
-    /// It is the account's password, and its hash is outdated: today's parameters improve on it and lower
-    /// neither its memory nor its passes. Hash it again and store that (rule P1);
+    /// The password is the account's, and the stored hash is outdated: today's parameters improve on it and
+    /// lower neither its memory nor its passes. Hash the password again and store the result (rule P1), as
     /// [`PasswordLogin`](super::PasswordLogin) does.
     MatchOutdated,
-    /// It is not, or there is no such account (rule P2).
+    /// The password is wrong, or there is no such account (rule P2).
     Mismatch,
 }
 
 impl PasswordHasher {
-    /// Starts building: 19 MiB, two passes and one lane; a thread for each processor, at most four; 64 may
-    /// wait.
+    /// Returns a builder with the defaults: 19 MiB of memory, two passes and one lane; one thread for each
+    /// processor, at most four; 64 waiting passwords.
     pub fn builder() -> PasswordHasherBuilder {
         PasswordHasherBuilder {
             memory: MIN_MEMORY,
@@ -67,17 +85,19 @@ impl PasswordHasher {
         }
     }
 
-    /// Hashes a new password under a fresh salt, with today's parameters: for a registration or a reset.
+    /// Hashes a new password with a fresh salt and today's parameters, for a registration or a reset.
     ///
     /// # Errors
     ///
-    /// [`PasswordError::Busy`] if too many are waiting; [`PasswordError::Failed`]; [`PasswordError::Auth`] if
-    /// there are no random bytes.
+    /// - [`PasswordError::Busy`] if too many passwords are waiting, or memory is short at the moment.
+    /// - [`PasswordError::Failed`] if the computation fails.
+    /// - [`PasswordError::Auth`] with [`Error::NoEntropy`](crate::Error::NoEntropy) if the operating system
+    ///   provides no random bytes.
     pub async fn hash(&self, password: NewPassword) -> Result<PasswordHash, PasswordError> {
         self.rehash(password.into_password()).await
     }
 
-    /// As [`PasswordHasher::hash`], also for passwords that were set when shorter ones were accepted.
+    /// As [`PasswordHasher::hash`], but also for passwords below today's minimum length.
     pub(super) async fn rehash(&self, password: Password) -> Result<PasswordHash, PasswordError> {
         let mut salt = [0; SALT_LEN];
         fill_random(&mut salt)?;
@@ -85,8 +105,8 @@ impl PasswordHasher {
         self.run(move || engine.hash(&password, salt, None)).await
     }
 
-    /// Hashes the new password of an account under a salt that carries `mark`. The result costs at least as
-    /// much as the hash that is `replaced`, which must be readable (rule P6).
+    /// Hashes the new password of an account with a salt that carries `mark`. The result costs at least as
+    /// much as the `replaced` hash, which must be readable (rule P6).
     pub(super) async fn hash_marked(
         &self,
         password: NewPassword,
@@ -98,24 +118,29 @@ impl PasswordHasher {
         self.run(move || engine.hash(password.password(), salt, Some(&replaced))).await
     }
 
-    /// Verifies a password against what is stored for the account, with the parameters of the stored hash.
-    /// With `None` (no such account, or one without a password), verifies against a dummy hash, which takes
-    /// as long and returns [`Verdict::Mismatch`] (rule P2).
+    /// Verifies a password against the account's stored hash, with the parameters of that hash.
+    ///
+    /// With `None` (no such account, or an account without a password), it verifies against a dummy hash,
+    /// which takes as long and returns [`Verdict::Mismatch`] (rule P2).
     ///
     /// # Errors
     ///
-    /// As [`PasswordHasher::hash`], and [`PasswordError::CorruptHash`] if what is stored is not a hash of
-    /// argon2, or needs more than 512 MiB, 64 lanes or 4 GiB of work (memory times passes). Such a hash is
-    /// never computed, and the error takes as long as a wrong password.
+    /// As [`PasswordHasher::hash`], and [`PasswordError::CorruptHash`] if the stored text is not an argon2
+    /// hash, or needs more than 512 MiB of memory, 64 lanes or 4 GiB of work (memory times passes). Such a
+    /// hash is never computed, and the error takes as long as a wrong password.
     ///
     /// # Security
     ///
     /// A failed verification takes about as long for every account. It costs at least as much as today's
-    /// parameters, and as the most expensive stored hash that this hasher has verified, up to eight times
-    /// today's work. Two differences remain that tell an account from an unknown one: a hash beyond that
-    /// bound, and, after each start, the first verification against a hash that is more expensive than all
-    /// before. To have neither, set the parameters at least as high as those of any stored hash, and never
-    /// lower them.
+    /// parameters, and as much as the most expensive stored hash that this hasher has verified so far, up
+    /// to eight times today's work. Time still tells an existing account from an unknown one in two cases:
+    ///
+    /// - the account's stored hash exceeds that bound;
+    /// - the account's stored hash is more expensive than every other one since the process started, and
+    ///   this is its first verification.
+    ///
+    /// To rule out both, set the parameters at least as high as those of every stored hash, and never lower
+    /// them.
     pub async fn verify(
         &self,
         password: Password,
@@ -130,7 +155,7 @@ impl PasswordHasher {
         self.run(move || engine.verify(&password, &expected)).await
     }
 
-    /// A canceled job has panicked: the pool lives as long as `self`.
+    /// Runs `work` on the pool. Only a panic cancels a job, since the pool lives as long as `self`.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
@@ -169,28 +194,28 @@ impl PasswordHasherBuilder {
         self
     }
 
-    /// Sets how many passes a hash makes over its memory: at least 2, the default. Memory times passes may be
-    /// at most 4 GiB.
+    /// Sets the number of passes over the memory: at least 2 (the default). Memory times passes is at most
+    /// 4 GiB.
     pub fn iterations(mut self, iterations: u32) -> Self {
         self.passes = iterations;
         self
     }
 
-    /// How many lanes a hash has: 1 (the default) to 64. They are computed one after the other.
+    /// Sets the number of lanes: 1 (the default) to 64. They are computed one after the other.
     pub fn parallelism(mut self, lanes: u32) -> Self {
         self.lanes = lanes;
         self
     }
 
-    /// How many passwords are hashed at once, each on a thread of its own: 1 to 256 (rule P4). The default is
-    /// the number of processors, at most 4.
+    /// Sets how many passwords are hashed at once, each on its own thread: 1 to 256 (rule P4). The default
+    /// is the number of processors, at most 4.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
     }
 
-    /// How many passwords may wait for a thread: 1 to 65,536, default 64. Beyond that the answer is
-    /// [`PasswordError::Busy`], at once (rule P4).
+    /// Sets how many passwords may wait for a thread: 1 to 65,536, default 64. Beyond that, calls return
+    /// [`PasswordError::Busy`] at once (rule P4).
     pub fn max_waiting(mut self, waiting: usize) -> Self {
         self.waiting = waiting;
         self
@@ -200,26 +225,38 @@ impl PasswordHasherBuilder {
     ///
     /// # Errors
     ///
-    /// If a parameter is below rule P1 or above the limits of a stored hash, or the operating system provides
-    /// no threads or no random bytes.
+    /// If a setting is outside its range, or if the operating system provides no threads or no random
+    /// bytes.
     pub fn build(self) -> Result<PasswordHasher, ConfigError> {
-        if self.memory < MIN_MEMORY || self.passes < MIN_PASSES || self.lanes < MIN_LANES {
-            return Err(ConfigError::new("password hashes need 19456 KiB, 2 iterations and 1 lane at least"));
+        let (memory, passes, lanes) = (self.memory, self.passes, self.lanes);
+        if memory < MIN_MEMORY || passes < MIN_PASSES || lanes < MIN_LANES {
+            return Err(ConfigError::with_value(format!(
+                "`memory_kib` is {memory}, `iterations` is {passes} and `parallelism` is {lanes}; \
+                 the minimum is {MIN_MEMORY}, {MIN_PASSES} and {MIN_LANES}"
+            )));
         }
-        let params = checked_params(self.memory, self.passes, self.lanes).ok_or(ConfigError::new(
-            "password hashes need more than 524288 KiB, 64 lanes, or 4 GiB of memory times iterations; lower one of them",
-        ))?;
+        let params = checked_params(memory, passes, lanes).ok_or_else(|| {
+            ConfigError::with_value(format!(
+                "`memory_kib` is {memory}, `iterations` is {passes} and `parallelism` is {lanes}; \
+                 the maximum is {MAX_MEMORY} KiB, {MAX_LANES} lanes, \
+                 and {MAX_WORK} KiB of memory times iterations"
+            ))
+        })?;
         let threads = self.threads.unwrap_or_else(default_threads);
         if !(1..=MAX_THREADS).contains(&threads) {
-            return Err(ConfigError::new("passwords are hashed on 1 to 256 threads"));
+            return Err(ConfigError::with_value(format!("`threads` is {threads}; set 1 to {MAX_THREADS}")));
         }
         if !(1..=MAX_WAITING).contains(&self.waiting) {
-            return Err(ConfigError::new("1 to 65536 passwords may wait"));
+            return Err(ConfigError::with_value(format!(
+                "`max_waiting` is {}; set 1 to {MAX_WAITING}",
+                self.waiting
+            )));
         }
-        let engine =
-            Engine::new(params).map_err(|_| ConfigError::new("the operating system gave no random bytes"))?;
-        let pool = Pool::new(threads, self.waiting)
-            .map_err(|_| ConfigError::new("the operating system gave no thread to hash passwords on"))?;
+        let engine = Engine::new(params)
+            .map_err(|_| ConfigError::new("the operating system provided no random bytes"))?;
+        let pool = Pool::new(threads, self.waiting).map_err(|_| {
+            ConfigError::new("the operating system could not start the threads that hash passwords")
+        })?;
         Ok(PasswordHasher(Arc::new(Inner { engine: Arc::new(engine), pool })))
     }
 }

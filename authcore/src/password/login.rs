@@ -1,4 +1,4 @@
-//! Login and change of password.
+//! Login by password, and change of password.
 
 use std::sync::Arc;
 
@@ -8,13 +8,21 @@ use crate::error::Rejection;
 use crate::store::ReplaceOutcome;
 use crate::{Auth, Error, ErrorKind, IssuedCredentials, Login, Principal, Realm, Revocation, Subject};
 
-/// How often a change of password begins again because the stored hash changed under it.
+/// The number of attempts of a change of password. A new one begins if the stored hash changed meanwhile.
 const ATTEMPTS: usize = 4;
 
-/// Login by password, and change of it: [`Auth`], a [`PasswordHasher`] and the application's [`Accounts`]
-/// together.
+/// Login by password and change of password, on top of [`Auth`], a [`PasswordHasher`] and the application's
+/// [`Accounts`].
 ///
-/// Cheap to clone and without type parameters, as [`Auth`] is.
+/// Cheap to clone and without type parameters, like [`Auth`].
+///
+/// # Security
+///
+/// It does not count attempts. Ask a [`LoginThrottle`](super::LoginThrottle) before each call of
+/// [`login`](Self::login) and [`change_password`](Self::change_password), and report the outcome, as the
+/// ready-made routes of `authcore-axum` do.
+///
+/// # Example
 ///
 /// ```
 /// # use authcore::password::{Account, Accounts, AccountsError, NewPassword, PasswordHash};
@@ -30,7 +38,12 @@ const ATTEMPTS: usize = 4;
 /// #     async fn password_hash(&self, _: &Subject) -> Result<Option<PasswordHash>, AccountsError> {
 /// #         Ok(Some(self.0.clone()))
 /// #     }
-/// #     async fn replace_hash(&self, _: &Subject, _: &PasswordHash, _: &PasswordHash) -> Result<ReplaceOutcome, AccountsError> {
+/// #     async fn replace_hash(
+/// #         &self,
+/// #         _: &Subject,
+/// #         _: &PasswordHash,
+/// #         _: &PasswordHash,
+/// #     ) -> Result<ReplaceOutcome, AccountsError> {
 /// #         Ok(ReplaceOutcome::Stale)
 /// #     }
 /// # }
@@ -58,12 +71,12 @@ pub struct PasswordLogin {
     accounts: Arc<dyn Accounts>,
 }
 
-/// What a change of password did apart from storing the new hash.
+/// The result of a change of password. The new hash is stored in every case.
 #[derive(Debug, Clone)]
 #[must_use]
-#[expect(clippy::exhaustive_enums, reason = "there is no third answer")]
+#[expect(clippy::exhaustive_enums, reason = "a change of password has no other result")]
 pub enum PasswordChanged {
-    /// The other sessions have ended, and the caller's own session is renewed.
+    /// The other sessions have ended, and the caller's session was renewed.
     Renewed {
         /// The new credential of the caller's session, for the client.
         issued: Box<IssuedCredentials>,
@@ -71,45 +84,48 @@ pub enum PasswordChanged {
         /// strategy).
         revoked: Revocation,
     },
-    /// The strategy keeps no sessions: every token that was issued before, the caller's included, verifies
+    /// The strategy keeps no sessions: every token that was issued before, including the caller's, verifies
     /// until it expires.
     TokensRemain,
 }
 
 impl PasswordLogin {
-    /// Login and change of password of `accounts`.
+    /// Creates the login and change of password for `accounts`.
     pub fn new(auth: Auth, hasher: PasswordHasher, accounts: impl Accounts) -> Self {
         Self { auth, hasher, accounts: Arc::new(accounts) }
     }
 
-    /// The same for the accounts of `realm` (rule A12).
+    /// Returns the same login for the accounts of `realm` (rule A12).
     #[must_use]
     pub fn in_realm(&self, realm: &Realm) -> Self {
         Self { auth: self.auth.in_realm(realm), ..self.clone() }
     }
 
-    /// As [`Auth::with_max_token_len`], for the logins made here.
+    /// Sets the maximum token length of these logins, as [`Auth::with_max_token_len`] does.
     #[must_use]
     pub fn with_max_token_len(mut self, max: usize) -> Self {
         self.auth = self.auth.with_max_token_len(max);
         self
     }
 
-    /// Logs in by identifier and password; `configure` may add the device and the credential that is replaced
-    /// to the [`Login`] before it is used.
+    /// Logs in by identifier and password. `configure` may add details to the [`Login`] before it is used,
+    /// such as the device and the credential that it replaces.
     ///
-    /// An outdated hash is replaced on the way (rule P1); if that fails, the next login tries again. After
-    /// the session is written, the stored hash is read again. If it has changed by then, or the account is
-    /// gone, the session is ended and the login refused (rule P5).
+    /// An outdated hash is replaced after it has verified (rule P1); if that fails, the next login tries
+    /// again. Once the session is written, the stored hash is read again. If it has changed meanwhile, or
+    /// the account no longer exists, the session is ended and the login refused (rule P5).
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`] (HTTP 401) with [`Rejection::WrongPassword`] if there is no such account,
-    /// it has no password or another one, or it was changed meanwhile; and with [`Rejection::UnreadableHash`]
-    /// if the stored hash cannot be read or is beyond the limits of [`PasswordHasher::verify`]. Both take the
-    /// same time, and both count as failed attempts (rule P8). [`PasswordError::Busy`] and
-    /// [`PasswordError::Accounts`] (HTTP 503). [`PasswordError::Auth`] as [`Auth::login`]. After an error
-    /// nobody is logged in.
+    /// After an error nobody is logged in.
+    ///
+    /// - [`Error::Unauthenticated`] (HTTP 401) with [`Rejection::WrongPassword`] if there is no such
+    ///   account, it has no password or a different one, or the password was changed meanwhile; with
+    ///   [`Rejection::UnreadableHash`] if the stored hash cannot be read or exceeds the limits of
+    ///   [`PasswordHasher::verify`]. Both take the same time, and both count as failed attempts (rule P8).
+    /// - [`PasswordError::Busy`] and [`PasswordError::Accounts`] (HTTP 503).
+    /// - [`PasswordError::Failed`] (HTTP 500) if a hash cannot be computed.
+    /// - [`PasswordError::Auth`] as for [`Auth::login`].
     pub async fn login(
         &self,
         identifier: &str,
@@ -132,51 +148,54 @@ impl PasswordLogin {
         match self.accounts.password_hash(&subject).await {
             Ok(Some(current)) if accepted.iter().any(|hash| same(hash, &current)) => Ok(issued),
             Ok(_) => {
-                self.withdraw(issued).await;
+                self.discard_session(issued).await;
                 Err(PasswordError::wrong_password())
             }
             Err(error) => {
-                self.withdraw(issued).await;
+                self.discard_session(issued).await;
                 Err(PasswordError::Accounts(error))
             }
         }
     }
 
     /// Changes the password of the principal's account: stores the new hash, ends all other sessions, and
-    /// renews the caller's own session (rule P5).
+    /// renews the caller's session (rule P5).
     ///
-    /// Success means that every session opened with the old password has ended, except the caller's, whose
-    /// credentials have been replaced, and those of kinds that
-    /// [survive it](crate::SessionPolicy::surviving_logout_others), such as API keys. The new hash never has
-    /// less memory or fewer passes than the hash that it replaces.
+    /// Succeeds once every session opened with the old password has ended, except the caller's, whose
+    /// credentials have been replaced, and those of kinds that [survive
+    /// it](crate::SessionPolicy::surviving_logout_others), such as API keys. The new hash never has less
+    /// memory or fewer passes than the hash that it replaces.
     ///
-    /// For a reset of a forgotten password, store the new hash, then call
+    /// To reset a forgotten password, store the new hash, then call
     /// [`Admin::revoke_all`](crate::Admin::revoke_all).
     ///
     /// # Repeating
     ///
-    /// If the call fails half-way, the same call with the same principal and arguments completes it. The salt
-    /// of the new hash is marked with the principal's session and its epoch. A repeated call recognizes the
-    /// mark, checks that `new` is still the account's password, and does the rest. A successful call renews
-    /// the session, so the mark is never recognized again. A call cannot be repeated once the session was
-    /// renewed or another program has rewritten the hash. If only the response of a successful call was lost,
-    /// the principal's credential has been replaced: log in with the new password. Without sessions, the
-    /// subject and [`Principal::authenticated_at`] take the place of the session, and a repeated call has
-    /// nothing left to do.
+    /// If the call fails half-way, the same call with the same principal and arguments completes it. The
+    /// salt of the new hash is marked with the principal's session and its epoch. A repeated call
+    /// recognizes the mark, checks that `new` is still the account's password, and does the rest. A
+    /// successful call renews the session, so its mark is never recognized again.
+    ///
+    /// A call cannot be repeated once the session was renewed or another program has rewritten the hash. If
+    /// only the response of a successful call was lost, the principal's credential has been replaced: log
+    /// in with the new password. Without sessions, the subject and [`Principal::authenticated_at`] take the
+    /// place of the session, and a repeated call has nothing left to do.
     ///
     /// # Errors
     ///
-    /// [`Rejection::WrongPassword`] if `current` is not the account's password, also if `new` is. The other
-    /// rejections of [`Auth::renew`] if the principal's session has ended; if the new hash was stored before,
-    /// all sessions are ended. [`PasswordError::Busy`], [`PasswordError::Accounts`] and [`Error::Store`]:
-    /// repeat the call. [`PasswordError::CorruptHash`] if the stored hash cannot be read.
+    /// - [`Rejection::WrongPassword`] if `current` is not the account's password, even if `new` is.
+    /// - The other rejections of [`Auth::renew`] if the principal's session has ended. If the new hash was
+    ///   stored before that, all sessions of the subject are ended.
+    /// - [`PasswordError::Busy`], [`PasswordError::Accounts`], [`Error::Store`] and [`Error::Contended`]:
+    ///   repeat the call.
+    /// - [`PasswordError::CorruptHash`] if the stored hash cannot be read.
     ///
     /// # Security
     ///
-    /// A call is an attempt to guess the password: limit the attempts as for a login. A call verifies
-    /// `current` and nothing else, so it is one guess. Only while the stored hash carries the mark of the
-    /// principal's session is `new` verified too, which makes a call two guesses: after a change that failed
-    /// half-way in this session, and without sessions until the tokens of that login expire.
+    /// A call is an attempt to guess the password: limit the attempts as for a login. A call verifies only
+    /// `current`, so it is one guess. It also verifies `new`, and then is two guesses, while the stored
+    /// hash carries the mark of the principal's session: after a change that failed half-way in this
+    /// session, and without sessions until the tokens of that login expire.
     pub async fn change_password(
         &self,
         principal: &Principal,
@@ -190,7 +209,7 @@ impl PasswordLogin {
             OwnSessions::Kept => match self.end_old_sessions(principal).await {
                 Ok(changed) => Ok(changed),
                 Err(error) if wrote.cannot_be_repeated(&error) => {
-                    // The own session ended after the check above.
+                    // The principal's session ended after the check above.
                     let _ended = self.auth.admin().revoke_all(&principal.to_subject()).await?;
                     Err(error.into())
                 }
@@ -199,17 +218,18 @@ impl PasswordLogin {
         }
     }
 
-    /// Others first: once the own session is renewed, the principal that could repeat this call is refused.
+    /// Ends the other sessions, then renews the principal's: after the renewal this principal is refused,
+    /// and could not repeat the call.
     async fn end_old_sessions(&self, principal: &Principal) -> Result<PasswordChanged, Error> {
         let revoked = self.auth.logout_others(principal).await?;
         let issued = Box::new(self.auth.renew(principal).await?);
         Ok(PasswordChanged::Renewed { issued, revoked })
     }
 
-    /// Whether the principal may change anything here, before anything is changed (rule A11).
+    /// Checks that the principal may change the password, before anything is changed (rule A11).
     async fn check_principal(&self, principal: &Principal) -> Result<OwnSessions, Error> {
         if principal.foreign_issuer().is_some() {
-            // Another issuer's subject of the same name is somebody else.
+            // Another issuer's subject of the same name is another person.
             return Err(Rejection::WrongIssuer.into());
         }
         let Some(record) = self.auth.own_session(principal).await? else { return Ok(OwnSessions::None) };
@@ -217,8 +237,8 @@ impl PasswordLogin {
         Ok(OwnSessions::Kept)
     }
 
-    /// Makes `new` the account's password if `current` is, or recognizes that an earlier call of this session
-    /// did.
+    /// Stores the hash of `new` if `current` is the account's password, or recognizes that an earlier call
+    /// of this session has stored it.
     ///
     /// A hash with the mark of the principal's session was written by this function, after it had verified
     /// the current password. Only then is `new` verified: the password may have changed again since.
@@ -253,7 +273,7 @@ impl PasswordLogin {
     }
 
     /// As [`PasswordHasher::verify`], but a hash that cannot be read is a rejection, which clients cannot
-    /// tell from that of an unknown account (rule P8).
+    /// distinguish from that of an unknown account (rule P8).
     async fn verify_for_login(
         &self,
         subject: &Subject,
@@ -268,8 +288,8 @@ impl PasswordLogin {
         }
     }
 
-    /// Replaces an outdated hash of the verified password, and answers which stored hashes are this
-    /// password's. Only if somebody else has changed it is there something to refuse.
+    /// Replaces an outdated hash of the verified password, and returns the hashes that belong to this
+    /// password. Refuses the login only if the password was changed meanwhile.
     async fn renew_hash(
         &self,
         subject: &Subject,
@@ -279,9 +299,9 @@ impl PasswordLogin {
         let Ok(fresh) = self.hasher.rehash(password.clone()).await else { return Ok(vec![stored]) };
         match self.accounts.replace_hash(subject, &stored, &fresh).await {
             Ok(ReplaceOutcome::Replaced) => Ok(vec![fresh]),
-            // Stored or not: both are this password's.
+            // Whether or not it was stored, both hashes belong to this password.
             Err(_) => Ok(vec![stored, fresh]),
-            // Another login may have renewed the hash, or the password is another now.
+            // Another login has replaced the hash, or the password was changed.
             Ok(ReplaceOutcome::Stale | ReplaceOutcome::Missing) => {
                 let current = self.accounts.password_hash(subject).await.map_err(PasswordError::Accounts)?;
                 let Some(current) = current else { return Err(PasswordError::wrong_password()) };
@@ -293,9 +313,9 @@ impl PasswordLogin {
         }
     }
 
-    /// Ends a session that the client will never hear of; if the store cannot be reached, it stays behind and
-    /// admits nobody.
-    async fn withdraw(&self, issued: IssuedCredentials) {
+    /// Ends a session whose credentials are not handed out. If the store is unavailable, the session
+    /// remains, but nobody has its credentials.
+    async fn discard_session(&self, issued: IssuedCredentials) {
         let _ = self.auth.logout(issued.credential().expose()).await;
     }
 }
@@ -306,19 +326,21 @@ enum OwnSessions {
     None,
 }
 
-/// Which call stored the new hash.
+/// The call that stored the new hash.
 enum Wrote {
+    /// This call.
     Now,
+    /// An earlier call.
     Before,
 }
 
 impl Wrote {
-    /// Whether nobody can repeat the call that failed with `error`, although its new hash is stored.
+    /// Returns whether the call that failed with `error` cannot be repeated, although the new hash is
+    /// stored.
     fn cannot_be_repeated(&self, error: &Error) -> bool {
         match self {
             Self::Now => error.kind() == ErrorKind::Unauthenticated,
-            // A session that was renewed may have been so by a concurrent call, which has completed the
-            // change.
+            // Only if the session has ended: a concurrent call that renewed it has completed the change.
             Self::Before => error.rejection() == Some(&Rejection::SessionEnded),
         }
     }

@@ -1,4 +1,4 @@
-//! A mark in the salt of a stored hash that tells who changed the password.
+//! The mark in a stored hash's salt that shows which session changed the password.
 
 use sha2::{Digest as _, Sha256};
 
@@ -12,25 +12,27 @@ pub(super) const SALT_LEN: usize = 16;
 const RANDOM_LEN: usize = 8;
 const DOMAIN: &[u8] = b"authcore change of password";
 
-/// Marks the hash that a change of password stores with the principal's session and epoch, so that a repeated
-/// call recognizes it without verifying a password (rule P5).
+/// The mark that a change of password leaves in the salt of the new hash, derived from the principal's
+/// session and epoch.
 ///
-/// A marked salt is eight random bytes followed by the first eight of SHA-256 of [`DOMAIN`], the random bytes
-/// and the principal's session and epoch.
+/// It lets a repeated call recognize the hash of the earlier call without verifying a password (rule P5). A
+/// marked salt consists of eight random bytes and the first eight bytes of the SHA-256 digest of
+/// [`DOMAIN`], the random bytes, and the principal's session and epoch.
 ///
-/// A salt must be unique, not secret, and it remains so. Two salts of different sessions or epochs agree only
-/// if both halves collide, with a probability of 2^-128 as for 16 random bytes. Two salts of one session and
-/// epoch agree with a probability of 2^-64, and there are few of them: a change that succeeds begins a new
-/// epoch. A salt that was written for another reason carries a given mark with a probability of 2^-64.
+/// A salt must be unique, not secret, and marked salts stay unique. Two salts of different sessions or
+/// epochs are equal only if both halves collide: the probability is 2^-128, as for 16 random bytes. Two
+/// salts of the same session and epoch are equal with a probability of 2^-64, and there are few of them,
+/// because a change that succeeds begins a new epoch. A salt that was written for another reason matches a
+/// given mark with a probability of 2^-64.
 #[derive(Debug)]
 pub(super) struct SaltMark {
-    /// What identifies the principal's session and epoch.
+    /// Bytes that identify the principal's session and epoch.
     origin: Vec<u8>,
 }
 
 impl SaltMark {
-    /// The mark of the principal's session in its current epoch. Where there are no sessions, the subject and
-    /// the time when it last proved who it is take their place.
+    /// Returns the mark of the principal's session in its current epoch. Without sessions, the subject and
+    /// the time of its last authentication take their place.
     pub(super) fn of(principal: &Principal) -> Self {
         let mut origin = Vec::new();
         match principal.session() {
@@ -41,7 +43,7 @@ impl SaltMark {
             }
             None => {
                 origin.push(2);
-                // In seconds, as tokens tell it.
+                // In seconds, the precision of `auth_time` in a token.
                 origin.extend(principal.authenticated_at().as_secs().to_be_bytes());
                 origin.extend(principal.to_subject().key().as_bytes());
             }

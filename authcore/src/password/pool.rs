@@ -1,4 +1,4 @@
-//! A few threads for work that would hold up async ones, and a bounded queue before them (rule P4).
+//! A pool of threads with a bounded queue, for work that would block async threads (rule P4).
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,7 +11,7 @@ use futures_channel::oneshot;
 
 use super::PasswordError;
 
-/// The threads end when it is dropped.
+/// A pool of threads, which end when it is dropped.
 pub(super) struct Pool {
     shared: Arc<Shared>,
 }
@@ -19,7 +19,7 @@ pub(super) struct Pool {
 struct Shared {
     state: Mutex<State>,
     wake: Condvar,
-    /// How many jobs may run and wait together.
+    /// The maximum number of jobs, running and waiting together.
     capacity: usize,
 }
 
@@ -47,8 +47,14 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Queues `work`. It is not run if the receiver is dropped before its turn; the receiver answers
-    /// `Canceled` if it panics.
+    /// Queues `work`, and returns the receiver of its result.
+    ///
+    /// The work is not run if the receiver is dropped before its turn. The receiver yields `Canceled` if
+    /// the work panics, or if the pool is dropped before its turn.
+    ///
+    /// # Errors
+    ///
+    /// [`PasswordError::Busy`] if the pool is full.
     pub(super) fn run<T, F>(&self, work: F) -> Result<oneshot::Receiver<T>, PasswordError>
     where
         T: Send + 'static,
@@ -58,7 +64,7 @@ impl Pool {
         let job = Box::new(Task { work: Some(work), result: None, sender });
         let mut state = self.shared.lock();
         if state.running + state.waiting.len() >= self.shared.capacity {
-            // Clients that hang up must not keep others out.
+            // Requests that were abandoned must not take the place of others.
             state.waiting.retain(|job| job.is_wanted());
         }
         if state.running + state.waiting.len() >= self.shared.capacity {
@@ -93,26 +99,26 @@ impl Drop for Pool {
 }
 
 impl Shared {
-    /// No code of others runs under the lock, so what a panic left there is whole.
+    /// Locks the state. Jobs never run under the lock, so a poisoned state is still consistent.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a thread does all its life.
+    /// The main loop of a thread.
     fn work(&self) {
         while let Some(mut job) = self.next() {
             let outcome = catch_unwind(AssertUnwindSafe(|| job.run()));
-            // Before the answer goes out, so that whoever has got it finds the place free.
+            // Before the result is delivered, so that its receiver finds the place free.
             self.lock().running -= 1;
             match outcome {
                 Ok(()) => job.deliver(),
-                // Its dropped sender tells the caller; the thread lives on.
+                // Dropping the sender cancels the receiver; the thread continues.
                 Err(_) => drop(job),
             }
         }
     }
 
-    /// The next job that somebody waits for; `None` when the pool is gone.
+    /// Waits for the next job whose receiver still exists; returns `None` once the pool is dropped.
     fn next(&self) -> Option<Box<dyn Job>> {
         let mut state = self.lock();
         loop {
@@ -162,7 +168,7 @@ impl<T: Send, F: FnOnce() -> T + Send> Job for Task<F, T> {
 
     fn deliver(self: Box<Self>) {
         if let Some(result) = self.result {
-            // An answer that nobody waits for any more.
+            // Fails only if the receiver was dropped.
             let _ = self.sender.send(result);
         }
     }
@@ -178,13 +184,13 @@ pub(super) mod tests {
 
     const SOON: Duration = Duration::from_secs(120);
 
-    /// Holds a thread of the pool until it is dropped.
+    /// Occupies a thread of the pool until it is dropped.
     pub(in crate::password) struct Gate(
         #[expect(dead_code, reason = "dropping it opens the gate")] mpsc::Sender<()>,
     );
 
     impl Gate {
-        /// Returns when the thread is held.
+        /// Returns once the thread is occupied.
         pub(in crate::password) fn close(pool: &Pool) -> (Self, oneshot::Receiver<()>) {
             let (open, opened) = mpsc::channel();
             let (started, start) = mpsc::channel();
@@ -200,7 +206,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn p4_beyond_running_and_waiting_it_is_busy_at_once() {
+    async fn p4_a_full_pool_is_busy_at_once() {
         let pool = Pool::new(1, 1).unwrap();
         let (gate, _held) = Gate::close(&pool);
         let waiting = pool.run(|| 2).unwrap();
@@ -224,7 +230,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn p4_what_nobody_waits_for_is_not_run() {
+    async fn p4_an_abandoned_job_is_not_run() {
         let pool = Pool::new(1, 8).unwrap();
         let (gate, _held) = Gate::close(&pool);
         let (ran, runs) = mpsc::channel();
@@ -237,7 +243,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn p4_what_nobody_waits_for_keeps_nobody_out() {
+    async fn p4_abandoned_jobs_take_no_place() {
         let pool = Pool::new(1, 1).unwrap();
         let (gate, _held) = Gate::close(&pool);
         for _ in 0..8 {
@@ -249,7 +255,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn p4_a_panic_is_told_and_the_thread_lives_on() {
+    async fn p4_a_panic_cancels_its_job_and_the_thread_continues() {
         let pool = Pool::new(1, 1).unwrap();
         for _ in 0..3 {
             // Without the message of the default hook.
@@ -262,20 +268,20 @@ pub(super) mod tests {
 
     #[tokio::test]
     async fn p4_the_threads_end_with_the_pool() {
-        struct Farewell(mpsc::Sender<()>);
-        impl Drop for Farewell {
+        struct DropSignal(mpsc::Sender<()>);
+        impl Drop for DropSignal {
             fn drop(&mut self) {
                 let _ = self.0.send(());
             }
         }
-        thread_local!(static FAREWELL: RefCell<Option<Farewell>> = const { RefCell::new(None) });
+        thread_local!(static ON_EXIT: RefCell<Option<DropSignal>> = const { RefCell::new(None) });
 
         let pool = Pool::new(1, 1).unwrap();
         let (sender, ended) = mpsc::channel();
-        let sender = Farewell(sender);
-        let set = pool.run(move || FAREWELL.with_borrow_mut(|slot| *slot = Some(sender))).unwrap();
+        let sender = DropSignal(sender);
+        let set = pool.run(move || ON_EXIT.with_borrow_mut(|slot| *slot = Some(sender))).unwrap();
         set.await.unwrap();
-        // Asleep, so that it must be woken to end.
+        // Wait until the thread sleeps, so that the drop has to wake it.
         while pool.shared.lock().idle == 0 {
             thread::yield_now();
         }
@@ -285,7 +291,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn p4_who_waits_when_the_pool_ends_is_told() {
+    async fn p4_waiting_jobs_are_canceled_when_the_pool_is_dropped() {
         let pool = Pool::new(1, 1).unwrap();
         let (gate, _held) = Gate::close(&pool);
         let waiting = pool.run(|| ()).unwrap();

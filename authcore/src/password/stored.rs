@@ -1,4 +1,4 @@
-//! Password hashes as they are stored: PHC strings.
+//! Stored password hashes: PHC strings.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -11,48 +11,48 @@ use zeroize::Zeroizing;
 use super::PasswordError;
 use crate::secret::SecretString;
 
-/// The most memory of one hash, in KiB: 512 MiB.
+/// The maximum memory of one hash, in KiB: 512 MiB.
 pub(super) const MAX_MEMORY: u32 = 1 << 19;
-/// The most work of one hash, in KiB times passes: 4 GiB, some seconds of one processor.
+/// The maximum work of one hash, in KiB times passes: 4 GiB, some seconds of one processor.
 pub(super) const MAX_WORK: u64 = 1 << 22;
-/// The most lanes of one hash.
+/// The maximum number of lanes of one hash.
 pub(super) const MAX_LANES: u32 = 64;
-/// The longest stored text that is read, in bytes.
+/// The maximum length of a stored text, in bytes.
 const MAX_TEXT: usize = 2048;
-/// Room for any text that is written, so that no copy of it is left behind by growing.
+/// The capacity for a text to store, enough that it never grows and leaves a copy behind.
 const WRITTEN_TEXT: usize = 256;
 
-/// A password hash as the application stores it: a PHC string such as `$argon2id$v=19$m=19456,t=2,p=1$..$..`,
-/// of about a hundred bytes.
+/// A password hash as the application stores it: a PHC string of about a hundred bytes, such as
+/// `$argon2id$v=19$m=19456,t=2,p=1$..$..`.
 ///
-/// Redacted in `Debug` and wiped when dropped. It is read when a password is verified against it; a text that
-/// cannot be read results in [`PasswordError::CorruptHash`] then.
+/// It is redacted in `Debug` and wiped when dropped. The text is parsed when a password is verified against
+/// it; a text that cannot be read then results in [`PasswordError::CorruptHash`].
 ///
-/// Hashes that other programs made are read if they have the form that Argon2's reference implementation
-/// writes: `$argon2id$`, `$argon2i$` or `$argon2d$`, an optional `v=`, then `m=`, `t=` and `p=` in this
-/// order, and salt and output in Base64 without padding. The text has at most 2,048 bytes, the salt at least
-/// 8 and the output at least 4. The hash needs at most 512 MiB of memory, 64 lanes and 4 GiB of work (memory
-/// times passes).
+/// Hashes made by other programs are accepted in the form that Argon2's reference implementation writes:
+/// `$argon2id$`, `$argon2i$` or `$argon2d$`, an optional `v=`, then `m=`, `t=` and `p=` in this order, then
+/// salt and output in base64 without padding. The text has at most 2,048 bytes, the salt at least 8 and the
+/// output at least 4. The hash needs at most 512 MiB of memory, 64 lanes and 4 GiB of work (memory times
+/// passes).
 ///
 /// # Security
 ///
-/// Whoever reads it can try passwords at leisure. It belongs beside the account, and nowhere else.
+/// A reader of the hash can try passwords offline. Store it with the account and nowhere else.
 #[derive(Debug, Clone)]
 pub struct PasswordHash(SecretString);
 
 impl PasswordHash {
-    /// What the application has stored, unchanged.
+    /// Wraps the text that the application has stored, unchanged.
     pub fn new(stored: impl Into<String>) -> Self {
         Self(SecretString::new(stored.into()))
     }
 
-    /// The text to store, in a column that takes at least 255 bytes and compares byte by byte.
+    /// Returns the text to store, in a column that holds at least 255 bytes and compares byte by byte.
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
 }
 
-/// A stored hash that was understood.
+/// A parsed stored hash.
 pub(super) struct Parsed {
     pub(super) algorithm: Algorithm,
     pub(super) version: Version,
@@ -86,7 +86,7 @@ impl Parsed {
                 field = fields.next()?;
                 Version::try_from(decimal(version)?).ok()?
             }
-            // The first argon2 wrote none.
+            // The first version of Argon2 wrote no `v=`.
             None => Version::V0x10,
         };
         let params = params(field)?;
@@ -102,7 +102,7 @@ impl Parsed {
         })
     }
 
-    /// The text to store.
+    /// Returns the text to store.
     pub(super) fn to_text(&self) -> PasswordHash {
         let (algorithm, version) = (self.algorithm, u32::from(self.version));
         let (memory, passes, lanes) = (self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
@@ -115,11 +115,12 @@ impl Parsed {
         PasswordHash::new(text)
     }
 
-    /// Whether a hash with today's parameters would be better in something and worse in nothing (rule P1).
+    /// Returns whether today's parameters improve on this hash in some respect and are worse in none (rule
+    /// P1).
     ///
-    /// A hash with more memory or more passes than today's is never outdated: replacing it would weaken it,
-    /// and while a deployment runs with old and new parameters, the old ones must undo nothing. Lanes alone
-    /// do not matter.
+    /// A hash with more memory or more passes than today's is never outdated, because replacing it would
+    /// weaken it. And while a deployment runs nodes with old and new parameters, the old ones must not
+    /// undo the work of the new ones. A different number of lanes alone does not matter.
     pub(super) fn is_outdated(&self, today: &Self) -> bool {
         let (memory, passes) = (self.params.m_cost(), self.params.t_cost());
         if memory > today.params.m_cost() || passes > today.params.t_cost() {
@@ -134,7 +135,7 @@ impl Parsed {
     }
 }
 
-/// How much it costs to compute, in KiB times passes.
+/// Returns the work of one hash, in KiB times passes.
 pub(super) fn work(params: &Params) -> u64 {
     u64::from(params.m_cost()) * u64::from(params.t_cost())
 }
@@ -157,7 +158,7 @@ fn decimal(text: &str) -> Option<u32> {
     if canonical && digits { text.parse().ok() } else { None }
 }
 
-/// Parameters within the limits.
+/// Returns the parameters if they are within the limits.
 pub(super) fn checked_params(memory: u32, passes: u32, lanes: u32) -> Option<Params> {
     let params = Params::new(memory, passes, lanes, None).ok()?;
     (memory <= MAX_MEMORY && lanes <= MAX_LANES && work(&params) <= MAX_WORK).then_some(params)
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn p1_what_is_no_hash_is_corrupt() {
+    fn p1_a_text_that_is_not_a_hash_is_corrupt() {
         let bad = |from: &str, to: &str| {
             let text = GOOD.replace(from, to);
             assert_ne!(text, GOOD);
@@ -215,7 +216,7 @@ mod tests {
             format!("{GOOD} "),
             format!("{GOOD}="),
             format!("{GOOD}{}", "AAAA".repeat(MAX_TEXT / 4)),
-            // Not as the reference implementation writes it.
+            // Forms that the reference implementation does not write.
             bad("m=19456,t=2,p=1", "t=2,m=19456,p=1"),
             bad("m=19456,t=2,p=1", "m=19456,t=2,p=1,"),
             bad("m=19456", "m=019456"),
@@ -262,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn p1_outdated_is_what_todays_parameters_improve_and_do_not_weaken() {
+    fn p1_a_hash_is_outdated_if_todays_parameters_only_improve_it() {
         let parsed = |text: &str| Parsed::parse(&PasswordHash::new(text)).unwrap();
         let today = parsed(&GOOD.replace("m=19456,t=2", "m=32768,t=3"));
         for (stored, outdated) in [
@@ -279,7 +280,7 @@ mod tests {
             // Other lanes alone.
             ("argon2id$v=19$m=32768,t=3,p=2", false),
             ("argon2id$v=19$m=32768,t=3,p=64", false),
-            // Of another make, and cheaper or not.
+            // Another variant or version, cheaper or not.
             ("argon2i$v=19$m=32768,t=3,p=1", true),
             ("argon2d$v=19$m=32768,t=3,p=4", true),
             ("argon2id$v=16$m=32768,t=3,p=1", true),
@@ -310,21 +311,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn p1_what_is_written_is_read_again_and_is_what_the_argon2_crate_writes(
+        fn p1_a_written_hash_is_read_unchanged_and_equals_what_the_argon2_crate_writes(
             (algorithm, version) in makes(),
             (memory, passes, lanes) in (512_u32..=MAX_MEMORY, 1_u32..=8, 1_u32..=64),
             salt in prop::collection::vec(any::<u8>(), 8..=700),
             output in prop::collection::vec(any::<u8>(), 4..=700),
         ) {
             let params = Params::new(memory, passes, lanes, None).unwrap();
-            let hash = Parsed { algorithm, version, params, salt: salt.into(), output: Zeroizing::new(output) };
+            let (salt, output) = (salt.into(), Zeroizing::new(output));
+            let hash = Parsed { algorithm, version, params, salt, output };
             let text = hash.to_text();
             let read = Parsed::parse(&text).unwrap();
             prop_assert_eq!(
                 (read.algorithm, read.version, &read.params, &read.salt, &read.output),
                 (hash.algorithm, hash.version, &hash.params, &hash.salt, &hash.output)
             );
-            // Where the types of the crate can hold it.
+            // If the crate's types can hold the salt and the output.
             if let (Ok(salt), Ok(output)) = (phc::Salt::new(&hash.salt), phc::Output::new(&hash.output)) {
                 let theirs = phc::PasswordHash {
                     algorithm: algorithm.ident(),
@@ -340,7 +342,9 @@ mod tests {
         #[test]
         fn p1_a_hash_has_one_spelling(
             position in 0..GOOD.len(),
-            with in prop::sample::select(&["", "$", ",", "=", "0", "1", "A", "-", "+", "/", " ", "v=19$", "\u{fc}", "\0"][..]),
+            with in prop::sample::select(
+                &["", "$", ",", "=", "0", "1", "A", "-", "+", "/", " ", "v=19$", "\u{fc}", "\0"][..],
+            ),
             instead in any::<bool>(),
         ) {
             let rest = &GOOD[position + usize::from(instead)..];

@@ -1,32 +1,32 @@
-//! Passwords as people type them.
+//! Passwords as users type them.
 
 use std::fmt;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-/// A password to be verified, exactly as it was received (rule P3): nothing is trimmed, normalised or cut off.
+/// A password to verify, exactly as it was received (rule P3): not trimmed, normalized or truncated.
 ///
-/// Any bytes, at most [`Password::MAX_LEN`]. Redacted in `Debug`, without `==`; clones share one copy, which is
-/// wiped when the last of them is dropped.
+/// It holds any bytes, at most [`Password::MAX_LEN`]. It is redacted in `Debug` and has no `==`. Clones
+/// share one copy, which is wiped when the last clone is dropped.
 ///
 /// # Security
 ///
-/// Hand over the `String` or `Vec` itself: it is taken over without a copy. Of a `&str` or `&[u8]` a copy is made,
-/// and wiping the original remains yours.
+/// Pass the `String` or `Vec<u8>` itself, which is taken over without a copy. A `&str` or `&[u8]` is
+/// copied, and wiping the original is up to the caller.
 #[derive(Clone)]
 pub struct Password(Arc<Zeroizing<Vec<u8>>>);
 
 impl Password {
-    /// The longest password, in bytes.
+    /// The maximum length, in bytes.
     pub const MAX_LEN: usize = 1024;
 
-    /// A password from a text or from bytes.
+    /// Creates a password from text or bytes.
     ///
     /// # Errors
     ///
-    /// [`InvalidPassword::TooLong`] above [`Password::MAX_LEN`]. No account has been looked up then and nothing
-    /// hashed, so that known and unknown users cost the same (rule P2).
+    /// [`InvalidPassword::TooLong`] above [`Password::MAX_LEN`]. This is known before an account is looked
+    /// up or a password hashed, so it costs the same for known and unknown users (rule P2).
     pub fn new(password: impl Into<Vec<u8>>) -> Result<Self, InvalidPassword> {
         let bytes = Zeroizing::new(password.into());
         if bytes.len() > Self::MAX_LEN {
@@ -52,22 +52,23 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A password that somebody chooses now: a [`Password`] of at least [`NewPassword::MIN_CHARS`] characters (rule P3).
+/// A password that a user chooses: a [`Password`] of at least [`NewPassword::MIN_CHARS`] characters (rule
+/// P3).
 ///
-/// There is no other rule, as NIST SP 800-63B asks: a check against lists of leaked passwords is the
-/// application's, before it makes one of these.
+/// There are no rules about which characters it contains, as NIST SP 800-63B recommends. A check against
+/// lists of leaked passwords is up to the application, before it creates this type.
 #[derive(Clone)]
 pub struct NewPassword(Password);
 
 impl NewPassword {
-    /// The fewest characters (Unicode code points) of a new password.
+    /// The minimum length, in characters (Unicode code points).
     pub const MIN_CHARS: usize = 8;
 
-    /// A new password from a text or from bytes; see [`Password::new`].
+    /// Creates a new password from text or bytes; see [`Password::new`].
     ///
     /// # Errors
     ///
-    /// [`InvalidPassword::TooShort`] or [`InvalidPassword::TooLong`]: tell the user which (HTTP 422).
+    /// [`InvalidPassword::TooShort`] or [`InvalidPassword::TooLong`]; tell the user which (HTTP 422).
     pub fn new(password: impl Into<Vec<u8>>) -> Result<Self, InvalidPassword> {
         Password::new(password)?.try_into()
     }
@@ -97,15 +98,15 @@ impl fmt::Debug for NewPassword {
     }
 }
 
-/// Why a text cannot be a password (rule P3).
+/// The reason why a text cannot be a password (rule P3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidPassword {
-    /// Longer than [`Password::MAX_LEN`].
-    #[error("a password has at most {} bytes", Password::MAX_LEN)]
+    /// The password is longer than [`Password::MAX_LEN`] bytes.
+    #[error("the password is longer than {} bytes", Password::MAX_LEN)]
     TooLong,
-    /// A new one with fewer characters than [`NewPassword::MIN_CHARS`].
-    #[error("a new password has at least {} characters", NewPassword::MIN_CHARS)]
+    /// The new password has fewer than [`NewPassword::MIN_CHARS`] characters.
+    #[error("the new password has fewer than {} characters", NewPassword::MIN_CHARS)]
     TooShort,
 }
 

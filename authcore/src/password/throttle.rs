@@ -1,4 +1,4 @@
-//! Slows down who guesses passwords, and hardly anybody else.
+//! Slows down password guessing with little effect on legitimate users.
 
 mod memory;
 mod table;
@@ -14,36 +14,39 @@ pub use self::memory::{MemoryThrottle, MemoryThrottleBuilder};
 use crate::store::StoreError;
 use crate::{Realm, Timestamp};
 
-/// Who says a password, as far as that is known before the password is looked at.
+/// An attempt to prove a password, as far as it is known before the password is verified.
 #[derive(Clone, Copy)]
-#[expect(clippy::exhaustive_structs, reason = "a throttle that forgets a new part must not compile")]
+#[expect(clippy::exhaustive_structs, reason = "a throttle that ignores a new field must not compile")]
 pub struct Attempt<'a> {
-    /// For which realm: accounts of the same name in different realms are different accounts, and failures in
-    /// one realm count in no other (rule A12).
+    /// The realm of the account. Accounts of the same name in different realms are different accounts, and
+    /// failures in one realm do not count in another (rule A12).
     pub realm: &'a Realm,
-    /// Whose password is said.
+    /// The account whose password is tried.
     pub target: Target<'a>,
-    /// Where the request came from; `None` if the host does not say. Then nobody is told from a stranger, and
-    /// who guesses at an account can make its owner wait everywhere.
+    /// The client's address; `None` if the host does not know it. Without an address the throttle cannot
+    /// tell owner from attacker, so guesses delay the owner everywhere.
     pub address: Option<IpAddr>,
 }
 
-/// What an attempt is at. The two count apart even if they read the same: else whoever knows a subject could
-/// make its owner wait by logging in with it as a name.
+/// The account that an attempt is for.
+///
+/// The variants are counted separately even if their texts are equal. Otherwise a client that knows a
+/// subject could delay its owner by using the subject as a login name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "a throttle that forgets a new one must not compile")]
+#[expect(clippy::exhaustive_enums, reason = "a throttle that ignores a new variant must not compile")]
 pub enum Target<'a> {
-    /// A login: what was given as the account's name, whether there is such an account or not.
+    /// A login, by the name that the client sent, whether or not such an account exists.
     ///
-    /// As the client sent it: fold what an application may take for one name, or each spelling has attempts
-    /// of its own. [`MemoryThrottle`] trims white space and folds upper and lower case, of all of Unicode.
-    /// Two accounts whose names differ in nothing else share their delays, and that is all. It folds nothing
-    /// else: not accents, composed and decomposed letters, full-width forms, invisible characters, or dots
-    /// and tags in addresses of mail. If [`Accounts::find`](super::Accounts::find) does, give the name here
-    /// that it looks up.
+    /// An implementation must fold the spellings that an application may accept for one account, because
+    /// otherwise each spelling has attempts of its own. [`MemoryThrottle`] trims white space and folds
+    /// upper and lower case, for all of Unicode; two accounts whose names differ only in that merely share
+    /// their delays. It folds nothing else: not accents, composed and decomposed letters, full-width forms,
+    /// invisible characters, or dots and tags in email addresses. If
+    /// [`Accounts::find`](super::Accounts::find) ignores such differences, pass the normalized name that it
+    /// looks up.
     Identifier(&'a str),
-    /// Somebody who is logged in says the password of their own account once more, to change it: the subject,
-    /// which is compared byte by byte.
+    /// A logged-in user who proves the current password once more, for example to change it, by subject.
+    /// Subjects are compared byte by byte.
     Subject(&'a str),
 }
 
@@ -58,7 +61,7 @@ impl fmt::Debug for Attempt<'_> {
 }
 
 impl fmt::Debug for Target<'_> {
-    /// Without the name, for which people take their password by mistake.
+    /// Omits the name, because users sometimes type their password into the name field.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Identifier(_) => "Identifier(..)",
@@ -67,73 +70,78 @@ impl fmt::Debug for Target<'_> {
     }
 }
 
-/// Whether an attempt may be made.
+/// The decision about an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 #[expect(clippy::exhaustive_enums, reason = "a host must handle both")]
 pub enum Admission {
-    /// Look at the password.
+    /// The password may be verified.
     Granted,
-    /// Not before so long: HTTP 429 with `Retry-After`, in seconds rounded up. The password must not be
-    /// looked at.
+    /// The password must not be verified; the client may try again after this time. Respond with HTTP 429
+    /// and `Retry-After`, in seconds, rounded up.
     Refused(Duration),
 }
 
-/// Counts attempts to log in, for each account and for each address.
+/// Counts attempts for each account and each address, and delays guessing.
 ///
-/// A host asks [`admit`](LoginThrottle::admit) before it looks at a password, and then says what came of it,
-/// once: [`succeeded`](LoginThrottle::succeeded), [`failed`](LoginThrottle::failed) or
-/// [`withdrawn`](LoginThrottle::withdrawn). What can be seen to be wrong without looking at the password (a
-/// malformed request, a new password that is too short) comes before all that.
+/// For each attempt, the host calls [`admit`](LoginThrottle::admit) before it verifies the password. Then
+/// it reports the outcome, once, with [`succeeded`](LoginThrottle::succeeded),
+/// [`failed`](LoginThrottle::failed) or [`withdrawn`](LoginThrottle::withdrawn). It refuses earlier,
+/// without asking the throttle, what can be refused without the password: a malformed request, or a new
+/// password that is too short.
 ///
-/// [`MemoryThrottle`] counts in one process. For a fleet, implement it on what all nodes share.
+/// [`MemoryThrottle`] counts in one process. For several processes, implement this trait on storage that
+/// they share.
 ///
 /// # Security
 ///
-/// An attempt of which nothing was said yet counts against its account as if it had failed: else many guesses
-/// at once would be a way around the limit.
+/// An implementation
 ///
-/// A refusal must be a delay that ends, and never a lock: whoever can lock an account by failing can lock
-/// anybody out. Delays that end still let an attacker be first after each; to count failures elsewhere apart
-/// from those where the owner logged in before is what keeps owners in there.
+/// - **must** count an attempt without a reported outcome as a failure of its account, because otherwise
+///   concurrent guesses get around the limit;
+/// - **must** refuse only for a time that ends, and never lock an account, because otherwise an attacker
+///   can lock out anybody by failing;
+/// - **should** count failures elsewhere separately from failures at places where the owner has logged in
+///   before. An attacker can be first after each delay, and this keeps the owner's own places open.
 #[async_trait]
 pub trait LoginThrottle: fmt::Debug + Send + Sync + 'static {
-    /// Whether this attempt may be made now; if so, it counts from now on, until something else is said. One
-    /// that is refused counts nowhere.
+    /// Decides whether this attempt may be made now. A granted attempt counts from now on, until its
+    /// outcome is reported; a refused one does not count.
     ///
     /// # Errors
     ///
-    /// `Unavailable` if that cannot be said: answer 503.
+    /// `Unavailable` if the throttle cannot decide: HTTP 503.
     async fn admit(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<Admission, StoreError>;
 
-    /// The attempt was by the account's owner.
+    /// Reports that the password was right.
     ///
     /// # Errors
     ///
-    /// `Unavailable` if that cannot be written down; the login holds all the same.
+    /// `Unavailable` if the outcome cannot be stored. The login remains valid.
     async fn succeeded(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<(), StoreError>;
 
-    /// The password was looked at, and was wrong. By default nothing is done: the attempt counts already.
+    /// Reports that the password was verified and wrong. The default does nothing, because the attempt
+    /// already counts.
     ///
     /// # Errors
     ///
-    /// `Unavailable` if that cannot be written down.
+    /// `Unavailable` if the outcome cannot be stored.
     async fn failed(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<(), StoreError> {
         let _ = (attempt, now);
         Ok(())
     }
 
-    /// Nobody knows whether the password is wrong, since something of the host's was out: the attempt counts
-    /// no more. By default nothing is done, and it counts as failed.
+    /// Reports that the password could not be verified because something of the host failed, such as its
+    /// database: the attempt no longer counts. The default does nothing, so that it counts as failed.
     ///
     /// # Errors
     ///
-    /// `Unavailable` if that cannot be written down.
+    /// `Unavailable` if the outcome cannot be stored.
     ///
     /// # Security
     ///
-    /// Not for a client that hung up: the password may have been looked at, and was hashed at the host's
-    /// expense.
+    /// Do not call this when the client disconnects: the password may have been verified, and hashing it
+    /// took the host's time.
     async fn withdrawn(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<(), StoreError> {
         let _ = (attempt, now);
         Ok(())

@@ -1,4 +1,4 @@
-//! What a principal keeps of a token.
+//! The part of a token that a principal keeps.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use crate::Timestamp;
 use crate::jwt::TokenContents;
 use crate::strategy::SessionClaims;
 
-/// What a principal keeps of a token; small, since it is moved as often as it is asked for.
+/// The part of a token that a principal keeps. It is small, because principals are moved often.
 #[derive(Clone)]
 pub(crate) struct TokenFacts {
-    /// One block of memory: claims, subject, payload and source.
+    /// Claims, subject, payload and source, in one block of memory.
     texts: String,
     claims_end: u32,
     subject_end: u32,
@@ -19,13 +19,14 @@ pub(crate) struct TokenFacts {
     origin: Option<Box<Origin>>,
 }
 
-/// Where a token comes from and what it is for, unless it is our own without a session, in the unnamed realm,
-/// and represents a login.
+/// Where a token comes from and what it is for.
+///
+/// Absent for a token of our own that has no session, is in the unnamed realm, and represents a login.
 #[derive(Clone)]
 pub(crate) struct Origin {
     pub(crate) session: Option<SessionClaims>,
     pub(crate) foreign_issuer: Option<Arc<str>>,
-    /// The name of the realm; empty for the unnamed one.
+    /// The name of the realm; empty for the unnamed realm.
     pub(crate) realm: Box<str>,
     /// The name of the kind; empty for the default.
     pub(crate) kind: Box<str>,
@@ -45,7 +46,7 @@ impl Default for Origin {
 }
 
 impl Origin {
-    /// Takes over what the token states of its realm and kind.
+    /// Copies the realm and the kind that the token states.
     #[cold]
     pub(crate) fn state(&mut self, contents: &TokenContents<'_>) {
         self.realm = contents.realm().map(Into::into).unwrap_or_default();
@@ -57,8 +58,10 @@ impl Origin {
     }
 }
 
-/// How a token was verified: members of its payload that were recognised as bytes (one JSON object, or
-/// nothing), and behind them the id of the key.
+/// How a token was verified.
+///
+/// `text` contains members of the payload that were recognised by their bytes (one JSON object, or nothing),
+/// followed by the id of the key.
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'s> {
     pub(crate) text: &'s str,
@@ -73,8 +76,10 @@ impl<'s> Source<'s> {
 }
 
 impl TokenFacts {
-    /// `claims` is the application's claims, one JSON object; the other texts are written behind it, so it
-    /// should have room. `payload` is the other members of the token, one JSON object.
+    /// Creates the facts of a token.
+    ///
+    /// `claims` contains the application's claims, one JSON object. The other texts are appended to it, so it
+    /// should have spare capacity. `payload` contains the other members of the token, one JSON object.
     pub(crate) fn new(
         claims: String,
         subject: &str,
@@ -114,7 +119,7 @@ impl TokenFacts {
         )
     }
 
-    /// Whether the token is of the unnamed realm and the default kind, and represents a login.
+    /// Returns whether the token is of the unnamed realm and the default kind, and represents a login.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
         self.origin
@@ -138,7 +143,9 @@ impl TokenFacts {
         self.origin.as_ref()?.foreign_issuer.as_deref()
     }
 
-    /// Another issuer's tokens never reach our sessions, whatever a token strategy says.
+    /// Returns the session that the token belongs to.
+    ///
+    /// Another issuer's token never refers to a session of ours, whatever the token strategy says.
     pub(super) fn session(&self) -> Option<SessionClaims> {
         self.origin.as_ref().filter(|origin| origin.foreign_issuer.is_none())?.session
     }

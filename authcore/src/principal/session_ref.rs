@@ -3,7 +3,7 @@
 use crate::SessionId;
 use crate::session::credential_kind::CredentialKind;
 
-/// Which session a principal belongs to, and which credential of it is required.
+/// The session that a principal belongs to, and the kind and epoch of its credential.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SessionRef {
     pub(crate) id: SessionId,

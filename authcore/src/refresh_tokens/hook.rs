@@ -1,4 +1,4 @@
-//! The host's decision about each refresh.
+//! The application's decision about each refresh.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,22 +9,25 @@ use crate::Error;
 use crate::claims::Claims;
 use crate::store::SessionRecord;
 
-/// What a host says to a refresh: see [`RefreshHook`].
+/// The decision of a [`RefreshHook`] about a refresh.
+///
+/// For applications that implement the hook.
 #[derive(Debug, Clone)]
-#[expect(clippy::exhaustive_enums, reason = "hosts build it")]
+#[expect(clippy::exhaustive_enums, reason = "applications build it")]
 pub enum RefreshDecision {
-    /// Go on with the claims as they are.
+    /// Continue with the claims as they are.
     Keep,
-    /// Go on with these claims, in the session and in the access token.
+    /// Continue with these claims, in the session and in the access token.
     Replace(Claims),
-    /// End the session: the account is disabled, or gone.
+    /// End the session, because the account is disabled or gone.
     Deny,
 }
 
-/// Asked at every refresh, so that a role taken away or a disabled account does not live on until the
-/// session's absolute expiry (rule R10).
+/// A hook that decides about every refresh, so that a revoked role or a disabled account does not last until
+/// the session's absolute expiry (rule R10).
 ///
-/// It is asked before the session is changed, and again if its claims were changed meanwhile.
+/// For applications of the hybrid strategy whose claims can change. The hook is called before the session is
+/// changed, and again if its claims were changed meanwhile.
 ///
 /// ```
 /// use authcore::store::SessionRecord;
@@ -50,9 +53,8 @@ pub trait RefreshHook: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Any error refuses this refresh and changes nothing; answer
-    /// [`StoreError::unavailable`](crate::store::StoreError::unavailable) when the account cannot be read, and the
-    /// client will try again.
+    /// Any error refuses this refresh and changes nothing. If the account cannot be read, return
+    /// [`StoreError::unavailable`](crate::store::StoreError::unavailable), and the client will try again.
     async fn on_refresh(&self, session: &SessionRecord) -> Result<RefreshDecision, Error>;
 }
 

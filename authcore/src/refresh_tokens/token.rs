@@ -1,4 +1,4 @@
-//! The hybrid strategy's second credential.
+//! The refresh token of the hybrid strategy.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -12,17 +12,17 @@ const FORMAT: u8 = 1;
 const TAGGED_LEN: usize = 1 + 16 + 8 + 32;
 const LEN: usize = TAGGED_LEN + 32;
 
-/// What a client of the hybrid strategy holds beside its access token.
+/// A refresh token: what a client of the hybrid strategy holds in addition to its access token.
 ///
-/// As text: `acr_` and 119 characters of unpadded base64url of
+/// As text, it is `acr_` and 119 characters of unpadded base64url of
 ///
 /// ```text
 /// format 1, session id 16, generation 8 (big-endian), secret 32, tag 32
 /// ```
 ///
-/// The tag is HMAC-SHA256 of everything before it under the session's own key. The client holds the secret and not
-/// the key; the store holds the key and only a digest of the secret: neither alone can make a token. The tag
-/// proves any generation, past or future, in one step.
+/// The tag is HMAC-SHA256 of everything before it under the session's own key. The client holds the secret
+/// but not the key; the store holds the key but only a digest of the secret. Neither alone can make a token.
+/// The tag authenticates any generation, past or future, in one step.
 #[derive(Debug)]
 pub(crate) struct RefreshToken {
     pub(crate) id: SessionId,
@@ -35,7 +35,7 @@ impl RefreshToken {
     pub(crate) const PREFIX: &'static str = "acr_";
     const TEXT_LEN: usize = 4 + 119;
 
-    /// Makes the token of a generation.
+    /// Creates the token of a generation.
     pub(crate) fn new(
         id: SessionId,
         generation: u64,
@@ -46,16 +46,16 @@ impl RefreshToken {
         Self { id, generation, secret, tag }
     }
 
-    /// Parses what a client sent, without allocating.
+    /// Parses the text that a client sent, without allocating.
     pub(crate) fn parse(text: &str) -> Result<Self, Rejection> {
         let body = text.strip_prefix(Self::PREFIX).ok_or(Rejection::WrongKind)?;
         if text.len() != Self::TEXT_LEN {
-            return Err(Rejection::Malformed("a refresh token has 123 characters"));
+            return Err(Rejection::Malformed("a refresh token must have 123 characters"));
         }
         let bytes: [u8; LEN] =
-            base64url::decode_array(body).ok_or(Rejection::Malformed("a refresh token is base64url"))?;
+            base64url::decode_array(body).ok_or(Rejection::Malformed("a refresh token must be base64url"))?;
         if bytes[0] != FORMAT {
-            return Err(Rejection::Malformed("a refresh token of another format"));
+            return Err(Rejection::Malformed("the format of the refresh token is unknown"));
         }
         Ok(Self {
             id: SessionId::from_bytes(array(&bytes[1..17])),
@@ -65,19 +65,19 @@ impl RefreshToken {
         })
     }
 
-    /// Whether digest and tag are those of the session, both compared in constant time (rule R8).
+    /// Returns whether digest and tag match the session's, both compared in constant time (rule R8).
     pub(crate) fn is_proved(&self, secret_digest: &SecretBytes<32>, mac_key: &SecretBytes<32>) -> bool {
         let secret = self.secret.has_digest(secret_digest.expose());
         let tag = tag(&tagged(self.id, self.generation, &self.secret), mac_key).ct_eq(&self.tag);
         secret & tag
     }
 
-    /// The token of another generation of the same session.
+    /// Returns the token of another generation of the same session.
     pub(crate) fn of_generation(&self, generation: u64, mac_key: &SecretBytes<32>) -> Self {
         Self::new(self.id, generation, self.secret.clone(), mac_key)
     }
 
-    /// What the client is given.
+    /// Returns the text that the client receives.
     pub(crate) fn to_text(&self) -> SecretString {
         let mut bytes = Zeroizing::new([0; LEN]);
         bytes[..TAGGED_LEN].copy_from_slice(tagged(self.id, self.generation, &self.secret).as_ref());
@@ -99,7 +99,8 @@ fn tagged(id: SessionId, generation: u64, secret: &SecretBytes<32>) -> Zeroizing
 }
 
 fn tag(tagged: &[u8; TAGGED_LEN], mac_key: &SecretBytes<32>) -> SecretBytes<32> {
-    // HMAC fills a short key with zeros up to its block (RFC 2104); done here, it cannot fail.
+    // HMAC pads a short key with zeros to its block size (RFC 2104). Done here, it cannot fail.
+
     let mut block = Zeroizing::new([0; 64]);
     block[..32].copy_from_slice(mac_key.expose());
     let tag: [u8; 32] =

@@ -1,5 +1,6 @@
-//! API keys: sessions of scripts, whose credential is sent as a bearer token and checked in the store by
-//! every strategy that has one.
+//! API keys: the sessions of scripts.
+//!
+//! A script sends its key as a bearer token, and every strategy with a store looks it up there.
 
 use super::session_token::{PresentedToken, SessionToken};
 use super::sessions::Sessions;
@@ -13,7 +14,7 @@ use crate::{Credential, Error, Login};
 
 pub(crate) const API_KEY_PREFIX: &str = Credential::API_KEY_PREFIX;
 
-/// Makes a key for the login's subject.
+/// Creates a key for the login's subject.
 pub(crate) async fn create(
     sessions: &Sessions,
     login: &Login,
@@ -31,7 +32,7 @@ pub(crate) async fn create(
     Ok(OpenedSession { record, credential })
 }
 
-/// The session that a key proves, live or expired; `None` if it is gone.
+/// Returns the session that a key authenticates, live or expired; `None` if it is gone.
 pub(crate) async fn find(
     sessions: &Sessions,
     key: &str,
@@ -46,7 +47,7 @@ pub(crate) async fn find(
     Ok(Some(record))
 }
 
-/// The live session that a key proves; writes down the use when that is due.
+/// Returns the live session that a key authenticates, and records the use when that is due.
 pub(crate) async fn verify(
     sessions: &Sessions,
     key: &str,

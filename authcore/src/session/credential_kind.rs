@@ -1,6 +1,6 @@
-//! The kinds of credential that prove a session.
+//! The kinds of credential that authenticate a session.
 
-/// The kinds of credential that a session can have.
+/// The kind of credential that authenticates a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CredentialKind {
     Session,

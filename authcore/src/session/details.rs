@@ -1,4 +1,4 @@
-//! What a login stated in addition to its subject and claims.
+//! The details that a login states in addition to its subject and claims.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,25 +6,25 @@ use super::kind::SessionKind;
 use crate::Subject;
 use crate::store::StoreError;
 
-/// What a login stated about itself in addition to its subject and claims: kept in the session's record, so
-/// that it survives refreshes.
+/// The details that a login states in addition to its subject and claims.
 ///
-/// Most logins state nothing: [`SessionDetails::default`].
+/// For authors of a store: they are kept in the session's record, so that they survive refreshes. Most logins
+/// state none: [`SessionDetails::default`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a store that forgets a new part must not compile")]
 pub struct SessionDetails {
     /// The kind of session (rule A13).
     pub kind: SessionKind,
-    /// Whether the session represents a login, rather than a guest or a login that is not complete.
+    /// Whether the session represents a login, rather than a guest or a login that is not complete (rule
+    /// A13).
     pub is_login: bool,
     /// The OAuth client that the session is for: `client_id` (RFC 9068).
     pub client_id: Option<Box<str>>,
-    /// The subject who acts as the session's subject, such as support staff: `act.sub` (RFC 8693, section
-    /// 4.1).
+    /// Who acts as the session's subject, such as support staff: `act.sub` (RFC 8693, section 4.1).
     pub actor: Option<Box<str>>,
     /// How strongly the subject was authenticated: `acr` (OpenID Connect Core, section 2).
     pub acr: Option<Box<str>>,
-    /// By which methods the subject was authenticated: `amr` (RFC 8176).
+    /// The methods by which the subject was authenticated: `amr` (RFC 8176).
     pub amr: Box<[Box<str>]>,
 }
 
@@ -41,20 +41,19 @@ impl Default for SessionDetails {
     }
 }
 
-/// The most methods of a login.
+/// The maximum number of methods of a login.
 pub(crate) const MAX_METHODS: usize = 8;
-/// The longest name of a method, in bytes.
+/// The maximum length of a method's name, in bytes.
 pub(crate) const MAX_METHOD_LEN: usize = 32;
-/// The longest of the other texts, in bytes.
+/// The maximum length of the other texts, in bytes.
 pub(crate) const MAX_TEXT_LEN: usize = 255;
 
-/// Whether a text of at most `max` bytes can be one of the details.
+/// Returns whether a text of at most `max` bytes can be one of the details.
 pub(crate) fn is_detail(text: &str, max: usize) -> bool {
     !text.is_empty() && text.len() <= max && !text.chars().any(char::is_control)
 }
 
-/// As the binary form of a record and the JSON for column stores have them: borrowed, and what is missing
-/// left out.
+/// The details as column stores keep them, without absent members.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Json {
@@ -76,15 +75,15 @@ const fn yes() -> bool {
     true
 }
 
-const NO_DETAILS: StoreError = StoreError::corrupt("not the details of a session");
+const NO_DETAILS: StoreError = StoreError::corrupt("the session's details cannot be read");
 
 impl SessionDetails {
-    /// Whether the login stated nothing.
+    /// Returns whether the login stated no details.
     pub fn is_plain(&self) -> bool {
         *self == Self::default()
     }
 
-    /// The details as one JSON object, for a store that keeps them in a column; `None` if they are
+    /// Returns the details as one JSON object, for a store that keeps them in a column; `None` if they are
     /// [plain](SessionDetails::is_plain).
     pub fn to_json(&self) -> Option<String> {
         let json = Json {
@@ -98,11 +97,11 @@ impl SessionDetails {
         if self.is_plain() { None } else { serde_json::to_string(&json).ok() }
     }
 
-    /// Reads what [`SessionDetails::to_json`] gave.
+    /// Reads the details that [`SessionDetails::to_json`] wrote.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::Corrupt`](crate::store::StoreErrorKind::Corrupt) for anything else.
+    /// [`StoreErrorKind::Corrupt`](crate::store::StoreErrorKind::Corrupt) for any other text.
     pub fn from_json(json: Option<&str>) -> Result<Self, StoreError> {
         let Some(json) = json else { return Ok(Self::default()) };
         if !json.starts_with('{') {
@@ -124,7 +123,7 @@ impl SessionDetails {
             && self.amr.iter().all(|method| is_detail(method, MAX_METHOD_LEN))
     }
 
-    /// The binary form: flags, then texts with their length before them, of which an empty one is missing.
+    /// Appends the binary form: texts, each preceded by its length (an absent one is empty), then a flag.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let mut push = |text: &str| {
             // At most 255 bytes by `is_valid`.
@@ -170,13 +169,13 @@ impl SessionDetails {
     }
 }
 
-/// The name of the kind in the binary form; empty for the default.
+/// Returns the name of the kind from the binary form; empty for the default.
 pub(crate) fn kind_name(details: &[u8]) -> &str {
     let Some((len, rest)) = details.split_first() else { return "" };
     rest.get(..usize::from(*len)).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
 }
 
-/// Whether the session represents a login, in the binary form.
+/// Returns from the binary form whether the session represents a login.
 pub(crate) fn is_login(details: &[u8]) -> bool {
     details.last().is_none_or(|flag| *flag == 1)
 }

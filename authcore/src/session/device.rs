@@ -1,12 +1,12 @@
-//! What logged in, as it described itself.
+//! The device that logged in.
 
 use std::fmt;
 use std::net::IpAddr;
 
 /// The device that logged in, as it described itself: shown to the subject, never trusted.
 ///
-/// Texts are cleaned when set: control characters are dropped, and what is longer than [`Device::MAX_LEN`] bytes
-/// is cut, so that a client cannot make its own login fail or a store grow.
+/// Texts are cleaned when set: control characters are dropped, and text beyond [`Device::MAX_LEN`] bytes is
+/// cut. A client can therefore neither make its own login fail nor inflate the store.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Device(Option<Box<DeviceParts>>);
 
@@ -18,15 +18,15 @@ struct DeviceParts {
 }
 
 impl Device {
-    /// The longest text kept, in bytes.
+    /// The maximum length of each text, in bytes.
     pub const MAX_LEN: usize = 255;
 
-    /// A device of which nothing is known.
+    /// Creates a device of which nothing is known.
     pub fn unknown() -> Self {
         Self(None)
     }
 
-    /// Sets a free text that the subject will recognise: 'Ada's phone'.
+    /// Sets a free text that the subject will recognise, such as 'Ada's phone'.
     #[must_use]
     pub fn with_label(mut self, text: &str) -> Self {
         self.parts().label = clean(text);
@@ -40,29 +40,29 @@ impl Device {
         self.normalized()
     }
 
-    /// Sets the address that the login came from.
+    /// Sets the address from which the login came.
     #[must_use]
     pub fn with_ip(mut self, ip: IpAddr) -> Self {
         self.parts().ip = Some(ip);
         self
     }
 
-    /// The free text.
+    /// Returns the free text.
     pub fn label(&self) -> Option<&str> {
         self.0.as_ref()?.label.as_deref()
     }
 
-    /// The `User-Agent` header.
+    /// Returns the `User-Agent` header.
     pub fn user_agent(&self) -> Option<&str> {
         self.0.as_ref()?.user_agent.as_deref()
     }
 
-    /// The address.
+    /// Returns the address.
     pub fn ip(&self) -> Option<IpAddr> {
         self.0.as_ref()?.ip
     }
 
-    /// Whether nothing is known of it.
+    /// Returns whether nothing is known of the device.
     pub fn is_unknown(&self) -> bool {
         self.0.is_none()
     }
@@ -71,7 +71,8 @@ impl Device {
         self.0.get_or_insert_default()
     }
 
-    /// One form for 'nothing known', so that equality and the encoding are exact.
+    /// Keeps a single form for a device of which nothing is known, so that equality and the encoding are
+    /// exact.
     fn normalized(mut self) -> Self {
         if self.0.as_deref() == Some(&DeviceParts::default()) {
             self.0 = None;
@@ -90,7 +91,7 @@ impl fmt::Debug for Device {
     }
 }
 
-/// Whether a device keeps this text as it is.
+/// Returns whether a device keeps this text unchanged.
 pub(crate) fn is_clean(text: &str) -> bool {
     !text.is_empty() && text.len() <= Device::MAX_LEN && !text.chars().any(char::is_control)
 }

@@ -1,4 +1,4 @@
-//! The public handle of a session.
+//! The public id of a session.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,14 +6,15 @@ use std::str::FromStr;
 use crate::secret::fill_random;
 use crate::{Error, Subject, base64url};
 
-/// The public handle of a session, 128 bits.
+/// The public id of a session, 128 bits.
 ///
-/// Safe to show in a device list and in a token's `sid` claim: knowing it lets nobody in, and ends no session
-/// (rule R8). The first 16 bits are those of SHA-256 of the subject, so that a partitioned store can keep all
-/// sessions of one subject together; the other 112 come from the operating system's generator (rule A2).
+/// It is safe to show in a device list and in a token's `sid` claim: knowing it neither gives access nor ends
+/// a session (rule R8). The first 16 bits are those of SHA-256 of the subject's [key](Subject::key), so that
+/// a partitioned store can keep all sessions of one subject together. The other 112 bits come from the
+/// operating system's random generator (rule A2).
 ///
-/// As text it is 22 characters of unpadded base64url.
-// Aligned, so that it is moved as two words: bytes at odd places stall a verification for a fifth of its time.
+/// As text, it is 22 characters of unpadded base64url.
+// Aligned, so that it is moved as two words. Unaligned bytes make a verification a fifth slower.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(align(8))]
 pub struct SessionId([u8; 16]);
@@ -22,11 +23,11 @@ impl SessionId {
     /// The length of the text form, in bytes.
     pub const TEXT_LEN: usize = 22;
 
-    /// A fresh id for a session of `subject`.
+    /// Returns a random id for a session of `subject`.
     ///
     /// # Errors
     ///
-    /// [`Error::NoEntropy`] if the operating system's generator fails.
+    /// [`Error::NoEntropy`] if the operating system provides no random bytes.
     pub fn generate(subject: &Subject) -> Result<Self, Error> {
         let mut bytes = [0; 16];
         fill_random(&mut bytes[2..])?;
@@ -34,17 +35,17 @@ impl SessionId {
         Ok(Self(bytes))
     }
 
-    /// The id with these bytes, as a store kept them.
+    /// Creates an id from the bytes that a store kept.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes of the id.
+    /// Returns the bytes of the id.
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 
-    /// The partition that all sessions of one subject share, for stores that are divided.
+    /// Returns the partition that all sessions of one subject share, for partitioned stores.
     pub fn partition(self) -> u16 {
         u16::from_be_bytes([self.0[0], self.0[1]])
     }
@@ -64,9 +65,11 @@ impl fmt::Debug for SessionId {
     }
 }
 
-/// The text is not a session id.
+/// The error of a text that is not a session id.
+///
+/// For applications that receive ids from clients, such as in the path of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a session id: 22 characters of unpadded base64url are expected")]
+#[error("a session id must have 22 characters of unpadded base64url")]
 #[non_exhaustive]
 pub struct InvalidSessionId;
 

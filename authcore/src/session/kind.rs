@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-/// The name of a kind of session, which says which [`SessionPolicy`](crate::SessionPolicy) it lives under
+/// The name of a kind of session, which determines the session's [`SessionPolicy`](crate::SessionPolicy)
 /// (rule A13).
 ///
-/// A login states the kind by [`Login::kind`](crate::Login::kind); its record, the list of devices and its
-/// access tokens carry it. Every kind but the default is registered with the strategy's builder:
+/// A login states the kind with [`Login::kind`](crate::Login::kind). The session's record, the list of
+/// devices and the access tokens carry it. Every kind except the default is registered with the strategy's
+/// builder:
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,23 +26,24 @@ use std::str::FromStr;
 pub struct SessionKind(Cow<'static, str>);
 
 impl SessionKind {
-    /// The longest name, in bytes.
+    /// The maximum length of a name, in bytes.
     pub const MAX_LEN: usize = 32;
 
-    /// A login that states no kind.
+    /// The kind of a login that states none.
     pub const DEFAULT: Self = Self(Cow::Borrowed("default"));
 
-    /// A login with 'keep me logged in'; see [`SessionPolicy::remembered`](crate::SessionPolicy::remembered).
+    /// The kind of a login with 'keep me logged in'; see
+    /// [`SessionPolicy::remembered`](crate::SessionPolicy::remembered).
     pub const REMEMBERED: Self = Self(Cow::Borrowed("remembered"));
 
-    /// A login on a device that many people use; see [`SessionPolicy::kiosk`](crate::SessionPolicy::kiosk).
+    /// The kind of a login on a shared device; see [`SessionPolicy::kiosk`](crate::SessionPolicy::kiosk).
     pub const KIOSK: Self = Self(Cow::Borrowed("kiosk"));
 
-    /// A key for a script (personal access token); see
+    /// The kind of an API key (personal access token); see
     /// [`SessionPolicy::api_key`](crate::SessionPolicy::api_key).
     pub const API_KEY: Self = Self(Cow::Borrowed("api-key"));
 
-    /// The kind with this name: 1 to [`SessionKind::MAX_LEN`] characters of `a-z 0-9 - _ .`
+    /// Creates a kind with this name: 1 to [`SessionKind::MAX_LEN`] characters of `a-z 0-9 - _ .`
     ///
     /// # Errors
     ///
@@ -51,12 +53,12 @@ impl SessionKind {
         if Self::is_name(&name) { Ok(Self(Cow::Owned(name))) } else { Err(InvalidKind) }
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether this is the default kind.
+    /// Returns whether this is the default kind.
     pub fn is_default(&self) -> bool {
         *self == Self::DEFAULT
     }
@@ -66,7 +68,7 @@ impl SessionKind {
         !text.is_empty() && text.len() <= Self::MAX_LEN && text.bytes().all(allowed)
     }
 
-    /// The kind of a name that was checked before; an empty one is the default.
+    /// Creates a kind from a name that was checked before. An empty name is the default kind.
     pub(crate) fn from_checked(name: &str) -> Self {
         [Self::DEFAULT, Self::REMEMBERED, Self::KIOSK, Self::API_KEY]
             .into_iter()
@@ -101,9 +103,11 @@ impl fmt::Debug for SessionKind {
     }
 }
 
-/// The text cannot name a kind of session.
+/// The error of a text that cannot name a kind of session.
+///
+/// For applications that define kinds of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the name of a session kind has 1 to {} characters of a-z 0-9 - _ .", SessionKind::MAX_LEN)]
+#[error("the name of a session kind must have 1 to {} characters of a-z 0-9 - _ .", SessionKind::MAX_LEN)]
 #[non_exhaustive]
 pub struct InvalidKind;
 

@@ -11,17 +11,17 @@ use crate::error::{ConfigError, LoginError, Rejection};
 use crate::session::credential_kind::CredentialKind;
 use crate::store::SessionRecord;
 
-/// How many names of unknown kinds are remembered, so that each is logged once.
+/// How many names of unknown kinds are remembered, so that each is logged only once.
 const MAX_REPORTED: usize = 64;
 
-/// The policy of the default kind and those of the kinds that were registered.
+/// The policy of the default kind and those of the registered kinds.
 #[derive(Debug, Clone)]
 pub(crate) struct Policies {
     default: KindPolicy,
     named: Vec<(SessionKind, KindPolicy)>,
-    /// For kinds that are not known: a newer release or another configuration wrote them.
+    /// For sessions of unknown kinds, written by a newer release or under another configuration.
     strictest: KindPolicy,
-    /// The unknown kinds that the log has been told of.
+    /// The unknown kinds that were logged.
     reported: Arc<Mutex<Vec<Box<str>>>>,
 }
 
@@ -42,7 +42,7 @@ impl KindPolicy {
         &self.timeouts
     }
 
-    /// Refuses a session whose time is over, by the core's clock (rules A4, A13, S6).
+    /// Refuses a session that has expired by the core's clock (rules A4, A13, S6).
     #[inline]
     pub(crate) fn check_live(&self, record: &SessionRecord, now: Timestamp) -> Result<(), Rejection> {
         if now >= self.timeouts.end(record) { Err(Rejection::Expired) } else { Ok(()) }
@@ -64,11 +64,13 @@ impl Policies {
     ) -> Result<Self, ConfigError> {
         default.check()?;
         if default.is_for_api_keys() {
-            return Err(ConfigError::new("the default kind of session cannot be that of API keys"));
+            return Err(ConfigError::new(
+                "the policy of the default kind is one for API keys; register it for `SessionKind::API_KEY`",
+            ));
         }
         if !default.represents_login() {
             return Err(ConfigError::new(
-                "the policy of the default kind is marked `not_a_login`, and sessions of that kind represent a login",
+                "the policy of the default kind is marked `not_a_login`; mark the policy of another kind",
             ));
         }
         let mut strictest = default.clone();
@@ -76,7 +78,7 @@ impl Policies {
             policy.check().map_err(|error| error.of(&format!("session kind `{kind}`")))?;
             if kind.is_default() {
                 return Err(ConfigError::new(
-                    "the policy of the default kind of session is set by `.policy(..)`",
+                    "`.kind(..)` cannot set the policy of the default kind; use `.policy(..)`",
                 ));
             }
             if named[..place].iter().any(|(earlier, _)| earlier == kind) {
@@ -87,7 +89,7 @@ impl Policies {
             {
                 return Err(ConfigError::with_value(format!(
                     "the policy of session kind `{kind}` is unsuitable: `api-key` needs one made by \
-                     `SessionPolicy::api_key`, and `remembered` and `kiosk` need another"
+                     `SessionPolicy::api_key`, and `remembered` and `kiosk` need a policy that is not"
                 )));
             }
             if !policy.is_for_api_keys() {
@@ -103,12 +105,12 @@ impl Policies {
         })
     }
 
-    /// The policy of the default kind.
+    /// Returns the policy of the default kind.
     pub(crate) fn default_kind(&self) -> &SessionPolicy {
         &self.default.policy
     }
 
-    /// All kinds and their policies, the default first.
+    /// Returns all kinds and their policies, the default first.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&SessionKind, &SessionPolicy)> {
         const DEFAULT: &SessionKind = &SessionKind::DEFAULT;
         let named = self.named.iter().map(|(kind, policy)| (kind, &**policy));
@@ -122,7 +124,7 @@ impl Policies {
         self.named.iter().find(|(known, _)| known.as_str() == kind).map(|(_, policy)| policy)
     }
 
-    /// The policy for a login of this kind.
+    /// Returns the policy for a login of this kind.
     pub(crate) fn for_login(&self, kind: &SessionKind, api_key: bool) -> Result<&KindPolicy, LoginError> {
         let name = if kind.is_default() { "" } else { kind.as_str() };
         let policy = self.find(name).ok_or_else(|| LoginError::UnknownKind(kind.clone()))?;
@@ -133,13 +135,13 @@ impl Policies {
         }
     }
 
-    /// Whether sessions of this kind may represent a login: those of a kind that is not known say so
-    /// themselves.
+    /// Returns whether sessions of this kind may represent a login. A session of an unknown kind says so
+    /// itself.
     pub(crate) fn allows_login(&self, kind: &str) -> bool {
         self.find(kind).is_none_or(|policy| policy.represents_login())
     }
 
-    /// The policy that a session is under today.
+    /// Returns the policy that currently applies to a session.
     #[inline]
     pub(crate) fn of(&self, record: &SessionRecord) -> &KindPolicy {
         if record.is_plain() { &self.default } else { self.of_detailed(record) }
@@ -165,7 +167,7 @@ impl Policies {
         }
     }
 
-    /// Whether 'log out the others' must spare sessions of some kind.
+    /// Returns whether sessions of some kind survive 'log out the others'.
     pub(crate) fn spare_any(&self) -> bool {
         self.all().any(|(_, policy)| policy.survives_logout_others())
     }

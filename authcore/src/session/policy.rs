@@ -10,22 +10,23 @@ use crate::store::RecordParts;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long the sessions of one [kind](crate::SessionKind) live, and how many of them one subject may have
+/// The lifetimes of the sessions of one [kind](crate::SessionKind), and how many of them one subject may have
 /// (rule A13).
 ///
-/// The defaults: 7 days without use, 30 days in any case (the longest that NIST SP 800-63B allows at its
-/// first assurance level), 100 sessions per subject, a cookie that ends with the browser session.
+/// The defaults are an idle timeout of 7 days, an absolute timeout of 30 days (the longest that NIST SP
+/// 800-63B allows at its first assurance level), 100 sessions per subject, and a cookie that ends with the
+/// browser session.
 ///
-/// A stricter policy reaches sessions that exist: of the value in a session's record and the value of today's
-/// policy for its kind, the shorter applies. A more generous policy applies to new logins only.
+/// A stricter policy applies to existing sessions too: of the value in a session's record and the value in
+/// the current policy of its kind, the shorter applies. A more generous policy applies to new logins only.
 ///
 /// The idle timeout counts from the recorded time of last use, which lags behind the actual last use by up to
 /// the [precision](SessionPolicy::with_last_use_precision). To shorten the idle timeout below an hour without
-/// logging out users who are active, first deploy a precision below the new idle timeout, wait for an hour,
-/// and then deploy the idle timeout.
+/// logging out active users, first deploy a precision below the new idle timeout, wait for an hour, and then
+/// deploy the idle timeout.
 ///
-/// Every process that shares a store must register the same kinds: a process treats sessions of a kind that it
-/// does not know by the strictest of its timeouts, and ends them when a subject logs out the others.
+/// Every process that shares a store must register the same kinds. A process holds sessions of a kind that it
+/// does not know to the strictest of its timeouts, and ends them when a subject logs out the others.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SessionPolicy {
     idle_timeout: Option<Duration>,
@@ -56,27 +57,29 @@ impl Default for SessionPolicy {
 }
 
 impl SessionPolicy {
-    /// The defaults.
+    /// Creates a policy with the defaults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A policy for 'keep me logged in': 30 days without use, 90 days in any case, and a cookie that outlives
-    /// the browser session.
+    /// Creates a policy for 'keep me logged in': an idle timeout of 30 days, an absolute timeout of 90 days,
+    /// and a cookie that outlives the browser session.
     pub fn remembered() -> Self {
         Self::new().with_idle_timeout(30 * DAY).with_absolute_timeout(90 * DAY).with_persistent_cookie()
     }
 
-    /// A policy for devices that many people use: 5 minutes without use, one hour in any case.
+    /// Creates a policy for shared devices: an idle timeout of 5 minutes and an absolute timeout of one hour.
     ///
-    /// The hybrid strategy needs access tokens of at most half that idle timeout for it: a
-    /// [lifetime](crate::jwt::JwtBuilder::lifetime) of 2.5 minutes or less, where the default is 15.
+    /// With the hybrid strategy, access tokens may live for at most half that idle timeout: set their
+    /// [lifetime](crate::jwt::JwtBuilder::lifetime) to 2.5 minutes or less, instead of the default 15.
     pub fn kiosk() -> Self {
         Self::new().with_idle_timeout(Duration::from_secs(5 * 60)).with_absolute_timeout(HOUR)
     }
 
-    /// A policy for [API keys](crate::Auth::create_api_key): no idle timeout, one year in any case, 20 keys
-    /// per subject; they survive 'log out the others' and a change of the password.
+    /// Creates a policy for [API keys](crate::Auth::create_api_key): no idle timeout, an absolute timeout of
+    /// one year, 20 keys per subject.
+    ///
+    /// The keys survive 'log out the others' and a change of the password.
     pub fn api_key() -> Self {
         Self {
             is_api_key: true,
@@ -88,14 +91,15 @@ impl SessionPolicy {
         }
     }
 
-    /// Sets how long a session lives without use: at least a second, at most the absolute timeout (rule A4).
+    /// Sets how long a session lives without use: at least one second, at most the absolute timeout (rule
+    /// A4).
     #[must_use]
     pub fn with_idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = Some(timeout);
         self
     }
 
-    /// Lets a session that is not used live until its absolute timeout.
+    /// Removes the idle timeout: an unused session lives until its absolute timeout.
     ///
     /// # Security
     ///
@@ -106,15 +110,19 @@ impl SessionPolicy {
         self
     }
 
-    /// Sets how long a session lives in any case: at most 400 days (rule A4), for API keys at most 10 years.
+    /// Sets how long a session lives at the most, however often it is used (rule A4).
+    ///
+    /// At least one second; at most 400 days, or 10 years for API keys.
     #[must_use]
     pub fn with_absolute_timeout(mut self, timeout: Duration) -> Self {
         self.absolute_timeout = timeout;
         self
     }
 
-    /// Sets which share of the idle timeout must have passed before a use is written down: above 0, at most
-    /// 0.5, default 0.25. A session may end that much earlier than its idle timeout says (rules A4, A5).
+    /// Sets the share of the idle timeout after which a use is recorded: above 0, at most 0.5, 0.25 by
+    /// default.
+    ///
+    /// A session may end that much earlier than its idle timeout says (rules A4, A5).
     #[must_use]
     pub fn with_slide_share(mut self, share: f64) -> Self {
         self.slide_share = share;
@@ -122,29 +130,30 @@ impl SessionPolicy {
     }
 
     /// Sets how far the [displayed time of last use](crate::SessionInfo::last_seen_at) may lag behind the
-    /// actual last use: at least a second, default one hour (rule A15).
+    /// actual last use: at least one second, one hour by default (rule A15).
     ///
-    /// A session in use is written at most once in this time, or in the configured share of the idle timeout
-    /// if that is shorter, however many requests it has. In the hybrid strategy a use is a refresh.
+    /// However many requests it serves, a session is written at most once in this time, or once in the
+    /// configured share of the idle timeout if that is shorter. In the hybrid strategy a use is a refresh.
     #[must_use]
     pub fn with_last_use_precision(mut self, precision: Duration) -> Self {
         self.last_use_precision = precision;
         self
     }
 
-    /// Sets how many sessions of this kind a subject may have; a login beyond that ends the oldest (rule A7),
-    /// an API key beyond that is refused. Default 100.
+    /// Sets how many sessions of this kind a subject may have; 100 by default.
+    ///
+    /// A login beyond the limit ends the oldest session (rule A7). An API key beyond the limit is refused.
     #[must_use]
     pub fn with_max_sessions_per_subject(mut self, max: usize) -> Self {
         self.max_sessions = Some(max);
         self
     }
 
-    /// Lets a subject have any number of sessions of this kind.
+    /// Removes the limit on the sessions of a subject.
     ///
     /// # Security
     ///
-    /// Whoever knows one password can then fill the store.
+    /// A single user's password is then enough to fill the store.
     #[must_use]
     pub fn without_session_limit(mut self) -> Self {
         self.max_sessions = None;
@@ -152,11 +161,13 @@ impl SessionPolicy {
     }
 
     /// Keeps sessions of this kind when the subject [logs out the others](crate::Auth::logout_others) or
-    /// changes the password. [`Auth::logout_everywhere`](crate::Auth::logout_everywhere) ends them too.
+    /// changes the password.
+    ///
+    /// [`Auth::logout_everywhere`](crate::Auth::logout_everywhere) still ends them.
     ///
     /// # Security
     ///
-    /// A thief's session of such a kind survives the change of the password too.
+    /// A thief's session of such a kind survives a change of the password too.
     #[must_use]
     pub fn surviving_logout_others(mut self) -> Self {
         self.survives_logout_others = true;
@@ -174,8 +185,8 @@ impl SessionPolicy {
         self
     }
 
-    /// Says that a session of this kind does not represent a login: a guest with a shopping cart, or a user
-    /// between password and second factor.
+    /// Marks sessions of this kind as not representing a login, such as a guest with a shopping cart, or a
+    /// user between password and second factor.
     ///
     /// [`Auth::authenticate`](crate::Auth::authenticate) refuses such a session;
     /// [`Auth::authenticate_any_kind`](crate::Auth::authenticate_any_kind) accepts it.
@@ -189,41 +200,39 @@ impl SessionPolicy {
         let longest = if self.is_api_key { 3653 * DAY } else { 400 * DAY };
         if self.absolute_timeout > longest {
             return Err(ConfigError::new(if self.is_api_key {
-                "the absolute timeout of API keys is above 10 years"
+                "the absolute timeout of API keys is above 10 years; shorten it"
             } else {
-                "the absolute timeout is above 400 days"
+                "the absolute timeout is above 400 days; shorten it"
             }));
         }
         if self.absolute_timeout < Duration::from_secs(1) {
-            return Err(ConfigError::new("the absolute timeout is under a second"));
+            return Err(ConfigError::new("the absolute timeout is below one second"));
         }
         if self.idle_timeout.is_some_and(|idle| idle > self.absolute_timeout) {
             return Err(ConfigError::new("the idle timeout is above the absolute timeout"));
         }
         if self.idle_timeout.is_some_and(|idle| idle < Duration::from_secs(1)) {
-            return Err(ConfigError::new("the idle timeout is under a second"));
+            return Err(ConfigError::new("the idle timeout is below one second"));
         }
         if !(self.slide_share > 0.0 && self.slide_share <= 0.5) {
-            return Err(ConfigError::new("the slide share is not above 0 and at most 0.5"));
+            return Err(ConfigError::new("the slide share must be above 0 and at most 0.5"));
         }
         if self.last_use_precision < Duration::from_secs(1) {
-            return Err(ConfigError::new("the precision of the last use is under a second"));
+            return Err(ConfigError::new("the precision of the last use is below one second"));
         }
         if self.max_sessions == Some(0) {
-            return Err(ConfigError::new("the limit of sessions per subject is 0"));
+            return Err(ConfigError::new("the limit of sessions per subject is 0; allow at least 1"));
         }
         if self.is_api_key && self.persistent_cookie {
-            return Err(ConfigError::new("API keys have no cookie that could be persistent"));
+            return Err(ConfigError::new("a policy for API keys cannot have a persistent cookie"));
         }
         if self.is_api_key && !self.is_login {
-            return Err(ConfigError::new(
-                "the policy for API keys is marked `not_a_login`, and an API key represents a login",
-            ));
+            return Err(ConfigError::new("a policy for API keys cannot be marked `not_a_login`"));
         }
         Ok(())
     }
 
-    /// Returns the idle timeout; `None` without one.
+    /// Returns the idle timeout; `None` if there is none.
     pub fn idle_timeout(&self) -> Option<Duration> {
         self.idle_timeout
     }
@@ -233,17 +242,17 @@ impl SessionPolicy {
         self.absolute_timeout
     }
 
-    /// Returns the share of the idle timeout after which a use is written.
+    /// Returns the share of the idle timeout after which a use is recorded.
     pub fn slide_share(&self) -> f64 {
         self.slide_share
     }
 
-    /// Returns the longest time by which the displayed time of last use lags.
+    /// Returns how far the displayed time of last use may lag behind the actual last use.
     pub fn last_use_precision(&self) -> Duration {
         self.last_use_precision
     }
 
-    /// Returns the limit of sessions per subject; `None` without one.
+    /// Returns the limit of sessions per subject; `None` if there is none.
     pub fn max_sessions_per_subject(&self) -> Option<usize> {
         self.max_sessions
     }
@@ -268,13 +277,12 @@ impl SessionPolicy {
         self.is_api_key
     }
 
-    /// The idle timeout, at most the absolute timeout.
+    /// Returns the idle timeout, or the absolute timeout if there is none.
     pub(crate) fn effective_idle_timeout(&self) -> Duration {
         self.idle_timeout.unwrap_or(self.absolute_timeout)
     }
 
-    /// The policy that is at least as strict as both in every timeout: for sessions of a kind that is not
-    /// known.
+    /// Returns a policy at least as strict as both in every timeout, for sessions of an unknown kind.
     pub(crate) fn stricter(&self, other: &Self) -> Self {
         let idle = match (self.idle_timeout, other.idle_timeout) {
             (Some(one), Some(two)) => Some(one.min(two)),
@@ -287,13 +295,13 @@ impl SessionPolicy {
         }
     }
 
-    /// Starts the life of a session.
+    /// Sets the expiries of a new session.
     pub(crate) fn begin(&self, parts: &mut RecordParts, now: Timestamp) {
         parts.expires_at = now.plus(self.absolute_timeout);
         parts.idle_expires_at = now.plus(self.effective_idle_timeout()).min(parts.expires_at);
     }
 
-    /// The timeouts as every verification compares them.
+    /// Returns the timeouts in the form that every verification compares.
     pub(crate) fn timeouts(&self) -> Timeouts {
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Timeouts {

@@ -1,4 +1,4 @@
-//! Sessions proved by a session token: the stateful strategy.
+//! The session strategy: sessions authenticated by a session token.
 
 use async_trait::async_trait;
 
@@ -15,7 +15,8 @@ use crate::strategy::call_context::CallContext;
 use crate::strategy::{OpenedSession, Renewal, SessionStrategy};
 use crate::{Error, Login, Principal, SessionId};
 
-/// Sessions proved by an opaque token: one read of the store for a request, and revoked at once.
+/// Server-side sessions authenticated by an opaque token: one read of the store per request, revocable at
+/// once.
 ///
 /// ```
 /// # fn main() -> Result<(), authcore::error::ConfigError> {
@@ -34,7 +35,7 @@ use crate::{Error, Login, Principal, SessionId};
 pub struct ServerSessions(Sessions);
 
 impl ServerSessions {
-    /// Sessions in `store`, under the default policy until another is set.
+    /// Returns a builder for sessions in `store`, with the default policy.
     pub fn builder(store: impl SessionStore) -> ServerSessionsBuilder {
         ServerSessionsBuilder {
             store: Store::new(store),
@@ -43,14 +44,14 @@ impl ServerSessions {
         }
     }
 
-    /// A fresh secret as the client and as the store get it (rule A2).
+    /// Returns a new secret for the client and its stored form (rule A2).
     fn mint() -> Result<(SecretBytes<32>, StoredCredential), Error> {
         let secret = SecretBytes::generate()?;
         let credential = StoredCredential::Session { secret_digest: SecretBytes::digest_of(secret.expose()) };
         Ok((secret, credential))
     }
 
-    /// The session that a token proves. A token that cannot be one costs no store call (rule A3).
+    /// Returns the session that a token authenticates. A malformed token causes no store call (rule A3).
     async fn prove(&self, token: &str, context: &CallContext<'_>) -> Result<Option<SessionRecord>, Error> {
         let mut buffer = [0; 51];
         let token = PresentedToken::parse(token, SessionToken::PREFIX, &mut buffer)?;
@@ -63,7 +64,7 @@ impl ServerSessions {
         Ok(Some(record))
     }
 
-    /// As [`SessionStrategy::verify`], without the boxed future that a trait object costs.
+    /// Like [`SessionStrategy::verify`], without the boxed future of a trait object.
     pub(crate) async fn verify_unboxed(
         &self,
         token: &str,
@@ -123,7 +124,8 @@ impl SessionStrategy for ServerSessions {
     }
 }
 
-/// Builds [`ServerSessions`].
+/// The builder of [`ServerSessions`], returned by [`ServerSessions::builder`]: an application sets policies
+/// on it.
 #[derive(Debug)]
 #[must_use]
 pub struct ServerSessionsBuilder {
@@ -133,23 +135,27 @@ pub struct ServerSessionsBuilder {
 }
 
 impl ServerSessionsBuilder {
-    /// Sets how long sessions of the default kind live and how many of them a subject may have.
+    /// Sets how long sessions of the default kind live, and how many of them a subject may have.
     pub fn policy(mut self, policy: SessionPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// Lets logins open sessions of another kind, under a policy of its own (rule A13).
+    /// Registers another kind of session that logins can open, with its own policy (rule A13).
+    ///
+    /// Every process that shares the store must register the same kinds: a process holds sessions of a kind
+    /// that it does not know to the strictest of its timeouts.
     pub fn kind(mut self, kind: SessionKind, policy: SessionPolicy) -> Self {
         self.kinds.push((kind, policy));
         self
     }
 
-    /// Checks the settings.
+    /// Checks the settings and builds the strategy.
     ///
     /// # Errors
     ///
-    /// If a policy cannot be met, such as an idle timeout above the absolute one, or a kind has two.
+    /// If a policy is invalid, such as one with an idle timeout above the absolute timeout, or if a kind has
+    /// two policies.
     pub fn build(self) -> Result<ServerSessions, ConfigError> {
         let policies = Policies::new(self.policy, self.kinds)?;
         Ok(ServerSessions(Sessions::new(self.store, policies, CredentialKind::Session)))

@@ -1,4 +1,4 @@
-//! The stateful credential.
+//! The session token, which is also the form of an API key.
 
 use zeroize::Zeroizing;
 
@@ -6,10 +6,10 @@ use crate::error::Rejection;
 use crate::secret::{SecretBytes, SecretString, array, sha256};
 use crate::{SessionId, base64url};
 
-/// What a client of the stateful strategy holds: a session id and a secret of 256 bits.
+/// A session token: what a client of the session strategy holds, a session id and a secret of 256 bits.
 ///
-/// As text: `acs_` and 64 characters of unpadded base64url. The prefix tells the kinds of credential apart
-/// before anything is decoded (rule A3) and lets secret scanners find leaked ones.
+/// As text, it is `acs_` and 64 characters of unpadded base64url. The prefix distinguishes the kinds of
+/// credential before anything is decoded (rule A3), and lets secret scanners find leaked ones.
 #[derive(Debug)]
 pub(crate) struct SessionToken {
     pub(crate) id: SessionId,
@@ -20,7 +20,7 @@ impl SessionToken {
     pub(crate) const PREFIX: &'static str = "acs_";
     const LEN: usize = 4 + 64;
 
-    /// What the client is given. A prefix has four characters.
+    /// Returns the text that the client receives. The prefix must have four characters.
     pub(crate) fn to_text(&self, prefix: &'static str) -> SecretString {
         let mut bytes = Zeroizing::new([0; 48]);
         bytes[..16].copy_from_slice(self.id.as_bytes());
@@ -32,30 +32,30 @@ impl SessionToken {
     }
 }
 
-/// What a client's session token says: which session, and its secret.
+/// A session token that a client presented.
 pub(crate) struct PresentedToken<'b> {
     pub(crate) id: SessionId,
     secret: &'b [u8; 32],
 }
 
-/// Room for a session token, decoded with its prefix.
+/// The buffer for a session token, decoded with its prefix.
 pub(crate) type TokenBytes = [u8; 51];
 
 impl<'b> PresentedToken<'b> {
-    /// Parses what a client sent, without allocating.
+    /// Parses the text that a client sent, without allocating.
     pub(crate) fn parse(
         text: &str,
         prefix: &'static str,
         bytes: &'b mut TokenBytes,
     ) -> Result<Self, Rejection> {
-        const ENCODING: Rejection = Rejection::Malformed("a session token or API key is base64url");
+        const ENCODING: Rejection = Rejection::Malformed("a session token or API key must be base64url");
         if !text.starts_with(prefix) {
             return Err(Rejection::WrongKind);
         }
-        // The prefix is base64url itself, and together they are whole blocks of the fast decoder. Not wiped:
-        // the same bytes stand in the request that they came in.
+        // The prefix is itself base64url, and the whole text fills the blocks of the fast decoder. The buffer
+        // is not wiped, because the request still contains the same bytes.
         if text.len() != SessionToken::LEN {
-            return Err(Rejection::Malformed("a session token or API key has 68 characters"));
+            return Err(Rejection::Malformed("a session token or API key must have 68 characters"));
         }
         base64url::decode(text, bytes).ok_or(ENCODING)?;
         let (id, secret) = bytes[3..].split_at(16);
@@ -63,7 +63,7 @@ impl<'b> PresentedToken<'b> {
         Ok(Self { id: SessionId::from_bytes(array(id)), secret })
     }
 
-    /// SHA-256 of the secret, which is what a store keeps of it.
+    /// Returns SHA-256 of the secret, the form in which a store keeps it.
     pub(crate) fn digest(&self) -> [u8; 32] {
         sha256(self.secret)
     }
@@ -76,7 +76,7 @@ mod tests {
 
     use super::*;
 
-    /// Id and digest.
+    /// Returns the id and the digest of the secret.
     fn parsed(text: &str) -> Result<([u8; 16], [u8; 32]), Rejection> {
         let mut buffer = [0; 51];
         let token = PresentedToken::parse(text, SessionToken::PREFIX, &mut buffer)?;
@@ -94,11 +94,14 @@ mod tests {
         for other in [&text[..67], &format!("{text}A")] {
             assert_eq!(
                 parse(other),
-                Some(Rejection::Malformed("a session token or API key has 68 characters"))
+                Some(Rejection::Malformed("a session token or API key must have 68 characters"))
             );
         }
         let spaced = format!("{} ", &text[..67]);
-        assert_eq!(parse(&spaced), Some(Rejection::Malformed("a session token or API key is base64url")));
+        assert_eq!(
+            parse(&spaced),
+            Some(Rejection::Malformed("a session token or API key must be base64url"))
+        );
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! What is done with sessions whatever their credential: all on top of the store's seven methods.
+//! Operations on sessions that do not depend on their credential, built on the store's seven methods.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -17,11 +17,14 @@ use crate::store::{
 use crate::strategy::call_context::{CallContext, Usage};
 use crate::{Error, Login, MemoryStore, Principal, SessionId, Subject, Timestamp};
 
-/// How often a change is tried again because others changed the session meanwhile. Each failure means that
-/// one of them got through.
+/// How often a change is retried when other calls changed the session meanwhile. Each failure means that one
+/// of them succeeded.
 pub(crate) const ATTEMPTS: usize = 256;
 
-/// The sessions of a store under policies: what every [`SessionStrategy`](crate::strategy::SessionStrategy) is made on.
+/// The sessions of a store under policies, on which every
+/// [`SessionStrategy`](crate::strategy::SessionStrategy) is built.
+///
+/// For authors of a strategy, who pass on the `Sessions` of a built-in one.
 #[derive(Debug, Clone)]
 pub struct Sessions {
     store: Store,
@@ -31,16 +34,16 @@ pub struct Sessions {
     leeway: Duration,
 }
 
-/// Which sessions of its own a principal may change.
+/// Which of its own sessions a principal may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Own {
-    /// One that represents a login.
+    /// A session that represents a login.
     Login,
-    /// Any, a guest's too.
+    /// Any session, including a guest's.
     AnyKind,
 }
 
-/// The store, known by its type if it is the embedded one: a verification then needs no boxed future.
+/// A store. The embedded one is known by its type, so that a verification needs no boxed future.
 #[derive(Debug, Clone)]
 pub(crate) enum Store {
     Memory(MemoryStore),
@@ -62,21 +65,21 @@ impl Sessions {
         Self { store, policies, kind, leeway: Duration::ZERO }
     }
 
-    /// For principals of access tokens, which are accepted for that long after their expiry.
+    /// Sets how long after their expiry principals of access tokens are accepted.
     pub(crate) fn set_leeway(&mut self, leeway: Duration) {
         self.leeway = leeway;
     }
 
-    /// The store that they live in.
+    /// Returns the store that keeps the sessions.
     pub fn store(&self) -> &dyn SessionStore {
         match &self.store {
             Store::Memory(memory) => memory,
-            // Not the `Arc`, whose own implementation would cost another boxed future for every call.
+            // Not the `Arc`, whose implementation would add another boxed future to every call.
             Store::Other(store) => &**store,
         }
     }
 
-    /// The policy of the default kind of session.
+    /// Returns the policy of the default kind of session.
     pub fn policy(&self) -> &SessionPolicy {
         self.policies.default_kind()
     }
@@ -85,11 +88,11 @@ impl Sessions {
         &self.policies
     }
 
-    /// Writes a new session (rule A1), then ends the replaced ones (rule A10) and those above the limit of
-    /// its kind (rule A7). If any of that fails, the new session is ended again, as far as the store can be
-    /// reached.
+    /// Writes a new session (rule A1), then ends the replaced sessions (rule A10) and those above the limit
+    /// of its kind (rule A7).
     ///
-    /// `prepare` makes what is handed out, before anything is written (rule R12).
+    /// If any of that fails, the new session is removed again, as far as the store can be reached. `prepare`
+    /// makes what is handed out, before anything is written (rule R12).
     pub(crate) async fn open<T>(
         &self,
         login: &Login,
@@ -102,7 +105,7 @@ impl Sessions {
         match self.end_replaced_and_excess(&record, replaces, context).await {
             Ok(()) => Ok((record, prepared)),
             Err(error) => {
-                // The client never gets the credential, so a session that stays behind admits nobody.
+                // The client never receives the credential, so no one can use a session that remains.
                 let _ = self.store().remove(record.id()).await;
                 Err(error)
             }
@@ -121,7 +124,7 @@ impl Sessions {
         let (subject, now) = (login.subject.in_realm(context.realm), context.now);
         let mut details = login.details.clone();
         details.is_login = policy.represents_login();
-        // 112 random bits collide never, or because something is broken: once more, then give up.
+        // 112 random bits do not collide unless something is broken: one retry, then give up.
         for _ in 0..2 {
             let mut parts = RecordParts {
                 id: SessionId::generate(&subject)?,
@@ -146,7 +149,7 @@ impl Sessions {
                 InsertOutcome::Conflict => {}
             }
         }
-        Err(StoreError::unavailable("every new session id was taken").into())
+        Err(StoreError::unavailable("two new session ids in a row were taken").into())
     }
 
     async fn end_replaced_and_excess(
@@ -162,7 +165,7 @@ impl Sessions {
         let Some(limit) = policy.max_sessions_per_subject() else { return Ok(()) };
         let mut all = self.list_live(&record.to_subject(), context.now).await?;
         if !all.iter().any(|session| session.id() == record.id()) {
-            // Others, who log in at the same moment, took its place before it could be seen here.
+            // Concurrent logins of the same subject removed it as excess.
             return Err(Error::SessionLimit);
         }
         all.retain(|session| session.session_kind() == record.session_kind());
@@ -170,8 +173,8 @@ impl Sessions {
             return Ok(());
         }
         if policy.is_for_api_keys() {
-            // A key that a script holds never makes room for another. Of keys that are made at the same
-            // moment, all may be refused.
+            // An existing key is never removed to make room for another. Of keys that are created
+            // concurrently, all may be refused.
             return Err(Error::SessionLimit);
         }
         all.sort_unstable_by_key(|session| (session.created_at(), session.id()));
@@ -182,7 +185,8 @@ impl Sessions {
         if all.iter().any(|oldest| oldest.id() == record.id()) { Err(Error::SessionLimit) } else { Ok(()) }
     }
 
-    /// The stored record with this id, of this kind of credential and of the call's realm.
+    /// Returns the stored record with this id, if it has this kind of credential and belongs to the call's
+    /// realm.
     pub(crate) async fn load(
         &self,
         id: SessionId,
@@ -195,7 +199,7 @@ impl Sessions {
         };
         match found {
             Some(record) if record.id() != id => {
-                Err(StoreError::corrupt("the store answered with another session").into())
+                Err(StoreError::corrupt("the store returned the record of another session").into())
             }
             Some(record) if !record.is_of_realm(context.realm) => Err(Rejection::OtherRealm.into()),
             Some(record) if record.kind() != kind => Err(Rejection::WrongKind.into()),
@@ -203,7 +207,7 @@ impl Sessions {
         }
     }
 
-    /// Refuses a session whose time is over, and writes down the use of another.
+    /// Refuses a session that has expired, and records the use of a live one.
     pub(crate) async fn use_live(
         &self,
         record: SessionRecord,
@@ -213,8 +217,10 @@ impl Sessions {
         self.record_use(record, context).await
     }
 
-    /// Writes down a use, if it counts and is due. Losing that race, or the store, is no error; a session
-    /// that is gone refuses, and what no retry can repair is returned (rules A5, A14).
+    /// Records a use, if it counts and is due (rules A5, A14).
+    ///
+    /// Losing a race, or an unavailable store, is not an error. A session that is gone is refused, and errors
+    /// that no retry can fix are returned.
     pub(crate) async fn record_use(
         &self,
         record: SessionRecord,
@@ -225,7 +231,7 @@ impl Sessions {
         {
             return Ok(record);
         }
-        // Boxed, since it is rare: the future of every other verification stays small.
+        // Boxed because it is rare, so that the future of every other verification stays small.
         Box::pin(self.slide(record, context.now)).await
     }
 
@@ -240,11 +246,11 @@ impl Sessions {
         }
     }
 
-    /// The principal's own session, if the principal has outlived neither it nor its own credential (rule
-    /// A11).
+    /// Returns the principal's own session, if both the session and the principal's credential are still
+    /// valid (rule A11).
     ///
-    /// An API key cannot manage its owner's sessions, and neither can a session that does not represent a
-    /// login: its user may have shown a password and no second factor yet (rule A13).
+    /// An API key cannot manage its owner's sessions. Neither can a session that does not represent a login:
+    /// its user may have entered a password but no second factor yet (rule A13).
     pub(crate) async fn own(
         &self,
         principal: &Principal,
@@ -271,7 +277,7 @@ impl Sessions {
         Ok(record)
     }
 
-    /// The principal's session, live or expired; `None` if it is gone.
+    /// Returns the principal's session, live or expired; `None` if it is gone.
     pub(crate) async fn referred(
         &self,
         principal: &Principal,
@@ -286,10 +292,11 @@ impl Sessions {
         Ok(Some(record))
     }
 
-    /// Changes the principal's own session under compare-and-swap; `change` sees a fresh record each time
-    /// (rules A8, A11). Every write also counts as a use (rule A5).
+    /// Changes the principal's own session by compare-and-swap (rules A8, A11). The write counts as a use
+    /// (rule A5).
     ///
-    /// `prepare` makes what is handed out, before anything is written (rule R12).
+    /// `change` may run several times, each time on the latest record. `prepare` makes what is handed out,
+    /// before anything is written (rule R12).
     pub(crate) async fn change_own<T>(
         &self,
         principal: &Principal,
@@ -320,7 +327,7 @@ impl Sessions {
         Err(Error::Contended)
     }
 
-    /// The subject's live sessions (rules S5, S6).
+    /// Returns the subject's live sessions (rules S5, S6).
     pub(crate) async fn list_live(
         &self,
         subject: &Subject,
@@ -333,8 +340,7 @@ impl Sessions {
         Ok(all)
     }
 
-    /// Removes one session of the subject, and gives it; `None` if there is none of this id, or it is
-    /// somebody else's.
+    /// Removes one session of the subject and returns it; `None` if the subject has no session with this id.
     pub(crate) async fn remove_of(
         &self,
         subject: &Subject,
@@ -348,7 +354,7 @@ impl Sessions {
         }
     }
 
-    /// Removes the subject's sessions but its own and those whose kind survives that (rule A13).
+    /// Removes the subject's sessions except `own` and those whose kind survives this (rule A13).
     pub(crate) async fn remove_others(
         &self,
         subject: &Subject,
@@ -357,15 +363,14 @@ impl Sessions {
         if !self.policies.spare_any() {
             return Ok(self.store().remove_all(subject, Some(own)).await?);
         }
-        // One by one, since a store knows no kinds: until a list shows none that should end. Whoever logs in
-        // meanwhile may be listed or not, as with the single call.
+        // One by one, because a store does not know the kinds, until the list contains none that should end.
+        // A concurrent login may be listed or not, as with the single call.
         let mut removed = Vec::new();
         for _ in 0..ATTEMPTS {
             let mut all = match self.store().list(subject).await {
                 Ok(all) => all,
                 Err(error) if error.kind() == StoreErrorKind::Corrupt => {
-                    // Nobody can say which kind an unreadable session is of, and a thief's must not live on
-                    // for that.
+                    // The kind of an unreadable session is unknown. It could be a thief's, so it must end.
                     tracing::warn!(
                         subject = ?subject.as_str(),
                         realm = subject.realm_name(),

@@ -1,24 +1,26 @@
-//! The binary form of a record: what a [`SessionRecord`](super::record::SessionRecord) holds, and what stores that keep blobs write down.
+//! The binary form of a record.
+//!
+//! A [`SessionRecord`](super::record::SessionRecord) holds it in memory, and stores of blobs write it.
 //!
 //! ```text
 //!   0  format            u8       1 or 2
-//!   1  version           u64      big-endian as all numbers, so that a script inside a store can compare it
+//!   1  version           u64      big-endian like all numbers, so that a script in a store can compare it
 //!   9  id                16 bytes
 //!  25  epoch             u32
-//!  29  created_at  authenticated_at  last_seen_at  idle_expires_at  expires_at     u64 each, milliseconds
+//!  29  created_at, authenticated_at, last_seen_at, idle_expires_at, expires_at     u64 each, milliseconds
 //!  69  kind              u8       0 session, 1 refresh, 2 API key (format 2 only)
 //!  70  length of subject u8
 //!  71  length of claims  u16
 //!  73  device            u8       bits: 1 label, 2 user agent, 4 IPv4, 8 IPv6
 //!  74  digest            32 bytes
-//! 106  mac key 32 bytes, generation u64, rotated_at u64     of kind 1 only
-//!      length of realm u8, length of details u16             of format 2 only
-//!      realm and NUL, if there is a realm; subject, details, claims; then of the device what its bits say, texts with
-//!      their length before them as u8
+//! 106  mac key 32 bytes, generation u64, rotated_at u64     kind 1 only
+//!      length of realm u8, length of details u16            format 2 only
+//!      realm and NUL, if there is a realm; subject, details, claims;
+//!      then the parts of the device that its bits name, each text preceded by its length as u8
 //! ```
 //!
-//! A record that needs nothing of format 2 is written in format 1, so that processes of the release before
-//! can read it while both run.
+//! A record that does not need format 2 is written in format 1, so that processes of the previous release can
+//! read it while both run.
 
 use std::net::IpAddr;
 
@@ -31,12 +33,12 @@ use crate::session::details::SessionDetails;
 use crate::session::device::is_clean;
 use crate::{Device, Realm, Subject, Timestamp};
 
-/// The most bytes of claims.
+/// The maximum length of the claims, in bytes.
 pub(super) const MAX_CLAIMS_LEN: usize = 3072;
 
-/// Of records in the unnamed realm whose login stated no details.
+/// The format of records in the unnamed realm whose login stated no details, except for API keys.
 pub(super) const PLAIN: u8 = 1;
-/// Of all others.
+/// The format of all other records.
 pub(super) const DETAILED: u8 = 2;
 
 pub(super) const VERSION: usize = 1;
@@ -56,9 +58,9 @@ pub(super) const MAC_KEY: usize = 106;
 pub(super) const GENERATION: usize = 138;
 pub(super) const ROTATED_AT: usize = 146;
 
-/// Where the fixed part ends, by kind.
+/// The length of the fixed part, by kind.
 const FIXED: [usize; 3] = [106, 154, 106];
-/// How much longer it is in format 2: the lengths of realm and details.
+/// How much longer the fixed part is in format 2: the lengths of realm and details.
 const DETAILED_LEN: usize = 3;
 
 pub(super) const LABEL: u8 = 1;
@@ -66,7 +68,7 @@ pub(super) const USER_AGENT: u8 = 2;
 pub(super) const IPV4: u8 = 4;
 pub(super) const IPV6: u8 = 8;
 
-/// The bytes of a record, and where its parts are in them.
+/// The bytes of a record, with access to its parts.
 #[derive(Clone, Copy)]
 pub(super) struct Layout<'b>(pub(super) &'b [u8]);
 
@@ -90,11 +92,11 @@ impl<'b> Layout<'b> {
         let times = [CREATED_AT, AUTHENTICATED_AT, LAST_SEEN_AT, IDLE_EXPIRES_AT, EXPIRES_AT];
         let rotated = (kind == 1).then_some(ROTATED_AT);
         if times.into_iter().chain(rotated).any(|at| self.u64(at) > Timestamp::MAX.as_millis()) {
-            return Err(StoreError::corrupt("a time after the end of time"));
+            return Err(StoreError::corrupt("a time is out of range"));
         }
         let claims = bytes.get(self.claims_range()).ok_or(TRUNCATED)?;
         if !Subject::is_one(text(&bytes[self.subject_range()])?) {
-            return Err(StoreError::corrupt("not a subject"));
+            return Err(StoreError::corrupt("the subject cannot be read"));
         }
         if self.is_detailed() {
             self.check_details()?;
@@ -102,7 +104,7 @@ impl<'b> Layout<'b> {
         let claims = text(claims)?;
         if claims.len() > MAX_CLAIMS_LEN || check_stored(claims).is_err() {
             return Err(StoreError::corrupt(
-                "claims are not a JSON object of the size and names that are kept",
+                "the claims are not a JSON object, are too long, or have a reserved name",
             ));
         }
         let mut rest = Input(&bytes[self.claims_range().end..]);
@@ -110,20 +112,20 @@ impl<'b> Layout<'b> {
         if rest.0.is_empty() { Ok(()) } else { Err(StoreError::corrupt("record too long")) }
     }
 
-    /// Checks what only format 2 has.
+    /// Checks the parts that only format 2 has.
     fn check_details(self) -> Result<(), StoreError> {
         let owner = text(&self.0[self.owner_range()])?;
         let Some((realm, rest)) = owner.split_at_checked(self.realm_len()) else {
-            return Err(StoreError::corrupt("not a realm"));
+            return Err(StoreError::corrupt("the realm cannot be read"));
         };
         let is_named = Realm::is_name(realm) && rest.starts_with('\0');
         if !realm.is_empty() && !is_named {
-            return Err(StoreError::corrupt("not a realm"));
+            return Err(StoreError::corrupt("the realm cannot be read"));
         }
         SessionDetails::read(&self.0[self.details_range()]).map(drop)
     }
 
-    /// What logged in.
+    /// Returns the device that logged in.
     pub(super) fn device(self) -> Device {
         let mut rest = Input(&self.0[self.claims_range().end..]);
         rest.device(self.0[DEVICE]).unwrap_or_default().to_device()
@@ -152,7 +154,7 @@ impl<'b> Layout<'b> {
         self.0[0] == DETAILED
     }
 
-    /// Where the fixed part ends. The kind is a known one.
+    /// Returns the length of the fixed part. The kind must be known.
     #[inline]
     pub(super) fn fixed_len(self) -> usize {
         let fixed = FIXED[usize::from(self.0[KIND] % 3)];
@@ -167,7 +169,7 @@ impl<'b> Layout<'b> {
         if self.is_detailed() { u16::from_be_bytes(self.array(self.fixed_len() - 2)).into() } else { 0 }
     }
 
-    /// The realm and NUL, if there is a realm, and the subject: a [`Subject::key`].
+    /// Returns the position of the realm and NUL, if there is a realm, and the subject: a [`Subject::key`].
     pub(super) fn owner_range(self) -> std::ops::Range<usize> {
         self.fixed_len()..self.subject_range().end
     }
@@ -189,7 +191,7 @@ impl<'b> Layout<'b> {
     }
 }
 
-/// Writes the binary form of a record with these parts, whose claims are not too long.
+/// Returns the binary form of a record with these parts. The caller has checked the length of the claims.
 pub(super) fn write(parts: &RecordParts) -> Result<Vec<u8>, StoreError> {
     let (subject, claims, device) = (&parts.subject, &*parts.claims, &parts.device);
     let kind = match parts.credential {
@@ -202,7 +204,7 @@ pub(super) fn write(parts: &RecordParts) -> Result<Vec<u8>, StoreError> {
         kind == CredentialKind::ApiKey || !subject.realm_name().is_empty() || !parts.details.is_plain();
     if detailed {
         if !parts.details.is_valid() {
-            return Err(StoreError::corrupt("not the details of a session"));
+            return Err(StoreError::corrupt("the session's details are not valid"));
         }
         parts.details.write(&mut details);
     }
@@ -221,7 +223,7 @@ pub(super) fn write(parts: &RecordParts) -> Result<Vec<u8>, StoreError> {
     ] {
         out.extend(time.as_millis().to_be_bytes());
     }
-    // A subject has at most 255 bytes by its type, and claims at most 3072 by the caller's check.
+    // The subject's type limits it to 255 bytes, and the caller's check limits claims to 3072.
     out.extend([kind as u8, subject.as_str().len() as u8]);
     out.extend((claims.len() as u16).to_be_bytes());
     out.push(device_bits(device));
@@ -237,7 +239,7 @@ pub(super) fn write(parts: &RecordParts) -> Result<Vec<u8>, StoreError> {
         }
     }
     if detailed {
-        // A realm has at most 64 bytes by its type, and details some 1,300 by their limits.
+        // The realm's type limits it to 64 bytes, and the limits of details add up to some 1,300.
         out.push(subject.realm_name().len() as u8);
         out.extend((details.len() as u16).to_be_bytes());
     }
@@ -245,7 +247,7 @@ pub(super) fn write(parts: &RecordParts) -> Result<Vec<u8>, StoreError> {
     out.extend(details);
     out.extend(claims.as_bytes());
     for text in [device.label(), device.user_agent()].into_iter().flatten() {
-        // At most 255 bytes by the device's type.
+        // The device's type limits each text to 255 bytes.
         out.push(text.len() as u8);
         out.extend(text.as_bytes());
     }
@@ -270,7 +272,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, StoreError> {
     std::str::from_utf8(bytes).map_err(|_| StoreError::corrupt("text is not UTF-8"))
 }
 
-/// What is left to read.
+/// The bytes that remain to be read.
 struct Input<'b>(&'b [u8]);
 
 impl<'b> Input<'b> {
@@ -289,9 +291,9 @@ impl<'b> Input<'b> {
         text(self.take(len.into())?)
     }
 
-    /// What follows the claims, as it stands: a verification checks it, and makes nothing of it.
+    /// Reads the device without allocating, because every verification checks it and does not use it.
     fn device(&mut self, bits: u8) -> Result<DeviceFields<'b>, StoreError> {
-        const NO_DEVICE: StoreError = StoreError::corrupt("not a device");
+        const NO_DEVICE: StoreError = StoreError::corrupt("the device cannot be read");
         if bits & !(LABEL | USER_AGENT | IPV4 | IPV6) != 0 || bits & (IPV4 | IPV6) == IPV4 | IPV6 {
             return Err(NO_DEVICE);
         }
@@ -304,7 +306,7 @@ impl<'b> Input<'b> {
                 _ => None,
             },
         };
-        // A `Device` cleans its texts: what it would alter, it never wrote.
+        // A `Device` cleans its texts, so a text that cleaning would change was never written by one.
         let clean = [fields.label, fields.user_agent].into_iter().flatten().all(is_clean);
         if clean { Ok(fields) } else { Err(NO_DEVICE) }
     }

@@ -1,4 +1,4 @@
-//! Sessions in the memory of one process: the embedded default, and the reference for the store's contract.
+//! Sessions in the memory of one process: the embedded default store, and the reference for the contract.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,21 +16,20 @@ use crate::store::{
 };
 use crate::{SessionId, Subject, Timestamp};
 
-/// How many parts the map is divided into, each under a lock of its own. All sessions of one subject are in
-/// one part, so that every operation is one atomic step.
+/// How many parts the map is divided into, each under its own lock.
+///
+/// All sessions of one subject are in the same part, so that every operation is one atomic step.
 const SHARDS: usize = 64;
-/// How many buckets of the table a write looks at for expired records.
+/// How many buckets of the table each write checks for expired records.
 const SWEEP: usize = 8;
 
-/// Sessions in the memory of one process.
+/// A store that keeps sessions in the memory of one process.
 ///
-/// Clones share their sessions (rule S8). Expired records are freed as others are written, a few at a time,
-/// so that no task is needed and no call is slow; [`SessionStore::purge_expired`] frees them sooner.
+/// Clones share their sessions (rule S8). Each write frees a few expired records, so that no background task
+/// is needed and no call is slow. [`SessionStore::purge_expired`] frees them sooner.
 ///
-/// # Security
-///
-/// The sessions end with the process, and another process does not see them: for tests, development, and
-/// applications of one process that may log everybody out when they restart.
+/// For tests, development, and applications of one process that may log everyone out when they restart: the
+/// sessions end with the process, and other processes do not see them.
 #[derive(Clone)]
 pub struct MemoryStore {
     shared: Arc<Shared>,
@@ -38,42 +37,43 @@ pub struct MemoryStore {
 
 struct Shared {
     shards: Box<[Shard]>,
-    /// Keyed anew in every store, so that no client can choose subjects that collide.
+    /// Randomly keyed in every store, so that no client can choose subjects that collide.
     hasher: RandomState,
     clock: Box<dyn Clock>,
     started: Timestamp,
 }
 
-/// Aligned to two cache lines, so that the locks of two shards never share one.
+/// One part of the map, aligned to two cache lines so that the locks of two shards never share one.
 #[repr(align(128))]
 #[derive(Default)]
 struct Shard(RwLock<Table>);
 
-/// The sessions of a part of all subjects.
+/// The sessions of some of the subjects.
 #[derive(Default)]
 struct Table {
     /// By id.
     entries: HashTable<Entry>,
-    /// By the hash of the subject, 32 bits of it: whoever looks compares the subject too.
+    /// By 32 bits of the subject's hash. A lookup must compare the subject too.
     by_subject: BTreeSet<(u32, SessionId)>,
-    /// The bucket of `entries` that the sweep looks at next.
+    /// The bucket of `entries` that the sweep checks next.
     cursor: usize,
 }
 
 struct Entry {
     record: SessionRecord,
     subject_hash: u32,
-    /// When the record may be dropped: seconds of the store's clock since it was made, rounded up (rule S6).
+    /// When the record may be dropped, in seconds of the store's clock since its creation, rounded up (rule
+    /// S6).
     droppable_at: u32,
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Creates an empty store.
     pub fn new() -> Self {
         Self::with_clock(MonotonicClock::default())
     }
 
-    /// An empty store that counts the age of records by `clock`, for tests.
+    /// Creates an empty store that measures the age of records by `clock`, for tests.
     pub fn with_clock(clock: impl Clock) -> Self {
         let shared = Shared {
             shards: std::iter::repeat_with(Shard::default).take(SHARDS).collect(),
@@ -84,27 +84,27 @@ impl MemoryStore {
         Self { shared: Arc::new(shared) }
     }
 
-    /// How many records are held, expired ones that were not freed yet included.
+    /// Returns the number of records, including expired ones that were not freed yet.
     pub fn len(&self) -> usize {
         self.shared.shards.iter().map(|shard| shard.read().entries.len()).sum()
     }
 
-    /// Whether no record is held.
+    /// Returns whether the store has no records.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What `load` answers.
+    /// Returns the record with this id, as `load` does.
     pub(crate) fn find(&self, id: SessionId) -> Option<SessionRecord> {
         let table = self.shard(id.partition()).read();
         let record = table.get(id)?;
-        // Asks for the record's other cache lines now: behind the atomic step of the copy they would come one
-        // by one.
+        // Requests the record's other cache lines now. After the atomic increment of the copy, they would be
+        // fetched one by one.
         black_box(record.prefetch());
         Some(record.clone())
     }
 
-    /// The first bits of an id are those of its subject's hash.
+    /// Returns the shard of a partition, which the first bits of an id and its subject's digest share.
     fn shard(&self, partition: u16) -> &Shard {
         &self.shared.shards[usize::from(partition) % SHARDS]
     }
@@ -113,7 +113,7 @@ impl MemoryStore {
         self.shared.hasher.hash_one(key) as u32
     }
 
-    /// Seconds since the store was made, by its clock.
+    /// Returns the seconds since the store was created, by its clock.
     fn age(&self) -> u32 {
         secs(self.shared.clock.now().since(self.shared.started).as_millis())
     }
@@ -128,7 +128,7 @@ impl MemoryStore {
     }
 }
 
-/// Whole seconds; the end of time, some 136 years off, stands for anything longer.
+/// Returns whole seconds. The maximum, some 136 years, stands for anything longer.
 fn secs(millis: u128) -> u32 {
     u32::try_from(millis / 1000).unwrap_or(u32::MAX)
 }
@@ -145,7 +145,7 @@ impl fmt::Debug for MemoryStore {
     }
 }
 
-/// A panic cannot leave a table half changed: nothing between two changes of one operation can panic.
+/// Locks are used even if poisoned, because nothing between two changes of one operation can panic.
 impl Shard {
     fn read(&self) -> RwLockReadGuard<'_, Table> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
@@ -156,7 +156,7 @@ impl Shard {
     }
 }
 
-/// Ids are random: 64 of their random bits are a hash that nobody can choose.
+/// Returns 64 random bits of an id, a hash that no client can choose.
 fn hash(id: SessionId) -> u64 {
     let [.., a, b, c, d, e, f, g, h] = *id.as_bytes();
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
@@ -214,8 +214,10 @@ impl Table {
             .filter(move |record| record.belongs_to(subject))
     }
 
-    /// Looks at the next few buckets and drops what has expired at `age`. Every bucket's turn comes before
-    /// the table can have grown by an eighth, so that what is dead stays a fraction of what is alive.
+    /// Checks the next few buckets and drops what has expired at `age`.
+    ///
+    /// Every bucket is checked before the table can have grown by an eighth, so expired records remain a
+    /// fraction of the live ones.
     fn sweep(&mut self, age: u32) {
         for _ in 0..SWEEP.min(self.entries.num_buckets()) {
             self.cursor = (self.cursor + 1) % self.entries.num_buckets();
@@ -281,7 +283,7 @@ impl SessionStore for MemoryStore {
     async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<PurgeOutcome, StoreError> {
         let mut purged = PurgeOutcome::default();
         for shard in &self.shared.shards {
-            // Found under the lock that readers share, so that logins wait for the removal only.
+            // Searched under the shared lock, so that logins wait only for the removal.
             let expired: Vec<_> = {
                 let table = shard.read();
                 let expired = table.entries.iter().filter(|entry| entry.record.ends_at() <= now);
@@ -302,7 +304,7 @@ impl SessionStore for MemoryStore {
     }
 }
 
-/// Time that never jumps: a wrong system clock must not drop sessions.
+/// A clock that never jumps, because a wrong system clock must not drop sessions.
 #[derive(Debug)]
 struct MonotonicClock {
     started: Instant,
@@ -370,7 +372,7 @@ mod tests {
         assert!(!table.remove_unchanged(old.id(), used.version()));
     }
 
-    /// However a record goes, its entry in the index goes with it: nothing else would ever free that.
+    /// Every way of removing a record also removes its entry in the index, which nothing else would free.
     #[tokio::test]
     async fn s4_s11_the_index_has_the_records_that_are_held_and_no_others() {
         let clock = ManualClock::new(NOW);
@@ -389,7 +391,7 @@ mod tests {
         assert_eq!((store.len(), indexed(&store)), (347, 347));
         assert_eq!(store.purge_expired(NOW.plus(MINUTE), 100).await.unwrap().removed, 100);
         assert_eq!((store.len(), indexed(&store)), (247, 247));
-        // The rest is freed by writes.
+        // Writes free the rest.
         clock.advance(2 * MINUTE);
         for number in 0..1000 {
             let _ = store.insert(&record(&subject(number % 100))).await.unwrap();
@@ -398,7 +400,7 @@ mod tests {
         assert_eq!(indexed(&store), store.len());
     }
 
-    /// The index has a hash of the subject, and two subjects may share one (rule S5).
+    /// Two subjects may have the same hash in the index (rule S5).
     #[test]
     fn s5_a_hash_that_two_subjects_share_mixes_no_sessions() {
         let (store, mut table) = (MemoryStore::new(), Table::default());

@@ -1,6 +1,6 @@
-//! What the writing methods of a store report.
+//! The outcomes of a store's writing methods.
 
-/// What [`SessionStore::insert`] did.
+/// The outcome of [`SessionStore::insert`](crate::store::SessionStore::insert), returned by a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 #[expect(
@@ -14,7 +14,7 @@ pub enum InsertOutcome {
     Conflict,
 }
 
-/// What [`SessionStore::replace`] did.
+/// The outcome of [`SessionStore::replace`](crate::store::SessionStore::replace), returned by a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 #[expect(
@@ -26,22 +26,24 @@ pub enum ReplaceOutcome {
     Replaced,
     /// The stored record has another version; nothing was written.
     Stale,
-    /// There is no such record; nothing was written.
+    /// There is no record with this id; nothing was written.
     Missing,
 }
 
-/// What [`SessionStore::purge_expired`] did.
+/// The outcome of a purge of expired records, returned by a store and by
+/// [`Admin::purge_expired`](crate::Admin::purge_expired).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::exhaustive_structs, reason = "stores build it")]
 pub struct PurgeOutcome {
     /// How many records this call removed.
     pub removed: usize,
-    /// Whether more expired records were left because of the limit.
+    /// Whether expired records remain because of the limit.
     pub more: bool,
 }
 
 impl PurgeOutcome {
-    /// Creates the outcome of a purge that removed `removed` records and left `more` expired ones or not.
+    /// Creates the outcome of a purge that removed `removed` records and, if `more`, left others because of
+    /// the limit.
     pub fn new(removed: usize, more: bool) -> Self {
         Self { removed, more }
     }

@@ -7,39 +7,40 @@ use crate::session::details::SessionDetails;
 use crate::strategy::Renewal;
 use crate::{Device, SessionId, Subject, Timestamp};
 
-/// The number of a record's write: the compare-and-swap key of
-/// [`SessionStore::replace`](crate::store::SessionStore::replace).
+/// The version of a record: the compare-and-swap key of
+/// [`SessionStore::replace`](crate::store::SessionStore::replace), which a store compares and writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordVersion(u64);
 
 impl RecordVersion {
-    /// The version of a record that was never replaced.
+    /// The version of a new record.
     pub const FIRST: Self = Self(1);
 
-    /// The version with this number.
+    /// Creates a version from its number.
     pub fn from_number(number: u64) -> Self {
         Self(number)
     }
 
-    /// The number, for a store that writes it down.
+    /// Returns the number, for a store that writes it.
     pub fn number(self) -> u64 {
         self.0
     }
 
-    /// The version after this one.
+    /// Returns the version after this one.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.wrapping_add(1))
     }
 }
 
-/// How the holder of a session proves it, as the store keeps it.
+/// The stored form of the credential that authenticates a session, for a store that keeps it in columns.
 ///
-/// An enum, so that a session token can never be checked against a refresh session or the reverse.
+/// Each kind is a variant, so that a session token can never be checked against a refresh session or the
+/// reverse.
 #[derive(Debug, Clone)]
 #[expect(clippy::exhaustive_enums, reason = "a store that forgets a kind must not compile")]
 pub enum StoredCredential {
-    /// A session token (the stateful strategy).
+    /// A session token (the session strategy).
     Session {
         /// SHA-256 of the token's secret.
         secret_digest: SecretBytes<32>,
@@ -48,54 +49,54 @@ pub enum StoredCredential {
     Refresh {
         /// SHA-256 of the token's secret, which all generations share.
         secret_digest: SecretBytes<32>,
-        /// The key of the tag that proves a generation.
+        /// The key of the tag that authenticates a generation.
         mac_key: SecretBytes<32>,
-        /// How often the token has been rotated: the generation that is current.
+        /// How often the token has been rotated, which is the current generation.
         generation: u64,
-        /// When the current generation was made.
+        /// When the current generation was created.
         rotated_at: Timestamp,
     },
-    /// An API key, in every strategy that has a store.
+    /// An API key (every strategy with a store).
     ApiKey {
         /// SHA-256 of the key's secret.
         secret_digest: SecretBytes<32>,
     },
 }
 
-/// The parts of a [`SessionRecord`], for a store that keeps them in columns.
+/// The parts of a [`SessionRecord`](crate::store::SessionRecord), for a store that keeps them in columns.
 #[derive(Clone)]
 #[expect(clippy::exhaustive_structs, reason = "a store that forgets a new part must not compile")]
 pub struct RecordParts {
-    /// The session's public handle: the store's key.
+    /// The session's public id: the store's key.
     pub id: SessionId,
-    /// The number of the write.
+    /// The version of the record.
     pub version: RecordVersion,
-    /// Counts renewals; a principal of an older epoch is refused (rule A11).
+    /// How often the session was renewed; a principal of an older epoch is refused (rule A11).
     pub epoch: u32,
-    /// Whose session it is, within its realm: the store's index.
+    /// The subject within its realm: the store's index.
     pub subject: Subject,
-    /// How its holder proves it.
+    /// The credential that authenticates the session.
     pub credential: StoredCredential,
     /// When the subject logged in.
     pub created_at: Timestamp,
-    /// When the subject last proved who they are.
+    /// When the subject was last authenticated.
     pub authenticated_at: Timestamp,
-    /// When the record was last written, by the writer's clock.
+    /// When the record was last written, by the writer's clock. Every write counts as a use.
     pub last_seen_at: Timestamp,
-    /// When it ends unless it is used.
+    /// When the session ends if it is not used.
     pub idle_expires_at: Timestamp,
-    /// When it ends in any case.
+    /// When the session ends at the latest.
     pub expires_at: Timestamp,
-    /// What logged in.
+    /// The device that logged in.
     pub device: Device,
-    /// What the login stated beside subject and claims.
+    /// The details that the login stated in addition to subject and claims.
     pub details: SessionDetails,
     /// The application's claims: the text of one JSON object, kept byte for byte (rule S7).
     pub claims: Box<str>,
 }
 
 impl RecordParts {
-    /// A new secret and a new epoch: what was issued before is refused from now on (rules A6, A11).
+    /// Sets a new credential and a new epoch, so that everything issued before is refused (rules A6, A11).
     pub(crate) fn renew(&mut self, credential: StoredCredential, renewal: Renewal, now: Timestamp) {
         self.credential = credential;
         self.epoch = self.epoch.wrapping_add(1);

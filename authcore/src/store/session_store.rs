@@ -17,21 +17,22 @@ use crate::{SessionId, Subject, Timestamp};
     label = "expected a store, such as `MemoryStore::new()`"
 )]
 pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
-    /// Writes a new record; never overwrites one (rule S1).
+    /// Writes a new record; never overwrites an existing one (rule S1).
     ///
     /// # Errors
     ///
-    /// Any [`StoreErrorKind`]. After `Unavailable` the record may or may not have been written; after the
-    /// other kinds it was not.
+    /// Any [`StoreErrorKind`](crate::store::StoreErrorKind). After `Unavailable`, the record may or may not
+    /// have been written. After the other kinds it was not.
     async fn insert(&self, record: &SessionRecord) -> Result<InsertOutcome, StoreError>;
 
-    /// The record with this id, as every acknowledged write left it (rule S15).
+    /// Returns the record with this id, including every acknowledged write (rule S15); `None` if there is
+    /// none.
     ///
-    /// An expired record may be returned or not: the core decides about expiry (rule S6).
+    /// An expired record may be returned or not, because the core decides about expiry (rule S6).
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::Corrupt`] if what is stored cannot be read (rule S9), `Unavailable` or `Misconfigured`.
+    /// `Corrupt` if the stored data cannot be read (rule S9), `Unavailable` or `Misconfigured`.
     async fn load(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError>;
 
     /// Replaces the stored record if its version is `expected`, in one atomic step; never creates one (rules
@@ -41,44 +42,48 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Any [`StoreErrorKind`]. After `Unavailable` the record may or may not have been replaced; after the
-    /// other kinds it was not.
+    /// Any [`StoreErrorKind`](crate::store::StoreErrorKind). After `Unavailable`, the record may or may not
+    /// have been replaced. After the other kinds it was not.
     async fn replace(
         &self,
         record: &SessionRecord,
         expected: RecordVersion,
     ) -> Result<ReplaceOutcome, StoreError>;
 
-    /// Removes the record; `true` if this very call removed it.
+    /// Removes the record and returns whether this call removed it.
+    ///
+    /// A record that cannot be read is removed too.
     ///
     /// # Errors
     ///
-    /// `Unavailable` or `Misconfigured`. A record that cannot be read is removed all the same.
+    /// `Unavailable` or `Misconfigured`.
     async fn remove(&self, id: SessionId) -> Result<bool, StoreError>;
 
-    /// The records of one subject, in any order, and of no other subject (rule S5).
+    /// Returns the records of this subject, in any order, and of no other subject (rule S5).
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::Corrupt`] if a record of this subject cannot be read, `Unavailable` or `Misconfigured`.
+    /// `Corrupt` if a record of this subject cannot be read, `Unavailable` or `Misconfigured`.
     async fn list(&self, subject: &Subject) -> Result<Vec<SessionRecord>, StoreError>;
 
-    /// Removes every session of the subject but `keep`, in one atomic step, and tells which it removed (rule
-    /// S4).
+    /// Removes every session of the subject except `keep`, in one atomic step, and returns the ids that it
+    /// removed (rule S4).
+    ///
+    /// Records that cannot be read are removed too.
     ///
     /// # Errors
     ///
-    /// `Unavailable` or `Misconfigured`. Records that cannot be read are removed all the same.
+    /// `Unavailable` or `Misconfigured`.
     async fn remove_all(
         &self,
         subject: &Subject,
         keep: Option<SessionId>,
     ) -> Result<Vec<SessionId>, StoreError>;
 
-    /// Removes records whose [`ends_at`](SessionRecord::ends_at) is at or before `now`, at most `limit` of
-    /// them (rule S11).
+    /// Removes at most `limit` records whose [`ends_at`](SessionRecord::ends_at) is at or before `now` (rule
+    /// S11).
     ///
-    /// A store whose server drops expired records by itself answers [`PurgeOutcome::default`].
+    /// A store whose server drops expired records by itself returns [`PurgeOutcome::default`].
     ///
     /// # Errors
     ///

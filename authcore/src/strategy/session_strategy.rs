@@ -1,4 +1,4 @@
-//! The stateful strategy: an opaque token, and a session that a store holds.
+//! The trait of session strategies.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,15 +11,19 @@ use crate::session::sessions::Sessions;
 use crate::store::SessionRecord;
 use crate::{Error, Login, Principal, SessionId};
 
-/// How sessions are opened, proved, renewed and closed by a credential of their own.
+/// A way to open, verify and renew sessions with a credential of its own.
 ///
-/// [`ServerSessions`](crate::ServerSessions) is the one that comes with this crate. What does not depend on
-/// the credential (listing, revoking, changing claims, expiry) is done once, by [`Sessions`]; a strategy of
-/// your own wraps ours, adds what it wants (a check of the client's address, an audit line) and hands on the
-/// rest. It needs the `async-trait` crate. The hybrid strategy's refresh tokens are not one of these: they
-/// are no credential for every request, and [`Auth::with_hybrid`](crate::Auth::with_hybrid) alone knows what to do with
-/// them. Nor are [API keys](crate::Auth::create_api_key): `Auth` makes and verifies them with [`Sessions`],
-/// and a strategy of your own does not see them.
+/// For authors of a strategy; [`ServerSessions`](crate::ServerSessions) is the built-in one. [`Sessions`]
+/// does what does not depend on the credential: listing, revoking, changing claims and expiry. Your own
+/// strategy wraps the built-in one, adds what you need (a check of the client's address, an audit line) and
+/// delegates the rest. It needs the `async-trait` crate.
+///
+/// Credentials **must not** begin with `ack_`: `Auth` routes credentials with that prefix to [API
+/// keys](crate::Auth::create_api_key), which it creates and verifies with [`Sessions`] and a strategy does
+/// not see.
+///
+/// The hybrid strategy's refresh tokens do not implement this trait, because they are not the credential of
+/// every request; see [`Auth::with_hybrid`](crate::Auth::with_hybrid).
 ///
 /// ```
 /// use authcore::strategy::{CallContext, OpenedSession};
@@ -68,17 +72,18 @@ use crate::{Error, Login, Principal, SessionId};
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a session strategy",
-    label = "expected what `ServerSessions::builder(store).build()?` gives",
-    note = "refresh tokens go with access tokens: `Auth::with_hybrid(jwt, RefreshTokens::builder(store).build()?)?`"
+    label = "expected a strategy, such as `ServerSessions::builder(store).build()?`",
+    note = "for refresh tokens, use `Auth::with_hybrid(jwt, RefreshTokens::builder(store).build()?)?`"
 )]
 pub trait SessionStrategy: fmt::Debug + Send + Sync + 'static {
-    /// Opens a session with a new id and a new secret; never adopts anything that the client sent (rule A1).
+    /// Opens a session with a new id and a new secret, never with anything that the client sent (rule A1).
+    ///
     /// Then ends the sessions `replaces` (rule A10) and those above the subject's limit (rule A7).
     ///
     /// # Errors
     ///
-    /// [`Error::Store`]; [`Error::SessionLimit`] if concurrent logins left no place for this one. The session
-    /// does not exist then, or nobody holds its credential.
+    /// [`Error::Store`], or [`Error::SessionLimit`] if concurrent logins left no room for this one. The
+    /// session then does not exist, or no one holds its credential.
     async fn open(
         &self,
         login: &Login,
@@ -86,29 +91,31 @@ pub trait SessionStrategy: fmt::Debug + Send + Sync + 'static {
         context: &CallContext<'_>,
     ) -> Result<OpenedSession, Error>;
 
-    /// The live session of the context's realm that `credential` proves; writes down the use when that is due
-    /// (rules A5, A12, A14).
+    /// Returns the live session that `credential` authenticates in the context's realm, and records the use
+    /// when that is due (rules A5, A12, A14).
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`] or [`Error::Store`], never one for the other (rule A9).
+    /// [`Error::Unauthenticated`] if the credential is not valid, and [`Error::Store`] if the store failed,
+    /// never one for the other (rule A9).
     async fn verify(&self, credential: &str, context: &CallContext<'_>) -> Result<SessionRecord, Error>;
 
-    /// The session that `credential` proves or has proved, expired or not; `None` if it is gone: for logout
-    /// and for a login that replaces it.
+    /// Returns the session that `credential` authenticates, live or expired; `None` if it is gone.
+    ///
+    /// For logout, and for a login that replaces the session.
     ///
     /// # Errors
     ///
-    /// As [`SessionStrategy::verify`]: knowing a session id alone finds nothing (rule R8).
+    /// The same as for [`SessionStrategy::verify`]. A session id alone finds nothing (rule R8).
     async fn find(&self, credential: &str, context: &CallContext<'_>)
     -> Result<Option<SessionRecord>, Error>;
 
     /// Gives the principal's session a new secret and a new epoch, so that every credential and principal
-    /// made before is refused from now on (rules A6, A11).
+    /// created before is refused (rules A6, A11).
     ///
     /// # Errors
     ///
-    /// As [`SessionStrategy::verify`], and [`Error::Contended`].
+    /// The same as for [`SessionStrategy::verify`], and [`Error::Contended`].
     async fn renew(
         &self,
         principal: &Principal,
@@ -116,7 +123,7 @@ pub trait SessionStrategy: fmt::Debug + Send + Sync + 'static {
         context: &CallContext<'_>,
     ) -> Result<OpenedSession, Error>;
 
-    /// What can be done with its sessions whatever their credential.
+    /// Returns the sessions, for operations that do not depend on the credential.
     fn sessions(&self) -> &Sessions;
 }
 
@@ -157,18 +164,17 @@ impl<S: SessionStrategy + ?Sized> SessionStrategy for Arc<S> {
     }
 }
 
-/// Why a session gets a new credential.
+/// The reason why a session gets a new credential, for authors of a session strategy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "strategies handle every case")]
 pub enum Renewal {
-    /// What the session may do has changed.
+    /// The privileges of the session have changed.
     PrivilegeChange,
-    /// The subject has just proved themselves again: sets
-    /// [`authenticated_at`](SessionRecord::authenticated_at).
+    /// The subject was authenticated again: sets [`authenticated_at`](SessionRecord::authenticated_at).
     Reauthentication,
 }
 
-/// A session and the credential that proves it, which only the client will know.
+/// A session and its credential, which only the client will know. For authors of a session strategy.
 #[derive(Debug, Clone)]
 pub struct OpenedSession {
     pub(crate) record: SessionRecord,
@@ -176,16 +182,16 @@ pub struct OpenedSession {
 }
 
 impl OpenedSession {
-    /// The session as it was written.
+    /// Returns the session's record as it was written.
     pub fn record(&self) -> &SessionRecord {
         &self.record
     }
 
-    /// The credential.
+    /// Returns the credential.
     ///
     /// # Security
     ///
-    /// Whoever holds it is the subject.
+    /// It authenticates its holder as the subject. Never log it.
     pub fn credential(&self) -> &str {
         self.credential.expose()
     }

@@ -1,4 +1,4 @@
-//! The trait of token strategies, and what a token says.
+//! The trait of token strategies, and the contents of a token to be issued.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,66 +9,74 @@ use crate::secret::SecretString;
 use crate::store::SessionDetails;
 use crate::{Error, Principal, SessionId, Subject, Timestamp};
 
-/// How access tokens are made and verified: without a store and without I/O.
+/// A way to issue and verify access tokens, without a store and without I/O during verification.
 ///
-/// [`Jwt`](crate::jwt::Jwt) is the one that comes with this crate. An implementation
+/// For authors of a strategy; [`Jwt`](crate::jwt::Jwt) is the built-in one. An implementation
 ///
-/// - **must** check the signature before it believes anything else (rule T5);
-/// - **must** refuse what has expired, what lives longer than it is willing to accept, and what is meant for
-///   somebody else (rules T6 and T7);
-/// - **must** give back the realm, the kind and `is_login` of the grant with the token; without them it is a
-///   login in the unnamed realm (rules A12 and A13);
-/// - **must not** make tokens that begin with `acr_`, which refresh tokens do;
-/// - **must** take bounded time and memory for any input, and never panic (rule T12): `token` is the
-///   attacker's.
+/// - **must** check the signature before it trusts any other part of the token (rule T5);
+/// - **must** refuse a token that has expired, that lives longer than it accepts, or that is meant for
+///   someone else (rules T6 and T7);
+/// - **must** write the realm, the kind and `is_login` of an [`UnsignedToken`] and return them when it
+///   verifies the token; without them, the token counts as a login in the unnamed realm (rules A12 and A13);
+/// - **must** leave out claims with [reserved names](crate::Claims::RESERVED_NAMES), which sessions of an
+///   earlier release may contain (rule T13);
+/// - **must not** issue tokens that begin with `acr_` or `ack_`: `Auth` routes refresh tokens and API keys by
+///   these prefixes;
+/// - **must** take bounded time and memory for any input, and never panic (rule T12), because an attacker
+///   controls `token`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a token strategy",
-    label = "expected what `Jwt::builder(keys).issuer(..).audience(..).build()?` gives"
+    label = "expected a strategy, such as `Jwt::builder(keys).issuer(..).audience(..).build()?`"
 )]
 pub trait TokenStrategy: fmt::Debug + Send + Sync + 'static {
-    /// Makes an access token. Its `iat` is `now`, and its `exp` is one [`TokenStrategy::lifetime`] later or
+    /// Issues an access token.
+    ///
+    /// Its `iat` is `now`. Its `exp` is one [`TokenStrategy::lifetime`] later or
     /// [`UnsignedToken::not_after`], whichever is earlier (rule R9).
     ///
     /// # Errors
     ///
-    /// [`Error::Login`] if the claims do not fit, [`Error::NoEntropy`] without random bytes.
-    fn issue(&self, grant: &UnsignedToken<'_>, now: Timestamp) -> Result<AccessToken, Error>;
+    /// - [`Error::Login`] if the claims do not fit into a token.
+    /// - [`Error::NoEntropy`] if the operating system provides no random bytes.
+    /// - [`Error::Store`] of kind `Unavailable` if an external signer cannot be reached (rule T19).
+    fn issue(&self, token: &UnsignedToken<'_>, now: Timestamp) -> Result<AccessToken, Error>;
 
-    /// Who the holder of `token` is.
+    /// Returns the principal of `token`.
     ///
     /// # Errors
     ///
     /// The reason why the token is refused.
     fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection>;
 
-    /// As [`TokenStrategy::verify`], but a token whose only fault is that it has expired is good: for logout.
+    /// Like [`TokenStrategy::verify`], but accepts a token whose only fault is that it has expired: for
+    /// logout.
     ///
     /// # Errors
     ///
     /// The reason why the token is refused.
     fn verify_ignoring_expiry(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection>;
 
-    /// The session that a token names, `sid`, without any check of the token; `None` if it names none or
-    /// cannot be read.
+    /// Returns the session that a token names (`sid`), without verifying the token; `None` if it names none
+    /// or cannot be read.
     ///
-    /// For a token that comes with a credential which proves the session: whatever has happened to keys,
-    /// names and lifetimes since it was issued, it is good enough to name it (rule T17).
+    /// For a token presented together with a credential that authenticates the session. Changes of keys,
+    /// names or lifetimes since the token was issued do not matter then (rule T17).
     ///
     /// # Security
     ///
-    /// Anybody can write a token that names any session. The answer proves nothing.
+    /// Anyone can write a token that names any session, so the result proves nothing.
     fn named_session(&self, token: &str) -> Option<SessionId>;
 
-    /// How long its tokens live.
+    /// Returns how long tokens live.
     fn lifetime(&self) -> Duration;
 
-    /// How long after its expiry a token is still accepted, since clocks differ.
+    /// Returns how long after its expiry a token is still accepted, because clocks differ.
     fn leeway(&self) -> Duration;
 }
 
 impl<T: TokenStrategy + ?Sized> TokenStrategy for Arc<T> {
-    fn issue(&self, grant: &UnsignedToken<'_>, now: Timestamp) -> Result<AccessToken, Error> {
-        (**self).issue(grant, now)
+    fn issue(&self, token: &UnsignedToken<'_>, now: Timestamp) -> Result<AccessToken, Error> {
+        (**self).issue(token, now)
     }
 
     fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, Rejection> {
@@ -92,28 +100,32 @@ impl<T: TokenStrategy + ?Sized> TokenStrategy for Arc<T> {
     }
 }
 
-/// What an access token is to say.
+/// The contents of an access token to be issued.
+///
+/// For authors of a token strategy, who sign it in [`TokenStrategy::issue`].
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct UnsignedToken<'g> {
     /// `sub`.
     pub subject: &'g str,
-    /// The application's claims: the text of one JSON object without reserved names.
+    /// The application's claims: the text of one JSON object.
+    ///
+    /// A session of an earlier release may contain [reserved names](crate::Claims::RESERVED_NAMES), which the
+    /// strategy leaves out.
     pub claims: &'g str,
     /// `auth_time`.
     pub authenticated_at: Timestamp,
     /// `sid` and `epoch`, if the token belongs to a session.
     pub session: Option<SessionClaims>,
-    /// When its session ends: `exp` is never later (rule R9).
+    /// When the token's session ends: `exp` is never later (rule R9).
     pub not_after: Option<Timestamp>,
-    /// `auth_realm`: the name of the realm that the token is for; empty for the unnamed one, which is not
-    /// written.
+    /// `auth_realm`: the name of the token's realm; empty for the unnamed realm, which is not written.
     pub realm: &'g str,
     /// `session_kind`: the name of the kind of session; empty for the default, which is not written.
     pub kind: &'g str,
-    /// Whether the token represents a login; written with `session_kind` if it does not.
+    /// Whether the token represents a login. If it does not, that is written with `session_kind`.
     pub is_login: bool,
-    /// `client_id`, if the login states another one than the strategy's.
+    /// `client_id`, if the login states another client than the strategy's.
     pub client_id: Option<&'g str>,
     /// `act.sub`: who acts as the subject.
     pub actor: Option<&'g str>,
@@ -133,7 +145,8 @@ impl fmt::Debug for UnsignedToken<'_> {
 }
 
 impl<'g> UnsignedToken<'g> {
-    /// A grant to `subject` of these claims (one JSON object), in the unnamed realm and without a session.
+    /// Creates the contents of a token for `subject` with these claims (one JSON object), in the unnamed
+    /// realm and without a session.
     pub fn new(subject: &'g str, claims: &'g str, authenticated_at: Timestamp) -> Self {
         Self {
             subject,
@@ -151,12 +164,12 @@ impl<'g> UnsignedToken<'g> {
         }
     }
 
-    /// The subject within the realm, as [`VerifiedToken`](crate::strategy::VerifiedToken) has it.
+    /// Returns the subject within the realm, as [`VerifiedToken`](crate::strategy::VerifiedToken) has it.
     pub fn to_subject(&self) -> Subject {
         Subject::from_checked(self.realm, self.subject)
     }
 
-    /// The same grant with what the login stated.
+    /// Adds the details that the login stated.
     #[must_use]
     pub fn with_details(mut self, details: &'g SessionDetails) -> Self {
         self.kind = if details.kind.is_default() { "" } else { details.kind.as_str() };
@@ -168,14 +181,14 @@ impl<'g> UnsignedToken<'g> {
         self
     }
 
-    /// The error for a token that has `len` bytes where `max` are allowed, with the name of the largest
+    /// Returns the error for a token of `len` bytes where `max` are allowed, with the name of the largest
     /// claim.
     pub(crate) fn too_large(&self, len: usize, max: usize) -> LoginError {
         LoginError::TokenTooLarge { len, max, largest: crate::claims::largest(self.claims) }
     }
 }
 
-/// What a token says of the session that it belongs to.
+/// The claims by which a token refers to its session. For authors of a token strategy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "token strategies build it")]
 pub struct SessionClaims {
@@ -192,7 +205,7 @@ impl SessionClaims {
     }
 }
 
-/// A signed access token.
+/// A signed access token, returned by [`TokenStrategy::issue`]. For authors of a token strategy.
 #[derive(Debug, Clone)]
 pub struct AccessToken {
     pub(crate) text: SecretString,
@@ -200,21 +213,21 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
-    /// A token and its `exp`.
+    /// Creates a token from its text and its `exp`.
     pub fn new(text: impl Into<String>, expires_at: Timestamp) -> Self {
         Self { text: SecretString::new(text.into()), expires_at }
     }
 
-    /// The token itself.
+    /// Returns the text of the token.
     ///
     /// # Security
     ///
-    /// Whoever holds it is the subject, until it expires.
+    /// It authenticates its holder as the subject until it expires. Never log it.
     pub fn expose(&self) -> &str {
         self.text.expose()
     }
 
-    /// `exp`.
+    /// Returns when the token expires (`exp`).
     pub fn expires_at(&self) -> Timestamp {
         self.expires_at
     }

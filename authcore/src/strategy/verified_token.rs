@@ -1,4 +1,4 @@
-//! What a token strategy read from a good token.
+//! The contents of a token that a strategy has verified.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,19 +6,22 @@ use std::sync::Arc;
 use super::token_strategy::SessionClaims;
 use crate::{SessionKind, Subject, Timestamp};
 
-/// What a [`TokenStrategy`](crate::strategy::TokenStrategy) read from a good token.
+/// The contents of a token that a [`TokenStrategy`](crate::strategy::TokenStrategy) has verified.
+///
+/// For authors of a token strategy, who turn it into a principal with
+/// [`Principal::from_token`](crate::Principal::from_token).
 #[derive(Clone)]
 #[expect(clippy::exhaustive_structs, reason = "token strategies build it")]
 pub struct VerifiedToken {
     /// `sub`, within the realm that the token is for.
     pub subject: Subject,
-    /// `sid` and `epoch`, if the token belongs to a session of ours.
+    /// `sid` and `epoch`, if the token belongs to a session of this application.
     pub session: Option<SessionClaims>,
     /// The kind of that session.
     pub kind: SessionKind,
     /// Whether the token represents a login.
     pub is_login: bool,
-    /// `iss`, if it is not our own: subjects of different issuers are different people.
+    /// `iss`, if it is another issuer: subjects of different issuers are different users.
     pub foreign_issuer: Option<Arc<str>>,
     /// `iat`.
     pub issued_at: Timestamp,
@@ -26,17 +29,19 @@ pub struct VerifiedToken {
     pub authenticated_at: Timestamp,
     /// `exp`.
     pub expires_at: Timestamp,
-    /// The application's claims: the text of one JSON object, without the registered ones.
+    /// The application's claims: the text of one JSON object, without the registered claims.
     pub claims: String,
-    /// The id of the key that verified the token; empty if it was not verified, so that [`Principal::token`]
-    /// is `None`.
+    /// The id of the key that verified the token. If it is empty,
+    /// [`Principal::token`](crate::Principal::token) is `None`.
     pub key_id: String,
-    /// All that the token says, for [`Principal::token`]: the text of one JSON object.
+    /// All members of the token, for [`Principal::token`](crate::Principal::token): the text of one JSON
+    /// object.
     pub contents: String,
 }
 
 impl VerifiedToken {
-    /// A token of our own with these times and claims, the default kind, and nothing else that it says.
+    /// Creates a token of this application with these times and claims, of the default kind, and without
+    /// other members.
     pub fn new(subject: Subject, issued_at: Timestamp, expires_at: Timestamp, claims: String) -> Self {
         Self {
             subject,

@@ -1,4 +1,4 @@
-//! What a verified credential says can be read (rule T16).
+//! The contents of a verified credential can be read (rule T16).
 
 use super::*;
 use authcore::Principal;
@@ -24,7 +24,7 @@ fn stated() -> Login {
         .unwrap()
 }
 
-/// What the login stated, as the principal has it.
+/// Returns the details of the login, as the principal has them.
 fn assert_stated(principal: &Principal, what: &str) {
     assert_eq!(principal.actor().as_deref(), Some("support-7"), "{what}");
     assert_eq!(principal.client_id().as_deref(), Some("mobile-app"), "{what}");
@@ -40,7 +40,7 @@ fn assert_stated(principal: &Principal, what: &str) {
     assert!(shown.contains("ada") && shown.contains("support-7"), "{what}: {shown}");
 }
 
-/// Case 8: which client called?
+/// Case 8: the application can read which client called.
 #[tokio::test]
 async fn t16_what_a_login_states_is_read_in_every_strategy_and_survives_refreshes() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
@@ -93,7 +93,7 @@ async fn t16_the_contents_of_our_own_token_are_read_on_both_paths() {
     }
 }
 
-/// A token of an issuer that writes `azp` and several audiences, as OpenID Connect providers do.
+/// A token with `azp` and several audiences, as from OpenID Connect providers.
 #[tokio::test]
 async fn t16_the_contents_of_a_trusted_issuers_token_are_read() {
     let theirs = Jwt::builder(KeyRing::new(key("theirs")))

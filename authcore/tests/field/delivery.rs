@@ -10,7 +10,7 @@ use authcore::strategy::{AccessToken, RefreshDecision, RefreshHook, TokenStrateg
 use authcore::{Claims, ErrorKind, Principal};
 use serde_json::json;
 
-/// Reads as many roles from the directory as it is told.
+/// A hook that returns a given number of roles.
 #[derive(Debug, Clone, Default)]
 struct Roles(Arc<Mutex<usize>>);
 
@@ -87,7 +87,7 @@ async fn r12_a_login_a_renewal_and_a_change_of_claims_that_do_not_fit_change_not
     assert!(roomy.refresh(refresh_token(&issued)).await.is_ok(), "its refresh token is the current one");
 }
 
-/// Signs while it can be reached.
+/// A signer that can be made unavailable.
 #[derive(Debug)]
 struct Remote(Jwt, Arc<Mutex<bool>>);
 
@@ -121,7 +121,7 @@ impl TokenStrategy for Remote {
     }
 }
 
-/// Case 4: a signer that is away for longer than the grace window ends no session.
+/// Case 4: a signer that is unavailable for longer than the grace window ends no session.
 #[tokio::test]
 async fn t19_a_signer_that_is_away_changes_nothing() {
     let (store, clock, up) = (MemoryStore::new(), ManualClock::new(NOW), Arc::new(Mutex::new(true)));
@@ -145,8 +145,8 @@ async fn t19_a_signer_that_is_away_changes_nothing() {
     assert!(auth.refresh(refresh_token(&issued)).await.is_ok());
 }
 
-/// A window of no length is none, within the same millisecond too and with a clock that was set back (rules
-/// R2, R3).
+/// A window of length zero does not exist, even within the same millisecond and after the clock was set back
+/// (rules R2, R3).
 #[tokio::test]
 async fn r2_no_grace_window_means_none() {
     for back in [Duration::ZERO, HOUR] {

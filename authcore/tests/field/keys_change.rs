@@ -4,7 +4,7 @@ use super::*;
 use authcore::RevocationEffect;
 use authcore::error::Rejection;
 
-/// The same application after a change that makes every access token of before unverifiable.
+/// The same application after a change that makes every earlier access token unverifiable.
 fn changed_processes() -> Vec<(&'static str, Jwt)> {
     let builder = |kid| Jwt::builder(KeyRing::new(key(kid)));
     vec![
@@ -29,7 +29,7 @@ struct Old {
     issued: IssuedCredentials,
 }
 
-/// Logged in before the change, two days ago.
+/// Logs in before the change, two days ago.
 async fn logged_in_before() -> Old {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
     let issued = hybrid(jwt(), &store, &clock).login(login()).await.unwrap();
@@ -82,7 +82,7 @@ async fn t17_a_forged_access_token_achieves_nothing() {
     let old = logged_in_before().await;
     let auth = hybrid(jwt(), &old.store, &old.clock);
     let forger = hybrid(jwt_of("forger", "https://evil.example", "api"), &old.store, &old.clock);
-    // A forger who can write any `sid`, and has no refresh token but their own.
+    // A forger can write any `sid`, but has only their own refresh token.
     let own = forger.login(Login::new("eve").unwrap()).await.unwrap();
     let victim = old.issued.credential().expose();
     assert_eq!(
@@ -98,11 +98,11 @@ async fn t17_a_forged_access_token_achieves_nothing() {
     assert!(auth.logout_with_access_token(refresh_token(&own), "x.y.z").await.is_err(), "not a pair");
     assert!(auth.authenticate(own.credential().expose()).await.is_err());
     let login = login().replacing(own.credential().expose()).replacing(forged);
-    auth.login(login).await.unwrap();
+    let _ = auth.login(login).await.unwrap();
     assert_eq!(old.store.len(), 3, "the victim's, the forger's and the new one");
 }
 
-/// A sibling domain plants a refresh cookie of its own beside the victim's access cookie.
+/// A sibling domain plants its own refresh cookie in a browser with the victim's access cookie.
 #[tokio::test]
 async fn t17_a_planted_refresh_token_does_not_count_at_logout() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
@@ -124,8 +124,8 @@ async fn t17_where_there_is_one_credential_it_counts() {
     assert_eq!((revoked.sessions, revoked.effect), (vec![id(&issued)], RevocationEffect::Now));
 }
 
-/// One call is decided at one moment: expiry at the very end of a session and the lifetime of what is issued
-/// (rule R9).
+/// One time decides a call: expiry at the very end of a session, and the lifetime of the issued token (rule
+/// R9).
 #[tokio::test]
 async fn r9_a_paired_refresh_reads_the_clock_once() {
     #[derive(Debug, Clone)]
@@ -142,7 +142,8 @@ async fn r9_a_paired_refresh_reads_the_clock_once() {
     let issued = auth.login(login()).await.unwrap();
     clock.advance(MINUTE);
     counted.1.store(0, std::sync::atomic::Ordering::SeqCst);
-    auth.refresh_with_access_token(refresh_token(&issued), issued.credential().expose()).await.unwrap();
+    let _ =
+        auth.refresh_with_access_token(refresh_token(&issued), issued.credential().expose()).await.unwrap();
     assert_eq!(counted.1.load(std::sync::atomic::Ordering::SeqCst), 1);
 }
 

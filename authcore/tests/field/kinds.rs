@@ -57,7 +57,7 @@ async fn a13_each_kind_has_timeouts_and_a_cookie_of_its_own() {
     assert_eq!(listed[0].details.kind, SessionKind::REMEMBERED);
 }
 
-/// Case 5: a process with a short policy does not cut a session that another one keeps.
+/// Case 5: a process with a short policy does not shorten a session that another process keeps.
 #[tokio::test]
 async fn a13_a_stricter_policy_is_checked_and_never_written() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
@@ -85,7 +85,7 @@ async fn a13_a_stricter_policy_is_checked_and_never_written() {
     assert!(long.authenticate(issued.credential().expose()).await.is_ok());
 }
 
-/// ASVS 7.3.1, 7.3.2: a policy that was made stricter reaches sessions that exist, from the first request on.
+/// ASVS 7.3.1, 7.3.2: a stricter policy applies to existing sessions from the first request on.
 #[tokio::test]
 async fn a13_a_stricter_policy_reaches_sessions_that_exist() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
@@ -102,7 +102,7 @@ async fn a13_a_stricter_policy_reaches_sessions_that_exist() {
     assert_eq!(after.sessions_of(&principal).await.unwrap().len(), 1);
     clock.advance(DAY);
     assert_eq!(refused(after.authenticate(old.credential().expose()).await), Rejection::Expired);
-    // A more generous one lengthens nothing.
+    // A more generous policy extends nothing.
     let generous = sessions(&store, &clock, |builder| {
         builder.policy(SessionPolicy::new().with_idle_timeout(200 * DAY).with_absolute_timeout(300 * DAY))
     });
@@ -110,8 +110,7 @@ async fn a13_a_stricter_policy_reaches_sessions_that_exist() {
     assert_eq!(refused(generous.authenticate(old.credential().expose()).await), Rejection::Expired);
 }
 
-/// Whoever uses a session is not logged out by a shorter idle timeout, however close the session is to its
-/// end.
+/// A shorter idle timeout does not log out an active user, however close the session is to its end.
 #[tokio::test]
 async fn a13_a_stricter_idle_timeout_keeps_those_who_are_active() {
     let minutes = |count: u32| SessionPolicy::new().with_idle_timeout(count * MINUTE);
@@ -139,7 +138,7 @@ async fn a13_a_stricter_idle_timeout_keeps_those_who_are_active() {
     }
 }
 
-/// A user who has shown a password and no second factor yet manages nothing.
+/// A user without the second factor cannot manage sessions.
 #[tokio::test]
 async fn a13_a_session_that_is_no_login_manages_no_session() {
     let clock = ManualClock::new(NOW);
@@ -189,7 +188,7 @@ async fn a13_each_kind_has_a_limit_of_its_own() {
     }
 }
 
-/// Case 6: a key for a script is never evicted by logins, and no bulk logout but 'everywhere' ends it.
+/// Case 6: logins never evict an API key, and of the bulk logouts only 'everywhere' ends it.
 #[tokio::test]
 async fn a13_an_api_key_outlives_logins_and_logouts() {
     let clock = ManualClock::new(NOW);
@@ -239,7 +238,7 @@ async fn a13_a_key_above_the_limit_is_refused_and_evicts_nothing() {
     }
 }
 
-/// Also of keys that are made at the same moment, and with a clock that was set back.
+/// The limit also holds for keys created at the same moment, and after the clock was set back.
 #[tokio::test]
 async fn a13_no_order_of_creation_lets_a_key_above_the_limit_in() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
@@ -287,9 +286,9 @@ async fn a13_a_key_is_no_session_token_and_the_reverse() {
     assert_eq!(refused(auth.logout_everywhere(&script).await), Rejection::WrongKind);
     assert_eq!(refused(auth.logout_others(&script).await), Rejection::WrongKind);
     assert_eq!(refused(auth.sessions_of(&script).await), Rejection::WrongKind);
-    auth.login(login().replacing(key.credential().expose())).await.unwrap();
+    let _ = auth.login(login().replacing(key.credential().expose())).await.unwrap();
     assert!(auth.authenticate(key.credential().expose()).await.is_ok());
-    // It can end itself, as whoever finds a leaked one should.
+    // A key can end itself, so that the finder of a leaked key can revoke it.
     assert_eq!(auth.logout(key.credential().expose()).await.unwrap().sessions.len(), 1);
     assert!(auth.authenticate(key.credential().expose()).await.is_err());
 }
@@ -359,7 +358,7 @@ async fn a13_a_session_that_is_no_login_is_refused_as_one() {
     }
 }
 
-/// Access tokens carry every kind but the default, and a service that knows no kinds tells a guest from a
+/// Access tokens carry every kind except the default, and a service without kinds can tell a guest from a
 /// login.
 #[tokio::test]
 async fn a13_access_tokens_carry_their_kind() {
@@ -381,7 +380,7 @@ async fn a13_access_tokens_carry_their_kind() {
     assert!(next.is_persistent() && next.principal().kind() == SessionKind::REMEMBERED);
 }
 
-/// A newer release or another configuration wrote the session.
+/// A session written by a newer release or another configuration.
 #[tokio::test]
 async fn a13_a_kind_that_is_not_known_is_held_to_the_strictest_timeouts() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
@@ -417,7 +416,7 @@ async fn a13_a_kind_that_is_not_known_is_held_to_the_strictest_timeouts() {
     }
 }
 
-/// What the log is told while a test runs on its thread.
+/// The log lines of a test's thread.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 
@@ -478,20 +477,20 @@ async fn a13_a_bulk_logout_that_fails_midway_can_be_repeated() {
     let own = auth.login(login()).await.unwrap();
     let key = auth.create_api_key(named("x")).await.unwrap();
     for _ in 0..3 {
-        auth.login(login()).await.unwrap();
+        let _ = auth.login(login()).await.unwrap();
     }
-    // The own session is loaded, the list is read, one session ends; then the store is out.
+    // The caller's session is loaded, the list is read, one session ends; then the store becomes unavailable.
     store.fail_nth(4, Fault::BeforeCommit);
     let failed = auth.logout_others(own.principal()).await.unwrap_err();
     assert!(matches!(failed, Error::Store(error) if error.kind() == StoreErrorKind::Unavailable));
     assert!((2..5).contains(&inner.len()), "{}", inner.len());
-    store.heal();
+    store.clear_faults();
     assert!(auth.logout_others(own.principal()).await.is_ok());
     assert_eq!(inner.len(), 2);
     assert!(auth.authenticate(key.credential().expose()).await.is_ok());
 }
 
-/// The kind, like all that S17 fixes, is the same after every write.
+/// The kind, like all fields fixed by S17, is the same after every write.
 #[tokio::test]
 async fn s17_no_write_changes_realm_kind_or_details() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
@@ -507,7 +506,7 @@ async fn s17_no_write_changes_realm_kind_or_details() {
     clock.advance(2 * HOUR);
     let next = auth.refresh(refresh_token(&issued)).await.unwrap();
     auth.update_claims(next.principal(), |claims| Ok(claims.set("a", &1)?)).await.unwrap();
-    auth.renew(next.principal()).await.unwrap();
+    let _ = auth.renew(next.principal()).await.unwrap();
     let after = store.load(id(&issued)).await.unwrap().unwrap();
     assert_eq!(fixed(&after), fixed(&before));
     assert!(after.version().number() >= 4 && after.details() != SessionDetails::default());

@@ -1,5 +1,5 @@
-//! What operators and their users do: keys that change, tenants that share a store, sessions of several
-//! kinds, claims whose type changed. The checks that every store must pass are in `authcore-testkit`.
+//! Scenarios from the field: changes of keys, tenants that share a store, kinds of session, claims whose type
+//! has changed. The checks for every store are in `authcore-testkit`.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
@@ -39,7 +39,7 @@ fn jwt() -> Jwt {
     jwt_of("k1", "https://auth.example.com", "api")
 }
 
-/// One process of the hybrid strategy over a store that outlives it.
+/// One process with the hybrid strategy, over a store that outlives it.
 fn hybrid(jwt: Jwt, store: &MemoryStore, clock: &ManualClock) -> Auth {
     hybrid_with(jwt, store, clock, |refresh| refresh)
 }
@@ -75,7 +75,7 @@ fn refresh_token(issued: &IssuedCredentials) -> &str {
     issued.refresh_token().unwrap().expose()
 }
 
-/// Why a call was refused as unauthenticated.
+/// Returns the reason of an unauthenticated call.
 fn refused<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Rejection {
     match outcome {
         Err(Error::Unauthenticated(rejection)) => rejection,

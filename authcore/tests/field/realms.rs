@@ -1,4 +1,4 @@
-//! Realms share a store, and nothing else (rule A12).
+//! Realms that share a store are isolated from each other (rule A12).
 
 use super::*;
 use authcore::error::LoginError;
@@ -19,7 +19,7 @@ fn stateful(store: &MemoryStore, clock: &ManualClock) -> [Auth; 2] {
     ]
 }
 
-/// Case 2: two tenants with keys, issuers and audiences of their own over one table, and the same subject
+/// Case 2: two tenants on one table, each with its own keys, issuer and audience, and with the same subject
 /// name.
 #[tokio::test]
 async fn a12_tenants_with_keys_of_their_own_share_a_store() {
@@ -59,14 +59,14 @@ async fn a12_no_credential_reaches_another_realm() {
                 let paired = other.logout_with_access_token(refresh, issued.credential().expose()).await;
                 assert_eq!(refused(paired), Rejection::OtherRealm);
             }
-            // A principal that was made for one realm means nothing to another.
+            // A principal of one realm is invalid in another.
             let principal = issued.principal();
             assert_eq!(refused(other.renew(principal).await), Rejection::OtherRealm);
             assert_eq!(refused(other.sessions_of(principal).await), Rejection::OtherRealm);
             assert_eq!(refused(other.logout_others(principal).await), Rejection::OtherRealm);
             assert_eq!(refused(other.logout_everywhere(principal).await), Rejection::OtherRealm);
             assert_eq!(refused(other.revoke(principal, id(&issued)).await), Rejection::OtherRealm);
-            // Nor does its subject, which is somebody else's name there.
+            // So is its subject, which names another user there.
             let (admin, subject) = (other.admin(), principal.to_subject());
             assert!(matches!(
                 admin.sessions_of(&subject).await,
@@ -79,7 +79,7 @@ async fn a12_no_credential_reaches_another_realm() {
             assert!(admin.sessions_of(&unstated).await.unwrap().is_empty());
             assert!(admin.revoke(&unstated, id(&issued)).await.unwrap().sessions.is_empty());
             assert!(admin.revoke_all(&unstated).await.unwrap().sessions.is_empty());
-            // A login there replaces nothing here.
+            // A login in one realm replaces no session in another.
             let own = other.login(login().replacing(issued.credential().expose())).await.unwrap();
             assert_eq!(other.logout_everywhere(own.principal()).await.unwrap().sessions, [id(&own)]);
         }
@@ -100,7 +100,7 @@ async fn a12_limits_count_each_realm_by_itself() {
     let mut last = Vec::new();
     for name in ["one", "two", "three"] {
         let auth = auth.in_realm(&realm(name));
-        auth.login(login()).await.unwrap();
+        let _ = auth.login(login()).await.unwrap();
         clock.advance(MINUTE);
         last.push((auth.clone(), auth.login(login()).await.unwrap()));
     }
@@ -110,8 +110,8 @@ async fn a12_limits_count_each_realm_by_itself() {
     }
 }
 
-/// Subjects of the unnamed realm may have any character but NUL, also such as a realm's encoding might be
-/// made of.
+/// Subjects of the unnamed realm may contain any character except NUL, even those that an encoding of realms
+/// could use.
 #[tokio::test]
 async fn a12_no_name_of_the_unnamed_realm_reads_as_one_of_another() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
@@ -155,7 +155,7 @@ async fn a12_tokens_carry_their_realm_in_every_strategy() {
     assert_eq!(again.principal().realm(), realm("one"));
 }
 
-/// A claim that a release before took as the application's is no realm.
+/// A claim that an earlier release treated as the application's is not taken for a realm.
 #[tokio::test]
 async fn a12_a_record_cannot_claim_a_realm() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
@@ -183,9 +183,9 @@ async fn a12_purging_cleans_all_realms() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
     let auth = sessions(&store, &clock, |builder| builder);
     for name in ["one", "two"] {
-        auth.in_realm(&realm(name)).login(login()).await.unwrap();
+        let _ = auth.in_realm(&realm(name)).login(login()).await.unwrap();
     }
-    auth.login(login()).await.unwrap();
+    let _ = auth.login(login()).await.unwrap();
     clock.advance(31 * DAY);
     assert_eq!(auth.in_realm(&realm("one")).admin().purge_expired(10).await.unwrap().removed, 3);
     let issued = auth.login(login()).await.unwrap();

@@ -1,11 +1,11 @@
-//! Uses that do not count, and a time of last use that a user can trust (rules A14, A15).
+//! Requests that do not count as uses, and a reliable time of last use (rules A14, A15).
 
 use super::*;
 use authcore::SessionPolicy;
 use authcore::store::SessionStore as _;
 use authcore_testkit::{Call, FaultyStore};
 
-/// Case 7: a page that polls keeps nobody logged in.
+/// Case 7: a polling page does not keep a user logged in.
 #[tokio::test]
 async fn a14_a_verification_that_does_not_count_writes_nothing() {
     let (inner, clock) = (MemoryStore::new(), ManualClock::new(NOW));
@@ -23,7 +23,7 @@ async fn a14_a_verification_that_does_not_count_writes_nothing() {
     assert_eq!(refused(auth.authenticate_passively(issued.credential().expose()).await), Rejection::Expired);
     let record = inner.load(id(&issued)).await.unwrap().unwrap();
     assert_eq!(record.last_seen_at(), NOW);
-    // With uses between them it goes on.
+    // With uses in between, the session continues.
     let issued = auth.login(login()).await.unwrap();
     for _ in 0..12 {
         clock.advance(5 * MINUTE);
@@ -58,7 +58,7 @@ fn clock_since(clock: &ManualClock) -> Duration {
     authcore::clock::Clock::now(clock).since(NOW)
 }
 
-/// The precision neither shortens nor lengthens how long a session lives without use (rule A4).
+/// The precision does not change the idle timeout of a session (rule A4).
 #[tokio::test]
 async fn a15_the_precision_is_not_tied_to_the_idle_timeout() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
@@ -74,7 +74,7 @@ async fn a15_the_precision_is_not_tied_to_the_idle_timeout() {
     assert_eq!(refused(auth.authenticate(issued.credential().expose()).await), Rejection::Expired);
 }
 
-/// In the hybrid strategy a use is a refresh.
+/// In the hybrid strategy, refreshes are the uses.
 #[tokio::test]
 async fn a15_a_refresh_is_a_use() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));

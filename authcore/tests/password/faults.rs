@@ -1,4 +1,4 @@
-//! A store and accounts that fail and change when they are told to.
+//! A store and accounts that fail and change on demand.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use authcore::store::{
 };
 use authcore::{Login, MemoryStore, Realm, SessionId, Subject, Timestamp};
 
-/// Lets one call fail: before it does anything, or after it has.
+/// A plan that makes one call fail, before or after its effect.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Faults(Arc<Mutex<Plan>>);
 
@@ -28,12 +28,12 @@ pub(crate) enum When {
 }
 
 impl Faults {
-    /// Lets the call number `call` from now on fail, counted from 0.
+    /// Makes the call with this number fail, counted from 0.
     pub(crate) fn plan(&self, call: usize, when: When) {
         *self.0.lock().unwrap() = Plan { calls: 0, fails: Some((call, when)) };
     }
 
-    /// Whether the planned call has come; nothing fails any more.
+    /// Cancels the plan and returns whether the planned call has occurred.
     pub(crate) fn clear(&self) -> bool {
         let plan = std::mem::take(&mut *self.0.lock().unwrap());
         plan.fails.is_some_and(|(call, _)| plan.calls > call)
@@ -95,13 +95,13 @@ pub(crate) type Hashes = HashMap<String, String>;
 
 pub(crate) type Interference = Box<dyn FnOnce(&mut Hashes) + Send>;
 
-/// People whose identifier is their subject, and what happens to their hashes meanwhile.
+/// Accounts whose identifier is their subject, with planned changes of their hashes.
 #[derive(Default)]
 pub(crate) struct People {
     hashes: Mutex<Hashes>,
-    /// Happens just before the next `password_hash`.
+    /// Runs just before the next `password_hash`.
     pub(crate) before_read: Mutex<Option<Interference>>,
-    /// Happens just before the next `replace_hash`.
+    /// Runs just before the next `replace_hash`.
     pub(crate) before_replace: Mutex<Option<Interference>>,
     pub(crate) faults: Faults,
 }

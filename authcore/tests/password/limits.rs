@@ -1,4 +1,4 @@
-//! How many passwords are hashed at once, and that nothing shows one (rules P3, P4).
+//! The limits of concurrent password hashing, and the redaction of passwords (rules P3, P4).
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use authcore::{ErrorKind, IssuedCredentials, Login};
 #[tokio::test]
 async fn p4_more_logins_than_may_wait_are_refused_at_once() {
     let world = World::new(Kind::Sessions).await;
-    // A quarter of a second each, so that all are there before the first is done.
+    // A quarter of a second each, so that all have started before the first ends.
     let slow = PasswordHasher::builder().memory_kib(65_536).iterations(4).threads(1).max_waiting(1);
     let passwords = PasswordLogin::new(world.auth.clone(), slow.build().unwrap(), Arc::clone(&world.people));
     let logins = (0..8).map(|_| passwords.login("nobody", Password::new(OLD).unwrap(), |login| login));

@@ -1,5 +1,4 @@
-//! Login by password and change of password, on a store and accounts that fail and change when they are told
-//! to.
+//! Login by password and change of password, with a store and accounts that fail and change on demand.
 
 #![cfg(feature = "password")]
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
@@ -42,7 +41,7 @@ enum Kind {
 }
 
 impl World {
-    /// Ada is there, with the old password.
+    /// Returns accounts with Ada and her old password.
     async fn new(kind: Kind) -> Self {
         let (store, people) = (MemoryStore::new(), Arc::new(People::default()));
         let faulty = FaultyStore(store.clone(), people.faults.clone());
@@ -92,7 +91,7 @@ fn is_wrong_password<T>(outcome: &Result<T, PasswordError>) -> bool {
     matches!(outcome, Err(PasswordError::Auth(Error::Unauthenticated(Rejection::WrongPassword))))
 }
 
-/// A hash with parameters of long ago.
+/// A hash with outdated parameters.
 fn weak_hash(password: &str) -> String {
     hash_with(password, (4_096, 2, 1))
 }

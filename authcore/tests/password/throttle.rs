@@ -1,4 +1,4 @@
-//! Guesses are slowed down, and strangers keep nobody out.
+//! The throttle slows down guessing without locking out legitimate users.
 
 mod clock;
 mod names;
@@ -31,7 +31,7 @@ const fn at(secs: u64) -> Timestamp {
     Timestamp::from_secs(1_800_000_000 + secs)
 }
 
-/// Guesses wrong, unless it is refused.
+/// Makes a wrong guess, unless the throttle refuses it.
 async fn guess(throttle: &MemoryThrottle, guess: Attempt<'_>, secs: u64) -> bool {
     let granted = throttle.admit(guess, at(secs)).await.unwrap() == Admission::Granted;
     if granted {
@@ -40,13 +40,13 @@ async fn guess(throttle: &MemoryThrottle, guess: Attempt<'_>, secs: u64) -> bool
     granted
 }
 
-/// Logs in rightly, which must not be refused.
-async fn log_in(throttle: &MemoryThrottle, owner: Attempt<'_>, secs: u64) {
+/// Logs in with the right password, which must not be refused.
+async fn succeed(throttle: &MemoryThrottle, owner: Attempt<'_>, secs: u64) {
     assert_eq!(throttle.admit(owner, at(secs)).await.unwrap(), Admission::Granted, "{owner:?}");
     throttle.succeeded(owner, at(secs)).await.unwrap();
 }
 
-/// Guesses as fast as it is let, and gives how many guesses that were within so many seconds.
+/// Guesses as fast as the throttle allows and returns the number of guesses within the given seconds.
 async fn guesses(throttle: &MemoryThrottle, attempt: Attempt<'_>, secs: u64) -> usize {
     let mut granted = 0;
     for second in 0..secs {
@@ -67,14 +67,14 @@ async fn an_account_waits_longer_after_each_failure_up_to_a_minute() {
     }
     for expected in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
         let delay = Duration::from_secs(expected);
-        // Asking meanwhile makes it no longer.
+        // Attempts during the delay do not extend it.
         for _ in 0..3 {
             assert_eq!(throttle.admit(guess, now).await.unwrap(), Admission::Refused(delay));
         }
         now = now.plus(delay);
         assert_eq!(throttle.admit(guess, now).await.unwrap(), Admission::Granted);
     }
-    // A quiet hour forgets.
+    // An hour without failures resets the delay.
     now = now.plus(Duration::from_secs(3600));
     for _ in 0..5 {
         assert_eq!(throttle.admit(guess, now).await.unwrap(), Admission::Granted);
@@ -87,7 +87,7 @@ async fn a_day_of_guessing_is_some_1400_guesses() {
     let of_account = guesses(&MemoryThrottle::new(), nowhere("ada"), day).await;
     assert!((1400..1500).contains(&of_account), "{of_account}");
 
-    // Of many accounts from one address.
+    // Guesses at many accounts from one address.
     let throttle = MemoryThrottle::new();
     let mut of_address = 0;
     for second in 0..day {
@@ -121,16 +121,16 @@ async fn many_guesses_at_once_are_no_way_around_it() {
 #[tokio::test]
 async fn a_stranger_keeps_nobody_out_who_was_there_before() {
     let throttle = MemoryThrottle::new();
-    log_in(&throttle, attempt("ada", HOME), 0).await;
+    succeed(&throttle, attempt("ada", HOME), 0).await;
     for second in 0..600 {
         for number in 0..10 {
             let _ = throttle.admit(attempt("ada", &format!("10.0.{number}.1")), at(second)).await.unwrap();
         }
         if second % 60 == 59 {
-            log_in(&throttle, attempt("ada", HOME), second).await;
+            succeed(&throttle, attempt("ada", HOME), second).await;
         }
     }
-    // And that address is no way around the delay for whoever shares it.
+    // That address does not let other users of it bypass the delay.
     let of_neighbour = guesses(&throttle, attempt("ada", HOME), 600).await;
     assert!(of_neighbour < 25, "{of_neighbour}");
 }
@@ -164,7 +164,7 @@ async fn a_network_of_ipv6_is_one_address() {
     assert_eq!(throttle.admit(elsewhere, at(0)).await.unwrap(), Admission::Granted);
 }
 
-/// Names that were never seen push out other such names, and hardly who failed often.
+/// Unknown names evict other unknown names, and rarely accounts with many failures.
 #[tokio::test]
 async fn a_flood_of_names_takes_no_more_room_and_forgets_no_culprit() {
     let throttle = MemoryThrottle::builder().capacity(1024).build().unwrap();

@@ -8,7 +8,7 @@ use authcore::store::{SessionRecord, StoreError};
 use authcore::strategy::{CallContext, OpenedSession, Renewal, SessionStrategy, Sessions};
 use authcore::{Error, Login, MemoryStore, Principal, ServerSessions, SessionId};
 
-/// A decorator: writes down every call, and can be told to refuse or to fail.
+/// A decorator that records every call and can refuse or fail on demand.
 #[derive(Debug, Clone)]
 pub(crate) struct Audited {
     inner: ServerSessions,
@@ -18,7 +18,7 @@ pub(crate) struct Audited {
 #[derive(Debug, Default)]
 pub(crate) struct Audit {
     calls: Vec<&'static str>,
-    /// What is answered to the calls that begin so.
+    /// The planned results of calls, by the beginning of their names.
     answer: (&'static str, Answer),
 }
 

@@ -1,4 +1,4 @@
-//! What `Auth::logout` makes of input that is no credential.
+//! `Auth::logout` with input that is not a credential.
 
 use crate::{login, refresh, refused};
 use authcore::error::Rejection;
@@ -30,7 +30,7 @@ async fn a3_logout_refuses_what_never_was_a_credential() {
     }
 }
 
-/// A store does not remember the ids of sessions that have ended, so a made-up one passes for one of them.
+/// A store does not remember the ids of ended sessions, so a made-up id looks like one of them.
 #[tokio::test]
 async fn r8_logout_by_a_made_up_id_ends_nothing_and_is_no_error() {
     let [sessions, hybrid, tokens, reissue] = auths();
@@ -45,7 +45,7 @@ async fn r8_logout_by_a_made_up_id_ends_nothing_and_is_no_error() {
         assert!(revoked.sessions.is_empty());
         assert!(effective.is_none_or(|effective| revoked.effect == effective));
 
-        // The id of a session that exists, with another secret.
+        // The id of an existing session, with another secret.
         let own =
             issued.refresh_token().map(RefreshCredential::expose).unwrap_or(issued.credential().expose());
         let other = format!("{}{}", &own[..own.len() - 20], "A".repeat(20));

@@ -1,5 +1,6 @@
-//! Strategies of one's own behind the one API: a decorator of the stateful one, and token strategies written
-//! from scratch. Every operation of the table in the docs of [`Auth`], and what is unsupported.
+//! Custom strategies behind `Auth`: a decorator of the stateful strategy, and token strategies from scratch.
+//!
+//! Covers every operation of the table in the docs of [`Auth`], and the unsupported ones.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
@@ -30,7 +31,7 @@ const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const LIFETIME: Duration = Duration::from_secs(600);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Each token strategy as itself, shared, and without its type.
+/// Returns each token strategy as itself, shared, and type-erased.
 fn token_strategies() -> Vec<Arc<dyn TokenStrategy>> {
     let (table, tenant) = (Arc::new(Table::default()), Arc::new(Tenant::new()));
     vec![Arc::new(Table::default()), Arc::new(table), Arc::new(Tenant::new()), tenant]
@@ -85,7 +86,7 @@ fn is_unsupported<T>(outcome: &Result<T, Error>) -> bool {
     matches!(outcome, Err(error) if error.kind() == ErrorKind::Unsupported)
 }
 
-/// What every strategy does alike.
+/// Checks the common behaviour of all strategies.
 async fn check_login(auth: &Auth) -> IssuedCredentials {
     let issued = auth.login(login("phone")).await.unwrap();
     for principal in
@@ -110,7 +111,7 @@ async fn check_login(auth: &Auth) -> IssuedCredentials {
     issued
 }
 
-/// What the strategies that keep sessions do alike; `effect` is what they say of a revocation.
+/// Checks the common behaviour of strategies with sessions; `effect` is the expected result of a revocation.
 async fn check_sessions(auth: &Auth, effect: RevocationEffect) {
     let phone = auth.login(login("phone")).await.unwrap();
     let laptop = auth.login(login("laptop")).await.unwrap();
@@ -227,7 +228,7 @@ async fn a9_what_a_decorator_answers_is_what_the_caller_gets() {
     auth.authenticate(issued.credential().expose()).await.unwrap();
 }
 
-/// A former credential that is refused is ignored; one of which nothing can be said fails the login.
+/// A login ignores a refused previous credential; one that cannot be checked fails the login.
 #[tokio::test]
 async fn a9_a10_a_login_does_not_go_on_when_the_former_credential_cannot_be_checked() {
     for (answer, sessions) in [(Answer::Inner, 1), (Answer::Denied, 2), (Answer::Unavailable, 1)] {
@@ -245,7 +246,7 @@ async fn a9_a10_a_login_does_not_go_on_when_the_former_credential_cannot_be_chec
 #[tokio::test]
 async fn t6_t13_a_token_strategy_of_ones_own_logs_in_until_it_expires() {
     for auth in token_auths(&ManualClock::new(NOW)) {
-        check_login(&auth).await;
+        let _ = check_login(&auth).await;
     }
     for tokens in token_strategies() {
         let clock = ManualClock::new(NOW);
@@ -343,7 +344,7 @@ async fn r1_r5_a_hybrid_of_ones_own_tokens_is_refreshed() {
             auth.refresh(second.credential().expose()).await.is_err(),
             "an access token refreshes nothing"
         );
-        // The access token that has expired is still good for logging out.
+        // An expired access token can still log out.
         let revoked = auth.logout(first.credential().expose()).await.unwrap();
         assert_eq!(revoked.sessions, [principal.session_id().unwrap()]);
         assert!(auth.authenticate(second.credential().expose()).await.is_ok(), "until it expires");
@@ -411,7 +412,7 @@ async fn t6_a_wrapper_of_jwt_refuses_more_than_jwt_does() {
     tenant.authenticate(ours.credential().expose()).await.unwrap();
 }
 
-/// A token strategy that takes a foreign issuer's word for a session of ours is not believed.
+/// A session named by a token of a foreign issuer is not believed.
 #[tokio::test]
 async fn a11_a_foreign_issuers_token_reaches_no_session() {
     let (store, clock) = (MemoryStore::new(), ManualClock::new(NOW));
@@ -432,7 +433,7 @@ async fn a11_a_foreign_issuers_token_reaches_no_session() {
     assert_eq!(store.len(), 1);
 }
 
-/// A session that a principal of another strategy names is not its own (rule A11).
+/// A session named by a principal of another strategy does not belong to that principal (rule A11).
 #[tokio::test]
 async fn a11_principals_of_tokens_alone_reach_no_session() {
     let (store, table, clock) = (MemoryStore::new(), Table::default(), ManualClock::new(NOW));
@@ -472,7 +473,7 @@ async fn a11_principals_of_tokens_alone_reach_no_session() {
     assert_eq!(refused(hybrid.renew(&by_token).await), Rejection::WrongKind);
 }
 
-/// A strategy of one's own that answers from a cache, whatever the realm: `Auth` looks once more (rule A12).
+/// A custom strategy that returns cached results of any realm: `Auth` checks the realm again (rule A12).
 #[tokio::test]
 async fn a12_no_strategy_of_ones_own_leaks_into_another_realm() {
     #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Token strategies of one's own.
+//! Custom token strategies.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use rand::TryRng as _;
 use rand::rngs::SysRng;
 use serde_json::Value;
 
-/// A token strategy from scratch: random opaque tokens, and a table of what they say.
+/// A token strategy from scratch: random opaque tokens and a table of their contents.
 #[derive(Clone, Default)]
 pub(crate) struct Table(pub(crate) Arc<Mutex<Rows>>);
 
@@ -88,7 +88,7 @@ impl TokenStrategy for Table {
     }
 }
 
-/// A wrapper of ours: the tokens of one tenant, told by a claim.
+/// A wrapper that accepts only the tokens of one tenant, identified by a claim.
 #[derive(Debug, Clone)]
 pub(crate) struct Tenant(pub(crate) Jwt);
 

@@ -1,4 +1,4 @@
-//! What the payload of a token must say, and in which form (rules T5 to T8).
+//! The required contents and form of a token's payload (rules T5 to T8).
 
 use std::time::Duration;
 
@@ -80,8 +80,8 @@ fn t6_t14_nobody_proves_themselves_in_the_future() {
     assert_eq!(proved_at(now + 10_000_000, now), Err(Rejection::NotYetValid));
 }
 
-/// A session's `authenticated_at` lies in the future of a clock that went back: its tokens are good all the
-/// same.
+/// After the clock was set back, `authenticated_at` lies in the future; the tokens of the session remain
+/// valid.
 #[test]
 fn t14_auth_time_is_never_after_iat() {
     let later = NOW.plus(Duration::from_secs(3600));
@@ -123,7 +123,7 @@ fn t6_a_claim_of_the_wrong_type_is_an_error_and_never_absent() {
     }
 }
 
-/// The signature is good in each case: what a signer got wrong is told apart for the log.
+/// The signature is valid in each case: the log names the signer's mistake.
 #[test]
 fn t8_each_fault_of_a_payload_has_its_own_text() {
     let signed = |payload: &str| verify(&sign_text(&header().to_string(), payload, &SECRET)).unwrap_err();
@@ -141,7 +141,7 @@ fn t8_each_fault_of_a_payload_has_its_own_text() {
     ] {
         assert_eq!(signed(&payload), Rejection::MalformedPayload(fault), "{payload}");
     }
-    // JSON that no number of ours can hold.
+    // A JSON number out of range.
     let far = signed(&good.replace(&exp, "\"exp\":1e999"));
     assert_eq!(far, Rejection::InvalidClaim("exp", ClaimFault::WrongType));
 
@@ -157,11 +157,11 @@ fn t8_each_fault_of_a_payload_has_its_own_text() {
     let (jwt, mut buffer) = (jwt(), TokenBuffer::new());
     let token = sign(&header(), &payload());
     let typed = jwt.verify_claims::<std::collections::BTreeMap<String, u32>>(&token, NOW, &mut buffer);
-    let fault = "its claims are not of the type that the application asked for";
+    let fault = "its claims are not of the type that the application requested";
     assert_eq!(typed.unwrap_err(), Rejection::MalformedPayload(fault));
 }
 
-/// Whether its start is recognised or not, a token of another shape is refused for its shape.
+/// A token of another shape is refused for its shape, whether or not its start is recognised.
 #[tokio::test]
 async fn t8_each_fault_of_a_tokens_shape_has_its_own_text() {
     let ours = issue(&auth_at(jwt(), NOW)).await;
@@ -240,7 +240,7 @@ fn t8_duplicate_registered_claims_are_refused() {
     }
 }
 
-/// A token of our own is recognised by its first bytes; what follows them gets the same checks.
+/// An authcore token is recognised by its first bytes; the rest gets the same checks.
 #[tokio::test]
 async fn t8_duplicates_after_a_recognised_start_are_refused_too() {
     let token = issue(&auth_at(jwt(), NOW)).await;
@@ -266,7 +266,7 @@ async fn t8_duplicates_after_a_recognised_start_are_refused_too() {
     assert_eq!(verify(&cut), Err(Rejection::MalformedPayload("it is not JSON")), "{rest}");
 }
 
-/// What a start does not say because it was waived may stand behind it, once.
+/// A claim that the recognised start omits may follow it, once.
 #[tokio::test]
 async fn t6_t8_a_recognised_start_says_nothing_of_what_was_waived() {
     let keys = || KeyRing::new(key("k1", &SECRET));
@@ -307,7 +307,7 @@ async fn t8_every_other_spelling_of_a_good_token_is_refused() {
         ] {
             assert!(verify(&bad).is_err(), "{bad}");
         }
-        // The last character of a 32-byte tag has two bits that mean nothing: only zeros are right.
+        // The last character of a 32-byte tag has two unused bits, which must be zero.
         let last = good.chars().last().unwrap();
         let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         for other in alphabet.chars().filter(|c| *c != last) {
@@ -317,7 +317,7 @@ async fn t8_every_other_spelling_of_a_good_token_is_refused() {
     }
 }
 
-/// Also where the start of the token is recognised, which is looked at first.
+/// The same holds if the start of the token is recognised, which is checked first.
 #[tokio::test]
 async fn t8_tokens_are_bounded_to_the_byte() {
     let token = issue(&auth_at(jwt(), NOW)).await;
@@ -354,8 +354,8 @@ fn t8_tokens_are_bounded() {
     assert!(verify(&sign_text(&header().to_string(), &deep, &SECRET)).is_ok(), "depth costs no stack");
 }
 
-/// What only a signer can send, and no type could read, refuses the token: it is no error of the application
-/// (rule A16).
+/// Claims that no type can read, which only a signer can send, make the token refused. They are not an error
+/// of the application (rule A16).
 #[tokio::test]
 async fn a16_claims_that_no_type_could_read_are_a_refused_token() {
     let auth = auth_at(jwt(), NOW);
@@ -379,8 +379,7 @@ async fn a16_claims_that_no_type_could_read_are_a_refused_token() {
     }
 }
 
-/// A token that says that somebody acts as its subject, in a way that nobody can read, must not pass for the
-/// subject's own.
+/// A token with an unreadable actor must not pass for the subject's own.
 #[test]
 fn t6_claims_about_the_authentication_are_of_their_types_or_refused() {
     let verify_with = |name, value| verify(&sign(&header(), &with(payload(), name, value)));

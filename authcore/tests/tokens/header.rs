@@ -1,4 +1,4 @@
-//! What the header of a token decides: its key, and nothing else (rules T1 to T4).
+//! The header of a token selects its key and nothing else (rules T1 to T4).
 
 use super::{
     ISSUER, NOW, OTHER_SECRET, SECRET, builder, header, key, payload, sign, sign_text, verify, verify_at,
@@ -47,7 +47,7 @@ fn t2_kid_selects_among_configured_keys_only() {
     assert_eq!(verify_at(&two, &k2_by_k1, NOW), Err(Rejection::WrongSignature));
 }
 
-/// The header of a good token is remembered for its key; nothing else may follow from that.
+/// The header of a valid token is cached for its key, which must not affect anything else.
 #[test]
 fn t1_t2_a_header_that_was_seen_before_vouches_for_nothing() {
     let two = Jwt::builder(KeyRing::new(key("k1", &SECRET)).verifying(key("k2", &OTHER_SECRET)));
@@ -114,7 +114,7 @@ fn t4_typ_must_be_that_of_an_access_token() {
     assert!(waived.any_token_type().build().is_err(), "any type needs an issuer");
 }
 
-/// Each issuer has its own rule, also where ours takes any type.
+/// Each issuer has its own rule for `typ`, even if the application's own accepts any type.
 #[test]
 fn t4_the_type_of_a_trusted_issuers_token_is_checked_by_its_own_rule() {
     let partner = "https://partner.example.com";

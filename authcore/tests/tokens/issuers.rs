@@ -1,4 +1,4 @@
-//! Whose tokens are believed, and for whom they must be meant (rule T6).
+//! Accepted issuers and audiences (rule T6).
 
 use std::time::Duration;
 
@@ -146,49 +146,49 @@ fn t6_t7_each_setting_is_refused_one_above_its_limit_by_name() {
         (
             plain().issuer(text(255)).audience("api"),
             plain().issuer(text(256)).audience("api"),
-            "the issuer has 256 bytes instead of 1 to 255",
+            "`issuer` has 256 bytes; it needs 1 to 255",
         ),
         (
             builder().client_id(text(255)),
             builder().client_id(text(256)),
-            "the client id has 256 bytes instead of 1 to 255",
+            "`client_id` has 256 bytes; it needs 1 to 255",
         ),
         (
             builder().audience(text(252)),
             builder().audience(text(253)),
-            "all audiences together have 256 bytes, above 255",
+            "`audience` has 256 bytes in total; the limit is 255",
         ),
         (
             builder().trusting(trusted(&text(255), "us")),
             builder().trusting(trusted(&text(256), "us")),
-            "the trusted issuer has 256 bytes instead of 1 to 255",
+            "the name of a trusted issuer has 256 bytes; it needs 1 to 255",
         ),
         (
             builder().trusting(trusted("p", &text(255))),
             builder().trusting(trusted("p", &text(256))),
-            "all audiences together have 256 bytes, above 255",
+            "the audience of the trusted issuer `p` has 256 bytes in total; the limit is 255",
         ),
         (
             builder().leeway(Duration::from_secs(600)),
             builder().leeway(millis(600)),
-            "the leeway is 600.001s, above 10 minutes",
+            "`leeway` is 600.001s; the limit is 600s (10 minutes)",
         ),
         (
             builder().max_lifetime(Duration::from_secs(86_400)),
             builder().max_lifetime(millis(86_400)),
-            "the cap of the token lifetime (`max_lifetime`) is 86400.001s, above 24 hours",
+            "`max_lifetime` is 86400.001s; the limit is 86400s (24 hours)",
         ),
         (
             builder().lifetime(Duration::from_secs(900)),
             builder().lifetime(millis(900)),
-            "the token lifetime is 900.001s, which is under a second or above its cap (`max_lifetime`, 900s)",
+            "`lifetime` is 900.001s; it needs 1s to `max_lifetime`, which is 900s",
         ),
     ] {
         assert_eq!(built(at_limit), None, "{expected}");
         assert_eq!(built(above), Some(format!("invalid configuration: {expected}")));
     }
-    assert!(built(builder().client_id("")).unwrap().contains("the client id has 0 bytes"));
-    assert!(built(plain().issuer(ISSUER).audience("")).unwrap().contains("an audience is empty"));
+    assert!(built(builder().client_id("")).unwrap().contains("`client_id` has 0 bytes"));
+    assert!(built(plain().issuer(ISSUER).audience("")).unwrap().contains("`audience` is empty"));
 }
 
 /// What only we write in one shape, other issuers may write in theirs: it is then absent, and no fault.

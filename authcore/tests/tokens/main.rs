@@ -1,4 +1,4 @@
-//! The T rules, from outside: what a token must be to be believed.
+//! The T rules, tested through the public API: the requirements of a valid token.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
@@ -44,7 +44,7 @@ fn header() -> Value {
     json!({ "alg": "HS256", "typ": "at+jwt", "kid": "k1" })
 }
 
-/// A payload that is good at `NOW`, in another order of members than ours.
+/// Returns a payload that is valid at `NOW`, in another order of members than authcore's.
 fn payload() -> Value {
     let now = NOW.as_secs();
     json!({
@@ -57,7 +57,7 @@ fn sign_text(header: &str, payload: &str, secret: &[u8]) -> String {
     resign_with(&format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload)), secret)
 }
 
-/// Signs a header and a payload that are encoded, well or badly.
+/// Signs an encoded header and payload, which may be malformed.
 fn resign(signed: &str) -> String {
     resign_with(signed, &SECRET)
 }
@@ -81,7 +81,7 @@ fn without(mut object: Value, name: &str) -> Value {
     object
 }
 
-/// Both ways of verifying, which must agree in everything that both of them say.
+/// Verifies in both ways and checks that their results agree.
 fn verify_at(jwt: &Jwt, token: &str, now: Timestamp) -> Result<String, Rejection> {
     let principal = jwt.verify(token, now).map(|principal| {
         let issuer = principal.foreign_issuer().map(str::to_owned);

@@ -1,4 +1,4 @@
-//! What holds for any text, any payload, any subject and any claims (rules S7, T5, T12, T13).
+//! Properties for any text, payload, subject and claims (rules S7, T5, T12, T13).
 
 use std::collections::BTreeMap;
 
@@ -15,14 +15,14 @@ use serde_json::{Map, Value, json};
 
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
 
-/// Every member with the exact text of its value.
+/// Returns every member with the exact text of its value.
 type Members = BTreeMap<String, Box<RawValue>>;
 
 fn texts(members: &Members) -> BTreeMap<&str, &str> {
     members.iter().map(|(name, value)| (&**name, value.get())).collect()
 }
 
-/// Any text; what JSON writes with an escape, and what needs several bytes, more often than by chance.
+/// Any text, with a higher share of characters that JSON escapes or that need several bytes.
 fn any_text() -> impl Strategy<Value = String> {
     let odd = prop::sample::select(vec![
         '"',
@@ -39,7 +39,7 @@ fn any_text() -> impl Strategy<Value = String> {
     prop::collection::vec(char, 0..40).prop_map(String::from_iter)
 }
 
-/// Any UTF-8 but NUL, of 1 to 255 bytes.
+/// Any UTF-8 except NUL, of 1 to 255 bytes.
 fn any_subject() -> impl Strategy<Value = String> {
     let long = prop::collection::vec(any_text(), 1..12).prop_map(|texts| texts.concat());
     long.prop_filter_map("empty", |text| {
@@ -55,7 +55,7 @@ fn is_secret(name: &str) -> bool {
     Claims::SECRET_NAMES.iter().any(|secret| secret.eq_ignore_ascii_case(name))
 }
 
-/// Names of members, with those among them that are almost reserved, or are so at the top level.
+/// Names of members, including almost reserved ones and those that are reserved at the top level.
 fn any_name() -> impl Strategy<Value = String> {
     let near = ["Exp", "sub ", "is", "epoch\0", "scope", "password_changed_at", ""];
     let names = near.iter().chain(Claims::RESERVED_NAMES).map(|name| (*name).to_owned()).collect::<Vec<_>>();
@@ -84,7 +84,7 @@ fn members(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Map<Str
     prop::collection::vec((any_name(), value), 0..6).prop_map(Map::from_iter)
 }
 
-/// An object whose own members have no reserved name, within the size that a session takes.
+/// An object without reserved names at the top level, within the size limit of a session.
 fn any_claims() -> impl Strategy<Value = Value> {
     members(any_json()).prop_filter_map("too large", |mut members| {
         members.retain(|name, _| !Claims::RESERVED_NAMES.contains(&name.as_str()));
@@ -98,7 +98,7 @@ fn jwt_of(algorithm: Algorithm) -> Jwt {
     Jwt::builder(keys).issuer(ISSUER).audience("api").build().unwrap()
 }
 
-/// Issues a token and verifies it in both ways: whatever was given comes back, to the byte.
+/// Issues a token and verifies it in both ways: the contents round-trip to the byte.
 fn check_round_trip(subject: &str, claims: &Value) {
     let text = claims.to_string();
     let given: Members = serde_json::from_str(&text).unwrap();
@@ -136,7 +136,7 @@ fn s7_t8_the_largest_login_fits_into_a_token() {
 
 proptest! {
     #[test]
-    fn s7_t13_what_a_token_is_issued_for_is_what_it_verifies_as(subject in any_subject(), claims in any_claims()) {
+    fn s7_t13_an_issued_token_round_trips(subject in any_subject(), claims in any_claims()) {
         check_round_trip(&subject, &claims);
     }
 

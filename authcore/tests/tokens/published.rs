@@ -1,4 +1,4 @@
-//! Tokens that others made: the published ones of the RFCs, and those of another library.
+//! Tokens from elsewhere: the published ones of the RFCs, and those of another library.
 
 use super::{ISSUER, NOW, SECRET, builder, header, issue, key, payload, sign, verify, verify_at, with};
 use authcore::clock::Clock as _;
@@ -15,7 +15,7 @@ fn a_good_token_of_another_library_is_good() {
     assert_eq!(verify(&sign(&header(), &payload())), Ok("user-42".to_owned()));
 }
 
-/// RFC 7515, appendix A.1: the published token verifies, by the published key, at the time it was made.
+/// RFC 7515, appendix A.1: the published token verifies with the published key at its time of issue.
 #[test]
 fn rfc_7515_a_1() {
     let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
@@ -27,8 +27,8 @@ fn rfc_7515_a_1() {
     let trusted = TrustedIssuer::new("joe", "us", key("joe", &secret)).any_token_type();
     let jwt = builder().trusting(trusted).build().unwrap();
     let then = Timestamp::from_secs(1_300_819_000);
-    // Two keys are configured and the token names none (rule T2); with the key alone the signature is good,
-    // and the token is refused for what it does not say.
+    // With two keys, a token without `kid` is refused (rule T2). With the key alone the signature is valid,
+    // and the token is refused for its missing claims.
     assert_eq!(jwt.verify(token, then).unwrap_err(), Rejection::MissingParameter("kid"));
     let alone = |secret: &[u8]| {
         Jwt::builder(KeyRing::new(key("joe", secret)))
@@ -73,7 +73,7 @@ async fn tokens_decode_elsewhere_and_the_reverse() {
     }
 }
 
-/// RFC 7515, appendix A.5: the published token without a signature is none.
+/// RFC 7515, appendix A.5: the published token without a signature is refused.
 #[test]
 fn t1_rfc_7515_a_5() {
     let token = "eyJhbGciOiJub25lIn0.\
@@ -82,7 +82,7 @@ fn t1_rfc_7515_a_5() {
     assert_eq!(verify(&format!("{token}AAAA")), Err(Rejection::WrongAlgorithm));
 }
 
-/// RFC 7520, section 4.4: the published signature is good, and what it signs is a text and no claims.
+/// RFC 7520, section 4.4: the published signature is valid, but it signs a text instead of claims.
 #[test]
 fn t5_rfc_7520_4_4() {
     let token = "eyJhbGciOiJIUzI1NiIsImtpZCI6IjAxOGMwYWU1LTRkOWItNDcxYi1iZmQ2LWVlZjMxNGJjNzAzNyJ9.\

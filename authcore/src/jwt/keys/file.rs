@@ -1,23 +1,23 @@
-//! Recognises key files that are passed as HMAC secrets: of public keys, most likely, which are known to
-//! everybody (rules T9, T18).
+//! Recognition of key files that are passed as HMAC secrets, most likely public keys, which are no secret
+//! (rules T9, T18).
 
 use super::text::BYTE_ORDER_MARK;
 
-/// How the name of an SSH key's type begins.
+/// The prefixes of the type names of SSH keys.
 const SSH_TYPES: [&[u8]; 4] = [b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-"];
 
-/// Whether the 'secret' is a key file: PEM, JWK or SSH text, or the bytes that such a text encodes.
+/// Returns whether `secret` is a key file: PEM, JWK or SSH text, or the bytes that such a text encodes.
 pub(super) fn is_key_file(secret: &[u8]) -> bool {
     is_text(secret) || is_der(secret) || is_ssh_blob(secret)
 }
 
 fn is_text(secret: &[u8]) -> bool {
-    /// In UTF-16 of either byte order.
+    /// `-----BEGIN` in UTF-16 of either byte order.
     const WIDE_PEM: &[u8] = b"-\0-\0-\0-\0-\0B\0E\0G\0I\0N";
     let text = secret.trim_ascii_start();
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_ascii();
     let has = |needle: &[u8]| memchr::memmem::find(text, needle).is_some();
-    // An object, a list of them, or either as the text of a JSON string: then a backslash stands before each
+    // An object, a list of objects, or either of them quoted as a JSON string, with a backslash before each
     // quote.
     let is_json = matches!(text.first(), Some(b'{' | b'[' | b'"'));
     has(b"-----BEGIN ")
@@ -27,9 +27,9 @@ fn is_text(secret: &[u8]) -> bool {
         || (is_json && (has(b"\"kty") || has(b"\"keys")))
 }
 
-/// Whether it is the DER of a public key (SubjectPublicKeyInfo or RSAPublicKey), a certificate or a private
-/// key (RFC 5280, RFC 8017, RFC 5958): of random bytes that are long enough to be one, fewer than 1 in 10^10
-/// are.
+/// Returns whether `secret` is the DER of a public key (SubjectPublicKeyInfo or RSAPublicKey), a
+/// certificate or a private key (RFC 5280, RFC 8017, RFC 5958). Random bytes of sufficient length are taken
+/// for one with a probability below 10^-10.
 fn is_der(secret: &[u8]) -> bool {
     let Some((SEQUENCE, body, [])) = element(secret) else { return false };
     let mut elements = Vec::new();
@@ -40,14 +40,14 @@ fn is_der(secret: &[u8]) -> bool {
         rest = next;
     }
     match &elements[..] {
-        // An algorithm and a key; what is signed, an algorithm and a signature.
+        // A public key: an algorithm and a key. A certificate: its content, an algorithm and a signature.
         [(SEQUENCE, algorithm), (BIT_STRING, [0, ..])] => algorithm.first() == Some(&OBJECT_ID),
         [(SEQUENCE, _), (SEQUENCE, algorithm), (BIT_STRING, [0, ..])] => {
             algorithm.first() == Some(&OBJECT_ID)
         }
-        // Modulus and exponent.
+        // An RSA public key: modulus and exponent.
         [(INTEGER, modulus), (INTEGER, exponent)] => modulus.len() >= 64 && exponent.len() <= 8,
-        // A version, and what a private key of that version has.
+        // A private key: a version, and the fields of that version.
         [(INTEGER, [0..=2]), (SEQUENCE | INTEGER | OCTET_STRING, _), ..] => true,
         _ => false,
     }
@@ -59,7 +59,7 @@ const OCTET_STRING: u8 = 0x04;
 const OBJECT_ID: u8 = 0x06;
 const SEQUENCE: u8 = 0x30;
 
-/// The tag and the content of the first DER element, and what follows it.
+/// Returns the tag and the content of the first DER element, and the bytes after it.
 fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (len, rest) = match *input.get(1..)? {
         [len @ ..=0x7f, ref rest @ ..] => (usize::from(len), rest),
@@ -71,8 +71,8 @@ fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((input[0], content, rest))
 }
 
-/// Whether it is what stands in base64 after the type in an SSH public key: a length and the type again (RFC
-/// 4253).
+/// Returns whether `secret` is the base64-decoded part of an SSH public key, which begins with a length and
+/// the type (RFC 4253).
 fn is_ssh_blob(secret: &[u8]) -> bool {
     let Some(([0, 0, 0, _], text)) = secret.split_first_chunk() else { return false };
     SSH_TYPES.iter().any(|kind| text.starts_with(kind))
@@ -87,7 +87,7 @@ mod tests {
     use crate::error::ConfigError;
     use crate::jwt::Key;
 
-    /// What `openssl` prints in DER for keys and certificates, and what an SSH public key encodes.
+    /// Keys and certificates as `openssl` writes them in DER, and the content of an SSH public key.
     #[test]
     fn t9_t18_key_files_are_refused_as_bytes_and_in_base64_too() {
         let sequence = |content: &[u8]| der(0x30, content);

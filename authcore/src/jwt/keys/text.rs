@@ -1,4 +1,5 @@
-//! Secrets that arrive as text: recognised where bytes are expected, decoded where text is (rule T9).
+//! Secrets in the form of text: recognized where bytes are expected, decoded where text is expected (rule
+//! T9).
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -16,19 +17,20 @@ pub(super) enum Encoding {
 }
 
 impl Encoding {
-    /// The encoding that `secret` is evidently the text of.
+    /// Returns the encoding if `secret` is evidently encoded text.
     ///
-    /// Hexadecimal text has only hexadecimal digits. Base64 text has only characters of one alphabet in a
-    /// number that base64 can have, and is padded or has letters of both cases: a passphrase such as
-    /// `correct-horse-battery` has neither. Of 32 random bytes, fewer than 1 in 10^18 look like either; the
-    /// base64 text of 32 random bytes has letters of only one case fewer than once in 10^9.
+    /// Hexadecimal text has only hexadecimal digits. Base64 text has only characters of one alphabet, in a
+    /// number that base64 can produce, and has padding or letters of both cases; a passphrase such as
+    /// `correct-horse-battery` has neither. 32 random bytes look like either with a probability below
+    /// 10^-18. The base64 text of 32 random bytes has letters of only one case with a probability below
+    /// 10^-9.
     pub(super) fn evident_in(secret: &[u8]) -> Option<Self> {
         let text = unwrapped(secret);
         let all = |of: fn(u8) -> bool| characters(text).all(of);
         if let Some(rest) = text.strip_prefix(b"base64:") {
             return (!rest.is_empty()).then_some(Self::Base64);
         }
-        // `5b:d7`, `5bd7 91f0`, `0x5bd7` and the dashes of a UUID are all seen.
+        // Includes `5b:d7`, `5bd7 91f0`, `0x5bd7` and a UUID with dashes.
         let digits = text.strip_prefix(b"0x").unwrap_or(text);
         if text.is_empty() {
             None
@@ -48,7 +50,8 @@ impl Encoding {
 
     /// Decodes `text`, which may have white space around it and line breaks in it, as tools print them.
     ///
-    /// The error says what is wrong, as the end of a sentence, and shows nothing of the secret.
+    /// The error is the end of a sentence that begins with the name of the text, and contains nothing of
+    /// the secret.
     pub(super) fn decode(self, text: &str) -> Result<Zeroizing<Vec<u8>>, String> {
         let text = Zeroizing::new(characters(text.as_bytes().trim_ascii()).collect::<Vec<_>>());
         if text.is_empty() {
@@ -61,8 +64,8 @@ impl Encoding {
     }
 }
 
-/// The text without what files and variables have around it: white space, a byte order mark, quotes, a final
-/// NUL.
+/// Returns the text without what files and variables may have around it: white space, a byte order mark,
+/// quotes, a final NUL.
 fn unwrapped(secret: &[u8]) -> &[u8] {
     let text = secret.trim_ascii();
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
@@ -75,12 +78,12 @@ pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const STANDARD_ALPHABET: fn(u8) -> bool = |c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/');
 const URL_SAFE_ALPHABET: fn(u8) -> bool = |c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
 
-/// The text without its line breaks: `openssl rand -base64 64` prints two lines.
+/// Returns the text without its line breaks; `openssl rand -base64 64` prints two lines.
 fn characters(text: &[u8]) -> impl Iterator<Item = u8> {
     text.iter().copied().filter(|c| !matches!(c, b'\r' | b'\n'))
 }
 
-/// How many characters stand before the first `=`, and how many `=` there are.
+/// Returns the number of characters before the first `=`, and the number of `=`.
 fn data_and_padding(text: &[u8]) -> (usize, usize) {
     (characters(text).take_while(|c| *c != b'=').count(), characters(text).filter(|c| *c == b'=').count())
 }
@@ -111,13 +114,13 @@ fn decode_base64(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
     let mut bytes = Zeroizing::new(vec![0; text.len() / 4 * 3 + 3]);
     // The library's own error shows characters of the secret.
     let len = engine.decode_slice(text, &mut bytes).map_err(|_| {
-        format!("has {} characters, and they do not end as base64 does: part of it is missing", text.len())
+        format!("has {} characters and does not end as base64 does: part of it is missing", text.len())
     })?;
     bytes.truncate(len);
     Ok(bytes)
 }
 
-/// The place of a character, counted from 1.
+/// Returns the position of a character, counted from 1, as an ordinal number.
 fn ordinal(at: usize) -> String {
     let place = at + 1;
     let suffix = match (place % 10, place % 100) {
@@ -215,7 +218,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn t9_random_bytes_are_never_taken_for_text(secret in proptest::collection::vec(any::<u8>(), 32..97)) {
+        fn t9_random_bytes_are_never_taken_for_text(
+            secret in proptest::collection::vec(any::<u8>(), 32..97),
+        ) {
             prop_assert_eq!(Encoding::evident_in(&secret), None);
         }
 

@@ -31,13 +31,13 @@ fn foreign(text: &str, algorithm: Algorithm, version: Version, (m, t, p): (u32, 
     PasswordHash::new(hash.to_string())
 }
 
-/// What one poll gives.
+/// Returns the result of one poll.
 async fn polled<F: Future>(future: &mut Pin<Box<F>>) -> Poll<F::Output> {
     poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }
 
 impl PasswordHasher {
-    /// What was computed since this was last asked, in KiB times passes.
+    /// Returns the work since the last call, in KiB times passes.
     pub(in crate::password) fn worked(&self) -> u64 {
         self.0.engine.worked.swap(0, Ordering::SeqCst)
     }
@@ -96,7 +96,7 @@ async fn p1_a_weaker_hash_verifies_by_its_own_parameters_and_is_outdated() {
         (Argon2i, Version::V0x13, (19_456, 2, 1), Verdict::MatchOutdated),
         (Argon2d, Version::V0x13, (19_456, 2, 2), Verdict::MatchOutdated),
         (Argon2id, Version::V0x13, (19_456, 2, 2), Verdict::Match),
-        // Cheaper in one respect or of another make, and more expensive in another respect.
+        // Cheaper in one respect, or another variant or version, and more expensive in another respect.
         (Argon2id, Version::V0x13, (65_536, 1, 1), Verdict::Match),
         (Argon2id, Version::V0x13, (4_096, 4, 1), Verdict::Match),
         (Argon2i, Version::V0x10, (19_457, 2, 1), Verdict::Match),
@@ -111,7 +111,7 @@ async fn p1_a_weaker_hash_verifies_by_its_own_parameters_and_is_outdated() {
 }
 
 #[tokio::test]
-async fn p2_whoever_is_unknown_costs_a_real_verification() {
+async fn p2_an_unknown_user_costs_a_real_verification() {
     let hasher = hasher();
     let stored = hasher.hash(NewPassword::new("correct horse").unwrap()).await.unwrap();
     assert_eq!(hasher.worked(), TODAY);
@@ -140,7 +140,7 @@ async fn p2_a_wrong_password_costs_as_much_as_the_most_expensive_hash_seen() {
     let hasher = hasher();
     let expensive = foreign("old", Algorithm::Argon2id, Version::V0x13, (65_536, 3, 1));
     let older = foreign("old", Algorithm::Argon2id, Version::V0x13, (4_096, 2, 1));
-    // Also a right password shows what the hash costs.
+    // A right password counts as well.
     assert_eq!(hasher.verify(password("old"), Some(&expensive)).await.unwrap(), Verdict::Match);
     assert_eq!(hasher.worked(), 65_536 * 3);
     for stored in [None, Some(&expensive), Some(&older), Some(&PasswordHash::new("hunter2"))] {
@@ -198,7 +198,10 @@ proptest! {
         algorithm in prop::sample::select(&[Algorithm::Argon2d, Algorithm::Argon2i, Algorithm::Argon2id][..]),
         version in prop::sample::select(&[Some(Version::V0x13), Some(Version::V0x10), None][..]),
         (memory, passes, lanes) in (8_u32..64, 1_u32..4, 1_u32..=4),
-        salt in prop_oneof![prop::collection::vec(any::<u8>(), 8..=64), prop::collection::vec(any::<u8>(), 8..=600)],
+        salt in prop_oneof![
+            prop::collection::vec(any::<u8>(), 8..=64),
+            prop::collection::vec(any::<u8>(), 8..=600),
+        ],
         output in prop_oneof![4_usize..=64, 4_usize..=600],
         text in prop::collection::vec(any::<u8>(), 0..=32),
     ) {
@@ -223,7 +226,7 @@ proptest! {
         prop_assert_ne!(verify(stored(&hash)), Verdict::Mismatch);
         hash[output / 2] ^= 1;
         prop_assert_eq!(verify(stored(&hash)), Verdict::Mismatch);
-        // An output that was cut off is another hash, not a part of the same.
+        // A truncated output is a different hash.
         hash[output / 2] ^= 1;
         if output > 4 {
             prop_assert_eq!(verify(stored(&hash[..output - 1])), Verdict::Mismatch);
@@ -260,7 +263,7 @@ async fn p2_takes_about_as_long_for_known_and_unknown_users() {
     let hasher = hasher();
     let stored = hasher.hash(NewPassword::new("correct horse").unwrap()).await.unwrap();
     let older = foreign("correct horse", Algorithm::Argon2id, Version::V0x13, (1_024, 1, 1));
-    // The quickest of each: what the machine does besides only ever adds, so that more runs only come closer.
+    // The quickest run of each: other load on the machine only adds time, so more runs only get closer.
     let mut quickest = [Duration::MAX; 3];
     for run in 1..=100 {
         for (stored, quickest) in [None, Some(&stored), Some(&older)].into_iter().zip(&mut quickest) {
@@ -312,7 +315,7 @@ async fn p3_the_last_copy_of_a_password_goes_with_its_job() {
     drop(waiting);
     drop(gate);
     held.await.unwrap();
-    // Its one thread has dropped the job when it takes the next.
+    // The only thread drops the job before it takes the next.
     hasher.verify(password("other"), None).await.map(drop).unwrap();
     assert_eq!(copies(), 1, "after its future was dropped");
 }
@@ -335,11 +338,11 @@ async fn p4_clones_share_one_bounded_pool() {
 }
 
 #[tokio::test]
-async fn p4_never_computes_on_the_thread_that_asks() {
+async fn p4_never_computes_on_the_calling_thread() {
     let hasher = hasher();
     let mut verification = Box::pin(hasher.verify(password("correct horse"), None));
     let (gate, _held) = Gate::close(&hasher.0.pool);
-    // The only thread of the pool is held, and still the poll returns.
+    // The poll returns although the only thread of the pool is occupied.
     assert!(polled(&mut verification).await.is_pending());
     assert_eq!(hasher.worked(), 0);
     drop(gate);

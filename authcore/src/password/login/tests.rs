@@ -1,4 +1,4 @@
-//! How much is computed for a login and a change of password.
+//! The work of a login and of a change of password.
 
 use std::sync::Mutex;
 
@@ -75,7 +75,7 @@ async fn world(auth: Auth) -> (PasswordLogin, Arc<Ada>, IssuedCredentials) {
 }
 
 impl PasswordLogin {
-    /// Whether a change of password succeeds, and how many times today's work it takes.
+    /// Returns whether a change of password succeeds, and its work as a multiple of today's.
     async fn try_change(&self, principal: &Principal, current: &str, new: &str) -> (bool, u64) {
         let (current, new) = (Password::new(current).unwrap(), NewPassword::new(new).unwrap());
         let outcome = self.change_password(principal, current, new).await;
@@ -118,7 +118,7 @@ async fn p5_a_repeated_change_verifies_the_new_password_only() {
         assert_eq!(passwords.try_change(own.principal(), "a guess", "another guess").await, (false, 2));
         assert_eq!(passwords.try_change(own.principal(), OLD, NEW).await, (true, 1));
         assert_eq!(*ada.stored.lock().unwrap(), marked.expose());
-        // A successful change with sessions renews the session, so that the mark is no longer its own.
+        // With sessions, a successful change renews the session, so the mark no longer matches.
         let next = match auth.own_session(own.principal()).await {
             Err(error) => {
                 assert_eq!(error.rejection(), Some(&Rejection::Superseded));
@@ -144,8 +144,8 @@ async fn p5_the_same_change_at_once_is_recognized() {
             passwords.hasher.hash_marked(NewPassword::new(NEW).unwrap(), &mark, &stored).await.unwrap();
         *ada.before_replace.lock().unwrap() = Some(marked.expose().to_owned());
         passwords.hasher.worked();
-        // The current password and the new hash, as ever; then the new password against what the other call
-        // stored.
+        // The current password and the new hash, as always, and then the new password against the hash of
+        // the other call.
         assert_eq!(passwords.try_change(own.principal(), OLD, NEW).await, (true, 3));
         assert_eq!(*ada.stored.lock().unwrap(), marked.expose());
     }

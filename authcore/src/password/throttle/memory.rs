@@ -1,4 +1,4 @@
-//! A throttle in the memory of one process.
+//! The throttle in the memory of one process.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -15,38 +15,50 @@ use crate::Timestamp;
 use crate::error::ConfigError;
 use crate::store::StoreError;
 
-/// How many may log in from one address at once, as a multiple of those who may fail there.
+/// The number of concurrent attempts from one address, as a multiple of its free failures.
 const AT_ONCE: u32 = 4;
+const MAX_CAPACITY: usize = 1 << 24;
 
-/// A throttle in the memory of this process, of a fixed size.
+/// A throttle that counts in the memory of one process, in tables of a fixed size.
 ///
-/// After five failures in a row an account has to wait, a second at first, and twice as long after each
-/// further one, up to a minute. Attempts while it waits are refused, and do not make it longer. An address
-/// may fail twenty times before it waits likewise, since many people may share one; of IPv6, the first 64
-/// bits are an address. A quiet hour forgets. If the clock is set back, a delay begins anew, and is no longer
-/// than that.
+/// Cheap to clone; clones share the counts.
 ///
-/// As long as an attempt is undecided, its account waits as if it had failed, so that guesses at once are no
-/// more than guesses one by one: of more than five logins to one account in the same moment, the others are
-/// refused for a second at most unless one fails. An address that has not failed twenty times may have eighty
-/// undecided, so that a crowd behind one address can log in at once; so many guesses can be made at once
-/// there, and then one a minute.
+/// # Delays
 ///
-/// From an address where an account was logged in to before, only failures from there count against that
-/// account, so that a stranger elsewhere who fails all the time keeps its owner out of no such place. That is
-/// remembered for longer than an hour, as long as there is room, and failures take none of it.
+/// After five failures in a row, an account has to wait: one second at first, and twice as long after each
+/// further failure, up to a minute. Attempts during the delay are refused and do not extend it. An address
+/// has twenty failures before it has to wait in the same way, because many users may share it; the first 64
+/// bits of an IPv6 address count as one address. Failures are forgotten after an hour without an admitted
+/// attempt. If the clock is set back, a running delay starts again, at its original length.
+///
+/// # Concurrent attempts
+///
+/// An attempt counts as a failure of its account until its outcome is reported, so that concurrent guesses
+/// gain nothing. If more than five logins to one account arrive at the same moment, the others are refused,
+/// for at most a second unless one of the five fails.
+///
+/// An address with fewer than twenty failures may have eighty undecided attempts, so that many users behind
+/// one address can log in at the same moment. An attacker can make that many concurrent guesses there, and
+/// after that one a minute.
+///
+/// # Known places
+///
+/// At an address where an account has logged in before, only failures from that address count against the
+/// account. An attacker elsewhere does not delay the owner there. Known places are remembered for longer
+/// than an hour, as long as there is room, and failures take none of that room.
 ///
 /// # Security
 ///
-/// At a new place an owner waits as long as the account does. No delay is longer than a minute, but it begins
-/// anew with each failure: whoever guesses at the end of each, from as many networks as that takes or from
-/// one that the owner shares, is often first, and can refuse the owner there for as long as the attack lasts.
-/// Where the host says no addresses ([`Attempt::address`] is `None`), every place is a new one. If that
-/// matters, have a second way in, such as a link by mail.
+/// At a new place, the owner waits as long as the account does. No delay exceeds a minute, but each failure
+/// begins a new one. An attacker who guesses at the end of each delay, from enough networks or from one
+/// that the owner shares, is often first and can keep the owner out of new places while the attack lasts.
+/// Without client addresses ([`Attempt::address`] is `None`), every place is new. If this matters, offer
+/// another way to log in, such as a link by email.
 ///
 /// # Memory
 ///
-/// It takes less than 5 MB unless set otherwise; when it is full, whoever failed least is forgotten first.
+/// Less than 5 MB with the default capacity. A full table forgets the entries with the fewest failures
+/// first.
 ///
 /// ```
 /// use std::time::Duration;
@@ -71,10 +83,10 @@ const AT_ONCE: u32 = 4;
 pub struct MemoryThrottle(Arc<Counters>);
 
 struct Counters {
-    /// Of accounts and of addresses.
+    /// Counts of accounts and of addresses.
     counts: Table,
-    /// Of accounts at the addresses where they were logged in to. Only a success puts one here, so that
-    /// failures, of however many names, push none of them out.
+    /// Counts of accounts at the addresses where they have logged in. Only a success adds an entry, so that
+    /// failures, of any number of names, evict none.
     places: Table,
     hasher: RandomState,
     policy: Policy,
@@ -94,17 +106,17 @@ struct Policy {
     free_for_address: u32,
     first_delay: Duration,
     longest_delay: Duration,
-    memory: Duration,
+    retention: Duration,
 }
 
 impl MemoryThrottle {
-    /// A throttle with the default options.
+    /// Creates a throttle with the default settings.
     pub fn new() -> Self {
         let MemoryThrottleBuilder { policy, capacity } = Self::builder();
         Self::with(policy, capacity)
     }
 
-    /// Starts with the default options.
+    /// Returns a builder with the default settings.
     pub fn builder() -> MemoryThrottleBuilder {
         MemoryThrottleBuilder {
             policy: Policy {
@@ -112,7 +124,7 @@ impl MemoryThrottle {
                 free_for_address: 20,
                 first_delay: Duration::from_secs(1),
                 longest_delay: Duration::from_secs(60),
-                memory: Duration::from_secs(60 * 60),
+                retention: Duration::from_secs(60 * 60),
             },
             capacity: 65_536,
         }
@@ -120,9 +132,9 @@ impl MemoryThrottle {
 
     fn with(policy: Policy, capacity: usize) -> Self {
         Self(Arc::new(Counters {
-            counts: Table::new(capacity, policy.memory),
-            places: Table::new(capacity, policy.memory),
-            // Of its own secret, so that nobody can choose names that share a place.
+            counts: Table::new(capacity, policy.retention),
+            places: Table::new(capacity, policy.retention),
+            // Keyed at random, so that an attacker cannot choose names whose entries collide.
             hasher: RandomState::new(),
             policy,
         }))
@@ -130,8 +142,8 @@ impl MemoryThrottle {
 }
 
 impl Counters {
-    fn key(&self, what: impl Hash) -> u64 {
-        self.hasher.hash_one(what).max(1)
+    fn key(&self, value: impl Hash) -> u64 {
+        self.hasher.hash_one(value).max(1)
     }
 
     fn keys(&self, attempt: Attempt<'_>) -> Keys {
@@ -148,7 +160,8 @@ impl Counters {
         }
     }
 
-    /// What counts against the account: failures at its own place, or those from everywhere else.
+    /// Returns where failures of the account count: at the attempt's address if that is a known place of
+    /// the account, and otherwise together with those of all unknown places.
     fn account(&self, keys: &Keys) -> (&Table, u64) {
         match keys.pair {
             Some(pair) if self.places.contains(pair) => (&self.places, pair),
@@ -156,7 +169,7 @@ impl Counters {
         }
     }
 
-    /// Changes what is known of the account and the address of an attempt that was admitted.
+    /// Changes the counts of the account and the address of an admitted attempt.
     fn record_outcome(&self, attempt: Attempt<'_>, now: Timestamp, change: impl Fn(&mut Entry)) {
         let keys = self.keys(attempt);
         let (table, account) = self.account(&keys);
@@ -173,6 +186,7 @@ impl Default for MemoryThrottle {
     }
 }
 
+/// The keys of an attempt in the tables.
 struct Keys {
     account: u64,
     address: Option<u64>,
@@ -193,15 +207,16 @@ impl Policy {
     }
 }
 
-/// One text for the spellings that an application may take for one name.
+/// Returns one spelling for all those of a name that differ only in case or in surrounding white space.
 fn folded(name: &str) -> String {
     let lower = name.trim().chars().flat_map(char::to_lowercase);
-    // There and back once more, since some letters are alike in upper case only: the two small sigmas, `ß`
-    // and `ss`.
+    // To upper case and back, because some letters are equal only there: the two small sigmas, `ß` and
+    // `ss`.
     lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
-/// Who has one address of IPv6 has 2^64 of them.
+/// Returns the network that counts as one address. A client with one IPv6 address usually has the 2^64 that
+/// share its first 64 bits.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
@@ -215,7 +230,7 @@ impl LoginThrottle for MemoryThrottle {
         let Counters { counts, policy, .. } = &*self.0;
         let keys = self.0.keys(attempt);
         let admit = |table: &Table, key, limit| table.change(key, now, |entry| entry.try_attempt(limit, now));
-        // First, so that who has to wait there cannot make others wait.
+        // The address first, so that a client that has to wait cannot delay accounts.
         if let Some(address) = keys.address
             && let refused @ Admission::Refused(_) = admit(counts, address, policy.of_address())
         {
@@ -224,7 +239,7 @@ impl LoginThrottle for MemoryThrottle {
         let (table, account) = self.0.account(&keys);
         let admission = admit(table, account, policy.of_account());
         if let (Admission::Refused(_), Some(address)) = (admission, keys.address) {
-            // No password was looked at, so it is no failure of whoever shares the address.
+            // No password is verified, so this is not a failure of the address.
             counts.change_known(address, now, Entry::take_back);
         }
         Ok(admission)
@@ -233,14 +248,14 @@ impl LoginThrottle for MemoryThrottle {
     async fn succeeded(&self, attempt: Attempt<'_>, now: Timestamp) -> Result<(), StoreError> {
         let Counters { counts, places, .. } = &*self.0;
         let keys = self.0.keys(attempt);
-        // At home it does not forgive what strangers did elsewhere.
+        // At a known place, this does not forgive failures elsewhere.
         let (table, account) = self.0.account(&keys);
         table.change_known(account, now, Entry::forgive);
         if let Some(pair) = keys.pair {
-            places.change(pair, now, |entry| entry.see(now));
+            places.change(pair, now, |entry| entry.mark_used(now));
         }
-        // This one was no failure; those before it are not forgiven, or an attacker's own account would do
-        // that.
+        // Only this attempt. If earlier failures were forgiven, an attacker could log in to an account of
+        // their own to clear them.
         if let Some(address) = keys.address {
             counts.change_known(address, now, Entry::take_back);
         }
@@ -268,47 +283,58 @@ impl fmt::Debug for MemoryThrottle {
 }
 
 impl MemoryThrottleBuilder {
-    /// Sets how often an account may fail before it waits.
+    /// Sets how many failures in a row an account may have before it has to wait: at least 1, default 5.
     pub fn free_attempts(mut self, count: u32) -> Self {
         self.policy.free_for_account = count;
         self
     }
 
-    /// Sets how often an address may fail before it waits, whatever the accounts.
+    /// Sets how many failures an address may have, over all accounts, before it has to wait: at least 1,
+    /// default 20.
     pub fn free_attempts_per_address(mut self, count: u32) -> Self {
         self.policy.free_for_address = count;
         self
     }
 
-    /// Sets the longest delay: at most an hour.
+    /// Sets the longest delay: one second to one hour, default one minute.
     pub fn longest_delay(mut self, delay: Duration) -> Self {
         self.policy.longest_delay = delay;
         self
     }
 
-    /// Sets how many accounts and addresses are remembered, and as many addresses where accounts were logged
-    /// in to, of less than 40 bytes each: at most 16 million.
+    /// Sets how many entries each of the two tables holds, one for accounts and addresses and one for known
+    /// places: 1 to 16,777,216, default 65,536, rounded up to a power of two. An entry takes less than 40
+    /// bytes.
     pub fn capacity(mut self, entries: usize) -> Self {
         self.capacity = entries;
         self
     }
 
-    /// The throttle.
+    /// Checks the settings and creates the throttle.
     ///
     /// # Errors
     ///
-    /// If no attempt would be free, a delay is below a second or above an hour, or the capacity is zero or
-    /// above 16 million.
+    /// If a setting is outside its range.
     pub fn build(self) -> Result<MemoryThrottle, ConfigError> {
         let Policy { free_for_account, free_for_address, first_delay, longest_delay, .. } = self.policy;
-        if free_for_account == 0 || free_for_address == 0 {
-            return Err(ConfigError::new("a login throttle without a free attempt lets nobody in"));
+        if free_for_account == 0 {
+            return Err(ConfigError::new("`free_attempts` is 0; set at least 1, or nobody can log in"));
+        }
+        if free_for_address == 0 {
+            return Err(ConfigError::new(
+                "`free_attempts_per_address` is 0; set at least 1, or nobody can log in",
+            ));
         }
         if longest_delay < first_delay || longest_delay > Duration::from_secs(60 * 60) {
-            return Err(ConfigError::new("the longest delay of a login throttle is a second to an hour"));
+            return Err(ConfigError::with_value(format!(
+                "`longest_delay` is {longest_delay:?}; set 1 second to 1 hour"
+            )));
         }
-        if self.capacity == 0 || self.capacity > 1 << 24 {
-            return Err(ConfigError::new("a login throttle remembers 1 to 16 million entries"));
+        if self.capacity == 0 || self.capacity > MAX_CAPACITY {
+            return Err(ConfigError::with_value(format!(
+                "`capacity` is {}; set 1 to {MAX_CAPACITY}",
+                self.capacity
+            )));
         }
         Ok(MemoryThrottle::with(self.policy, self.capacity))
     }

@@ -1,4 +1,4 @@
-//! Counts of attempts, in a table of a fixed size.
+//! Counts of attempts in a table of a fixed size.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,41 +6,43 @@ use std::time::Duration;
 use super::Admission;
 use crate::Timestamp;
 
-/// How many entries share a place: the one that matters least makes room.
+/// The number of entries in a set. In a full set, a new entry replaces the least valuable one.
 const WAYS: usize = 8;
 
-/// Entries by key.
+/// A table of entries by key.
 pub(super) struct Table {
     sets: Box<[Mutex<[Entry; WAYS]>]>,
-    memory: Duration,
+    retention: Duration,
 }
 
-/// What is known of an account, of an address, or of an account at an address. The key zero is nobody's.
+/// The counts of an account, of an address, or of an account at an address. An unused entry has the key
+/// zero.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Entry {
     key: u64,
     failures: u32,
-    /// Attempts of which nobody has said yet what came of them.
+    /// Attempts without a reported outcome.
     undecided: u32,
     failed_at: Timestamp,
     admitted_at: Timestamp,
 }
 
-/// How often one may fail, and how long one waits then.
+/// The number of free failures, and the delays after them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limit {
     pub(super) free: u32,
-    /// How many attempts may be undecided while fewer than `free` have failed, those counted too.
+    /// The number of attempts, failed and undecided together, without a delay as long as fewer than `free`
+    /// have failed.
     pub(super) at_once: u32,
     pub(super) first_delay: Duration,
     pub(super) longest_delay: Duration,
 }
 
 impl Table {
-    /// A table that forgets counts after `memory`.
-    pub(super) fn new(capacity: usize, memory: Duration) -> Self {
+    /// Creates a table that forgets counts after `retention`.
+    pub(super) fn new(capacity: usize, retention: Duration) -> Self {
         let sets = capacity.div_ceil(WAYS).next_power_of_two();
-        Self { sets: (0..sets).map(|_| Mutex::default()).collect(), memory }
+        Self { sets: (0..sets).map(|_| Mutex::default()).collect(), retention }
     }
 
     pub(super) fn capacity(&self) -> usize {
@@ -51,37 +53,37 @@ impl Table {
         self.set(key).iter().any(|entry| entry.key == key)
     }
 
-    /// Changes an entry, in one step, so that many at once are counted one by one. If there is none, it is made, and
-    /// another forgotten.
+    /// Changes the entry of `key` in one step, so that concurrent attempts are counted one by one. A
+    /// missing entry is created in place of the least valuable one.
     pub(super) fn change<T>(&self, key: u64, now: Timestamp, change: impl FnOnce(&mut Entry) -> T) -> T {
         let mut set = self.set(key);
         let known = set.iter().position(|entry| entry.key == key);
-        let place = known.unwrap_or_else(|| least(&set, now, self.memory));
-        let entry = &mut set[place];
+        let index = known.unwrap_or_else(|| least_valuable(&set, now, self.retention));
+        let entry = &mut set[index];
         if known.is_none() {
             *entry = Entry { key, ..Entry::default() };
         }
-        *entry = entry.recalled(now, self.memory);
+        *entry = entry.as_of(now, self.retention);
         change(entry)
     }
 
-    /// Changes an entry if there is one.
+    /// Changes the entry of `key` if there is one.
     pub(super) fn change_known(&self, key: u64, now: Timestamp, change: impl FnOnce(&mut Entry)) {
         if let Some(entry) = self.set(key).iter_mut().find(|entry| entry.key == key) {
-            *entry = entry.recalled(now, self.memory);
+            *entry = entry.as_of(now, self.retention);
             change(entry);
         }
     }
 
     fn set(&self, key: u64) -> MutexGuard<'_, [Entry; WAYS]> {
-        // A power of two of them; the high bits, as the low ones tell entries of one set apart.
+        // The number of sets is a power of two. The high bits choose the set.
         let index = (key >> 32) as usize & (self.sets.len() - 1);
         self.sets[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Entry {
-    /// Counts one more attempt, undecided, unless there is something to wait for.
+    /// Counts one more undecided attempt, unless there is a delay to wait for.
     pub(super) fn try_attempt(&mut self, limit: Limit, now: Timestamp) -> Admission {
         let at_once = if self.failures < limit.free { limit.at_once } else { limit.free };
         let pause = limit.delay(self.count(), at_once);
@@ -90,7 +92,7 @@ impl Entry {
             if !wait.is_zero() {
                 return Admission::Refused(wait);
             }
-            // They were waited for long enough, and are taken for failed: their clients may have hung up.
+            // Their outcomes are overdue, so they count as failed: their clients may have disconnected.
             self.failures = self.count();
             self.undecided = 0;
             self.failed_at = self.failed_at.max(self.admitted_at);
@@ -104,7 +106,7 @@ impl Entry {
         Admission::Granted
     }
 
-    /// An undecided attempt has failed. If none is undecided, it is among the failures already.
+    /// Turns an undecided attempt into a failure. If none is undecided, the attempt already counts as one.
     pub(super) fn fail(&mut self, now: Timestamp) {
         if self.undecided > 0 {
             self.undecided -= 1;
@@ -113,7 +115,7 @@ impl Entry {
         }
     }
 
-    /// An attempt that was admitted counts no more, whether it is still undecided or was taken for failed.
+    /// Uncounts an admitted attempt, whether it is still undecided or already counts as failed.
     pub(super) fn take_back(&mut self) {
         if self.undecided > 0 {
             self.undecided -= 1;
@@ -122,12 +124,13 @@ impl Entry {
         }
     }
 
+    /// Uncounts all attempts.
     pub(super) fn forgive(&mut self) {
         (self.failures, self.undecided) = (0, 0);
     }
 
-    /// Keeps it longer than what was not seen since.
-    pub(super) fn see(&mut self, now: Timestamp) {
+    /// Marks the entry as used now, so that older ones are evicted before it.
+    pub(super) fn mark_used(&mut self, now: Timestamp) {
         self.admitted_at = now;
     }
 
@@ -135,13 +138,13 @@ impl Entry {
         self.failures.saturating_add(self.undecided)
     }
 
-    /// What is still remembered of it.
-    fn recalled(mut self, now: Timestamp, memory: Duration) -> Self {
-        // What is to come was written before the clock was set back. A delay goes on from here, or it would be as much
-        // longer.
+    /// Returns the entry as it stands at `now`, without counts older than `retention`.
+    fn as_of(mut self, now: Timestamp, retention: Duration) -> Self {
+        // A time in the future was written before the clock was set back. Without this, delays would be
+        // longer by the difference.
         self.admitted_at = self.admitted_at.min(now);
         self.failed_at = self.failed_at.min(now);
-        if now >= self.last().plus(memory) {
+        if now >= self.last().plus(retention) {
             self.forgive();
         }
         self
@@ -153,7 +156,7 @@ impl Entry {
 }
 
 impl Limit {
-    /// How long to wait after so many failures.
+    /// Returns the delay after `failures` failures.
     fn delay(&self, failures: u32, free: u32) -> Duration {
         match failures.checked_sub(free) {
             None => Duration::ZERO,
@@ -162,13 +165,14 @@ impl Limit {
     }
 }
 
-/// The one that may be forgotten: who failed least, and of those who was seen longest ago.
-fn least(set: &[Entry; WAYS], now: Timestamp, memory: Duration) -> usize {
-    let worth = |entry: &Entry| {
-        let entry = entry.recalled(now, memory);
+/// Returns the index of the entry to evict: an unused one, or else the one with the fewest failures, and of
+/// those the one that was used longest ago.
+fn least_valuable(set: &[Entry; WAYS], now: Timestamp, retention: Duration) -> usize {
+    let value = |entry: &Entry| {
+        let entry = entry.as_of(now, retention);
         (entry.key != 0, entry.count(), entry.last())
     };
-    (0..WAYS).min_by_key(|place| worth(&set[*place])).unwrap_or_default()
+    (0..WAYS).min_by_key(|index| value(&set[*index])).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -178,7 +182,7 @@ mod tests {
     #[test]
     fn an_entry_is_as_small_as_the_docs_say() {
         assert!(size_of::<Mutex<[Entry; WAYS]>>() < 40 * WAYS);
-        // Those of accounts and addresses, and the places beside them.
+        // Two tables: one of accounts and addresses, one of known places.
         assert!(2 * 65_536 / WAYS * size_of::<Mutex<[Entry; WAYS]>>() < 5_000_000);
     }
 }

@@ -1,4 +1,4 @@
-//! The formats, byte by byte, and what is refused.
+//! The formats, byte by byte, and the bytes that are refused.
 
 use proptest::prelude::*;
 
@@ -35,7 +35,7 @@ fn same(one: &SessionRecord, two: &SessionRecord) -> bool {
     one.as_bytes() == two.as_bytes() && one.claims_json() == two.claims_json() && one.device() == two.device()
 }
 
-/// Format 1, byte by byte: what the next release must still read.
+/// Format 1, byte by byte, which the next release must still read.
 #[test]
 fn s9_format_1_is_fixed() {
     let record = SessionRecord::from_parts(&parts()).unwrap();
@@ -71,7 +71,7 @@ fn detailed() -> RecordParts {
     }
 }
 
-/// Format 2, byte by byte: what the next release must still read.
+/// Format 2, byte by byte, which the next release must still read.
 #[test]
 fn s9_format_2_is_fixed() {
     let parts = detailed();
@@ -97,7 +97,7 @@ fn s9_format_2_is_fixed() {
     }
 }
 
-/// A process of the release before reads every record that needs nothing of format 2.
+/// A process of the previous release reads every record that does not need format 2.
 #[test]
 fn s9_what_needs_no_details_is_written_in_format_1() {
     assert_eq!(SessionRecord::from_parts(&parts()).unwrap().as_bytes()[0], 1);
@@ -111,7 +111,7 @@ fn s9_what_needs_no_details_is_written_in_format_1() {
     assert_eq!(SessionRecord::from_parts(&format_1).unwrap().as_bytes()[0], 2);
 }
 
-/// In format 1 there is neither an API key nor a realm.
+/// Format 1 has neither API keys nor realms.
 #[test]
 fn s9_what_only_format_2_has_is_corrupt_in_format_1() {
     let mut bytes = SessionRecord::from_parts(&detailed()).unwrap().as_bytes().to_vec();
@@ -121,7 +121,7 @@ fn s9_what_only_format_2_has_is_corrupt_in_format_1() {
     let separator = realm.windows(3).position(|text| text == b"t1\0").unwrap() + 2;
     realm[separator] = b'x';
     assert_eq!(decoded(&realm), StoreErrorKind::Corrupt);
-    // A length that ends inside of a character.
+    // A length that ends inside a character.
     realm[separator - 1..=separator].copy_from_slice("ü".as_bytes());
     assert_eq!(decoded(&realm), StoreErrorKind::Corrupt);
 }
@@ -205,7 +205,7 @@ fn t13_claims_with_reserved_names_are_corrupt() {
     for reserved in [r#"{"exp":1}"#, r#"{"a":1,"act":{"sub":"root"}}"#, r#"{"non\u0063e":"x"}"#] {
         assert_eq!(with(reserved).unwrap_err().kind(), StoreErrorKind::Corrupt, "{reserved}");
     }
-    // The same in bytes.
+    // The same as bytes.
     let bytes = with(r#"{"xonce":1}"#).unwrap().as_bytes().to_vec();
     let at = bytes.windows(5).position(|text| text == b"xonce").unwrap();
     let mut reserved = bytes;

@@ -1,8 +1,8 @@
-//! Clocks that are set, and the quiet hour.
+//! Changes of the clock, and the reset after an hour without failures.
 
 use std::time::Duration;
 
-use super::{CAFE, HOME, at, attempt, guess, log_in, nowhere};
+use super::{CAFE, HOME, at, attempt, guess, nowhere, succeed};
 use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle};
 
 const HOUR: u64 = 3600;
@@ -47,12 +47,12 @@ async fn a_clock_that_is_set_back_forgets_no_failures() {
 #[tokio::test]
 async fn a_quiet_hour_forgets_failures_and_no_own_place() {
     let throttle = MemoryThrottle::new();
-    log_in(&throttle, attempt("ada", HOME), 0).await;
+    succeed(&throttle, attempt("ada", HOME), 0).await;
     for day in 1..4 {
         let morning = day * 24 * HOUR;
-        // From elsewhere, so that only the account waits, and from an address, so that it does.
+        // Guesses without an address delay only the account; guesses from an address delay that address.
         while guess(&throttle, nowhere("ada"), morning).await {}
-        log_in(&throttle, attempt("ada", HOME), morning).await;
+        succeed(&throttle, attempt("ada", HOME), morning).await;
         for number in 0..20 {
             assert!(guess(&throttle, attempt(&format!("user-{number}"), CAFE), morning).await);
         }

@@ -1,6 +1,6 @@
-//! Which names are one account.
+//! Which names belong to one account.
 
-use super::{guess, log_in, nowhere};
+use super::{guess, nowhere, succeed};
 use authcore::Realm;
 use authcore::password::{Attempt, MemoryThrottle, Target};
 
@@ -9,9 +9,9 @@ async fn a_subject_is_no_name_that_reads_the_same() {
     let throttle = MemoryThrottle::new();
     let own = Attempt { realm: &Realm::UNNAMED, target: Target::Subject("user-42"), address: None };
     while guess(&throttle, nowhere("user-42"), 0).await {}
-    log_in(&throttle, own, 0).await;
+    succeed(&throttle, own, 0).await;
     assert!(!guess(&throttle, nowhere("user-42"), 0).await, "nor does one forgive the other");
-    // Who stole a session waits as well.
+    // The thief of a session is delayed too.
     let mut guesses = 0;
     while guess(&throttle, own, 0).await {
         guesses += 1;
@@ -34,8 +34,8 @@ async fn another_spelling_is_no_other_account() {
             }
         }
         assert_eq!(guesses, 5, "{spellings:?}");
-        // A success is one of the same account.
-        log_in(&throttle, nowhere(spellings[0]), 1).await;
+        // A success counts for the same account.
+        succeed(&throttle, nowhere(spellings[0]), 1).await;
         assert!(guess(&throttle, nowhere(spellings[4]), 1).await);
     }
 }

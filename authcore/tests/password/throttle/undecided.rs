@@ -1,8 +1,8 @@
-//! Attempts of which it is not known yet, or never will be, whether the password was wrong.
+//! Attempts whose outcome is not known yet, or never will be.
 
 use std::time::Duration;
 
-use super::{CAFE, HOME, at, attempt, guess, log_in, nowhere};
+use super::{CAFE, HOME, at, attempt, guess, nowhere, succeed};
 use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle};
 
 async fn granted(throttle: &MemoryThrottle, attempt: Attempt<'_>, secs: u64) -> bool {
@@ -39,7 +39,7 @@ async fn guesses_at_once_from_one_address_have_an_end() {
     }
     let refused = throttle.admit(attempt("another", CAFE), at(0)).await.unwrap();
     assert_eq!(refused, Admission::Refused(Duration::from_secs(60)));
-    // Then one at once.
+    // After that, one at a time.
     assert!(granted(&throttle, attempt("another", CAFE), 60).await);
     assert!(!granted(&throttle, attempt("a-third", CAFE), 60).await);
 }
@@ -66,12 +66,12 @@ async fn guesses_one_by_one_are_fewer() {
         looks += usize::from(guess(&throttle, attempt(&name, CAFE), 0).await);
     }
     assert_eq!(looks, 20);
-    // From then on it is one at once.
+    // From then on, one at a time.
     assert!(granted(&throttle, attempt("another", CAFE), 1).await);
     assert!(!granted(&throttle, attempt("a-third", CAFE), 1).await);
 }
 
-/// Whether they are decided at once, later, or never.
+/// When an attempt is decided: at once, later or never.
 #[tokio::test]
 async fn guesses_at_once_at_an_account_are_no_more_than_one_by_one() {
     for decided in [true, false] {
@@ -112,15 +112,15 @@ async fn an_account_that_waits_costs_its_neighbours_nothing() {
 #[tokio::test]
 async fn what_is_withdrawn_counts_nowhere() {
     let throttle = MemoryThrottle::new();
-    log_in(&throttle, attempt("ada", HOME), 0).await;
-    // At an account, at an own place, and at an address.
+    succeed(&throttle, attempt("ada", HOME), 0).await;
+    // For an account, for a known place, and for an address.
     for place in [CAFE, HOME] {
         for _ in 0..100 {
             assert!(granted(&throttle, attempt("ada", place), 0).await);
             throttle.withdrawn(attempt("ada", place), at(0)).await.unwrap();
         }
     }
-    // Nor does it make who waited already wait once more; and it forgives nothing.
+    // It neither extends a running delay nor resets one.
     for _ in 0..5 {
         assert!(guess(&throttle, attempt("ada", CAFE), 0).await);
     }
@@ -133,7 +133,7 @@ async fn what_is_withdrawn_counts_nowhere() {
     assert_eq!(refused, Admission::Refused(Duration::from_secs(2)));
 }
 
-/// They were taken for failed in the meantime.
+/// The attempts counted as failed in the meantime.
 #[tokio::test]
 async fn what_is_decided_late_is_believed() {
     let throttle = MemoryThrottle::new();

@@ -1,4 +1,4 @@
-//! A store that counts its calls and fails when it is told to.
+//! A store that counts its calls and fails on demand.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use authcore::store::{
 };
 use authcore::{SessionId, Subject, Timestamp};
 
-/// The calls of a [`SessionStore`].
+/// The methods of a [`SessionStore`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the trait has these seven methods")]
 pub enum Call {
@@ -31,19 +31,21 @@ pub enum Call {
     PurgeExpired,
 }
 
-/// When a call fails as `Unavailable`.
+/// The moment at which a call fails as `Unavailable`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a call fails before or after its effect")]
 pub enum Fault {
-    /// Before it reaches the store: nothing was written.
+    /// Before the call reaches the store: nothing is written.
     BeforeCommit,
-    /// After the store carried it out: the answer was lost.
+    /// After the store has carried out the call: only the response is lost.
     AfterCommit,
 }
 
-/// A store around another that counts calls, fails on demand, and lets something else happen just before a call.
+/// A wrapper around a store that counts calls and makes them fail on demand.
 ///
-/// Clones share counts and plans.
+/// It can also run other code just before a call.
+///
+/// Clones share the counts and the planned faults.
 ///
 /// ```
 /// # #[tokio::main]
@@ -67,60 +69,63 @@ pub struct FaultyStore {
     plan: Arc<Mutex<Plan>>,
 }
 
-type Happening = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Interference = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 #[derive(Default)]
 struct Plan {
     counts: HashMap<Call, usize>,
-    /// The call, counted from now, that fails.
+    /// The number of the call that fails, counted from now.
     nth: Option<(usize, Fault)>,
     every: HashMap<Call, Fault>,
     all: Option<Fault>,
-    before: Option<(Call, Happening)>,
+    before: Option<(Call, Interference)>,
 }
 
 impl FaultyStore {
-    /// A store that does what `inner` does until it is told otherwise.
+    /// Wraps `inner`. The wrapper passes every call on until a fault is planned.
     pub fn new(inner: impl SessionStore) -> Self {
         Self { inner: Arc::new(inner), plan: Arc::default() }
     }
 
-    /// Lets the `nth` call from now fail, whichever it is; 1 is the next.
+    /// Makes the `nth` call from now fail, whatever its method; 1 is the next call.
     pub fn fail_nth(&self, nth: usize, fault: Fault) {
         self.plan().nth = Some((nth, fault));
     }
 
-    /// Lets every call of this method fail until [`FaultyStore::heal`].
+    /// Makes every call of this method fail until [`FaultyStore::clear_faults`].
     pub fn fail_every(&self, call: Call, fault: Fault) {
         self.plan().every.insert(call, fault);
     }
 
-    /// Lets every call fail until [`FaultyStore::heal`].
+    /// Makes every call fail until [`FaultyStore::clear_faults`].
     pub fn fail_all(&self, fault: Fault) {
         self.plan().all = Some(fault);
     }
 
-    /// Awaits `happening` just before the next call of this method reaches the store: what a rival does at the
-    /// worst moment.
-    pub fn before_next(&self, call: Call, happening: impl Future<Output = ()> + Send + 'static) {
-        self.plan().before = Some((call, Box::pin(happening)));
+    /// Awaits `interference` just before the next call of this method reaches the store.
+    ///
+    /// Use it to place a competing write at the worst moment.
+    pub fn before_next(&self, call: Call, interference: impl Future<Output = ()> + Send + 'static) {
+        self.plan().before = Some((call, Box::pin(interference)));
     }
 
-    /// Lets nothing fail any more; `true` if [`FaultyStore::fail_nth`] still waited for its call.
-    pub fn heal(&self) -> bool {
+    /// Cancels all planned faults and interference.
+    ///
+    /// Returns `true` if the fault of [`FaultyStore::fail_nth`] had not struck yet.
+    pub fn clear_faults(&self) -> bool {
         let mut plan = self.plan();
-        let waited = plan.nth.take().is_some();
+        let pending = plan.nth.take().is_some();
         plan.every.clear();
         (plan.all, plan.before) = (None, None);
-        waited
+        pending
     }
 
-    /// How many calls of this method there were, failed ones included.
+    /// Returns the number of calls of this method so far, failed ones included.
     pub fn count(&self, call: Call) -> usize {
         self.plan().counts.get(&call).copied().unwrap_or_default()
     }
 
-    /// How many calls there were, failed ones included.
+    /// Returns the number of all calls so far, failed ones included.
     pub fn total(&self) -> usize {
         self.plan().counts.values().sum()
     }
@@ -129,20 +134,20 @@ impl FaultyStore {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts the call and says how it is to fail, after what was to happen before it.
+    /// Runs the interference planned for this call, counts the call, and returns the fault planned for it.
     async fn begin(&self, call: Call) -> Option<Fault> {
-        let happening = {
+        let interference = {
             let mut plan = self.plan();
             match plan.before.take() {
-                Some((planned, happening)) if planned == call => Some(happening),
+                Some((planned, interference)) if planned == call => Some(interference),
                 other => {
                     plan.before = other;
                     None
                 }
             }
         };
-        if let Some(happening) = happening {
-            happening.await;
+        if let Some(interference) = interference {
+            interference.await;
         }
         let mut plan = self.plan();
         *plan.counts.entry(call).or_default() += 1;
@@ -157,18 +162,18 @@ impl FaultyStore {
         nth.or(plan.all).or_else(|| plan.every.get(&call).copied())
     }
 
-    /// Carries out a call as far as its fault lets it.
-    async fn meddle<T: Send>(
+    /// Carries out a call, with the fault planned for it.
+    async fn call_with_fault<T: Send>(
         &self,
         call: Call,
-        answer: impl Future<Output = Result<T, StoreError>> + Send,
+        response: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         match self.begin(call).await {
-            None => answer.await,
-            Some(Fault::BeforeCommit) => Err(StoreError::unavailable("a fault before the commit")),
+            None => response.await,
+            Some(Fault::BeforeCommit) => Err(StoreError::unavailable("injected fault before the commit")),
             Some(Fault::AfterCommit) => {
-                answer.await?;
-                Err(StoreError::unavailable("a fault after the commit"))
+                response.await?;
+                Err(StoreError::unavailable("injected fault after the commit"))
             }
         }
     }
@@ -183,11 +188,11 @@ impl fmt::Debug for FaultyStore {
 #[async_trait]
 impl SessionStore for FaultyStore {
     async fn insert(&self, record: &SessionRecord) -> Result<InsertOutcome, StoreError> {
-        self.meddle(Call::Insert, self.inner.insert(record)).await
+        self.call_with_fault(Call::Insert, self.inner.insert(record)).await
     }
 
     async fn load(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
-        self.meddle(Call::Load, self.inner.load(id)).await
+        self.call_with_fault(Call::Load, self.inner.load(id)).await
     }
 
     async fn replace(
@@ -195,15 +200,15 @@ impl SessionStore for FaultyStore {
         record: &SessionRecord,
         expected: RecordVersion,
     ) -> Result<ReplaceOutcome, StoreError> {
-        self.meddle(Call::Replace, self.inner.replace(record, expected)).await
+        self.call_with_fault(Call::Replace, self.inner.replace(record, expected)).await
     }
 
     async fn remove(&self, id: SessionId) -> Result<bool, StoreError> {
-        self.meddle(Call::Remove, self.inner.remove(id)).await
+        self.call_with_fault(Call::Remove, self.inner.remove(id)).await
     }
 
     async fn list(&self, subject: &Subject) -> Result<Vec<SessionRecord>, StoreError> {
-        self.meddle(Call::List, self.inner.list(subject)).await
+        self.call_with_fault(Call::List, self.inner.list(subject)).await
     }
 
     async fn remove_all(
@@ -211,10 +216,10 @@ impl SessionStore for FaultyStore {
         subject: &Subject,
         keep: Option<SessionId>,
     ) -> Result<Vec<SessionId>, StoreError> {
-        self.meddle(Call::RemoveAll, self.inner.remove_all(subject, keep)).await
+        self.call_with_fault(Call::RemoveAll, self.inner.remove_all(subject, keep)).await
     }
 
     async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<PurgeOutcome, StoreError> {
-        self.meddle(Call::PurgeExpired, self.inner.purge_expired(now, limit)).await
+        self.call_with_fault(Call::PurgeExpired, self.inner.purge_expired(now, limit)).await
     }
 }

@@ -1,4 +1,4 @@
-//! What a check runs on.
+//! The store that a check runs on.
 
 use std::any::Any;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use authcore::store::SessionStore;
 
-/// A fresh, empty store for one check, and what keeps it alive.
+/// A new, empty store for one check, with the resources that it needs.
 ///
-/// The factory given to [`store_contract!`](crate::store_contract) returns a store that is `Clone`, or a fixture
-/// where there is more to say. A store that is not `Clone` goes into an [`Arc`].
+/// The factory given to [`store_contract!`](crate::store_contract) returns either a store that is `Clone` or
+/// a fixture. Wrap a store that is not `Clone` in an [`Arc`].
 ///
 /// ```
 /// use authcore::MemoryStore;
@@ -27,7 +27,7 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    /// A store; its clone is the second handle on the same sessions.
+    /// Creates a fixture from a store. A clone of the store serves as the second handle on the same sessions.
     pub fn new(store: impl SessionStore + Clone) -> Self {
         Self {
             second: Arc::new(store.clone()),
@@ -37,21 +37,23 @@ impl Fixture {
         }
     }
 
-    /// Sets the second handle: a store on the same sessions with connections of its own, as another node of the
-    /// application has it (rule S15). Better than the clone where the store has a server.
+    /// Sets the second handle: a store on the same sessions with its own connections, like a second node of
+    /// the application (rule S15).
+    ///
+    /// Use it for every store that has a server; the default is a clone of the first handle.
     pub fn second_handle(mut self, second: impl SessionStore) -> Self {
         self.second = Arc::new(second);
         self
     }
 
-    /// Says that the server drops expired records, so that
-    /// [`purge_expired`](SessionStore::purge_expired) may leave them (rule S11).
+    /// Declares that the server drops expired records by itself, so that
+    /// [`purge_expired`](SessionStore::purge_expired) need not remove them (rule S11).
     pub fn expires_by_itself(mut self) -> Self {
         self.expires_by_itself = true;
         self
     }
 
-    /// Keeps `guard` until the check has ended: a running server, a temporary directory.
+    /// Keeps `guard`, such as a running server or a temporary directory, until the check has ended.
     pub fn guarded_by(mut self, guard: impl Any + Send) -> Self {
         self.guard = Some(Box::new(guard));
         self
@@ -65,7 +67,7 @@ impl Fixture {
         Arc::clone(&self.second)
     }
 
-    pub(crate) const fn purges(&self) -> bool {
+    pub(crate) fn purges(&self) -> bool {
         !self.expires_by_itself
     }
 }

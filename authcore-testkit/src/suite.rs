@@ -1,4 +1,4 @@
-//! How checks become tests.
+//! The type of a check, and the macros that turn checks into tests.
 
 use std::fmt;
 use std::pin::Pin;
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use crate::Fixture;
 
-/// How long one check may take before it counts as hung.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Time after which a check counts as hung.
+const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// One check of a suite: what [`store::checks`](crate::store::checks) lists.
+/// One check of a suite, as listed by [`store::checks`](crate::store::checks).
 #[derive(Clone, Copy)]
 pub struct Check {
     name: &'static str,
@@ -19,23 +19,24 @@ pub struct Check {
 }
 
 impl Check {
-    /// A check by its name, which begins with its rule and an underscore.
+    /// Creates a check. Its name begins with the rule and an underscore, as in `s2_replace_never_creates`.
     pub const fn new(name: &'static str, run: fn(Fixture) -> Running) -> Self {
         Self { name, run }
     }
 
-    /// The name of the function, and of the test that the macro makes of it.
-    pub const fn name(&self) -> &'static str {
+    /// Returns the name of the check, which is the name of its function and of its test.
+    pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The rule that is checked: `S2`.
+    /// Returns the rule that is checked, such as `S2`.
     pub fn rule(&self) -> String {
         rule(self.name)
     }
 
-    /// Runs the check on a tokio runtime of several threads; panics with a message that begins with the rule
-    /// if the store breaks it.
+    /// Runs the check. It must run on a multi-threaded tokio runtime.
+    ///
+    /// Panics with a message that begins with the rule if the store breaks it.
     pub async fn run(&self, fixture: Fixture) {
         (self.run)(fixture).await;
     }
@@ -51,7 +52,7 @@ fn rule(name: &str) -> String {
     name.split('_').next().unwrap_or(name).to_ascii_uppercase()
 }
 
-/// Runs one check as a test: four threads, a fresh store, and an end.
+/// Runs one check as a test, on a new runtime of four threads, with a new store and a time limit.
 pub fn run<X, F, C>(name: &str, factory: impl FnOnce() -> F, check: impl FnOnce(Fixture) -> C)
 where
     X: Into<Fixture>,
@@ -60,20 +61,25 @@ where
 {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => panic!("the testkit: no runtime: {error}"),
+        Err(error) => panic!("the testkit: cannot start a tokio runtime: {error}"),
     };
     let outcome = runtime.block_on(async {
         let fixture = factory().await.into();
-        tokio::time::timeout(PATIENCE, check(fixture)).await
+        tokio::time::timeout(TIME_LIMIT, check(fixture)).await
     });
-    assert!(outcome.is_ok(), "{}: the store hung: no end within {PATIENCE:?}", rule(name));
+    assert!(
+        outcome.is_ok(),
+        "{}: expected the check to end within {TIME_LIMIT:?}, but the store hangs",
+        rule(name)
+    );
 }
 
-/// Makes one test of every check of a store's contract (rules S1 to S17, and A12 for stores).
+/// Defines a `#[test]` for every check of the store contract (rules S1 to S17, and A12 as far as it concerns
+/// stores).
 ///
-/// The factory is called once for each test and gives it a fresh, empty store: an async function or a closure
-/// that returns a future of a store that is `Clone`, or of a [`Fixture`]. Each test runs on a tokio
-/// runtime of its own with four threads; the factory runs on it too, so that it may connect.
+/// The factory is an async function, or a closure that returns a future. It is called once for each test and
+/// returns a new, empty store that is `Clone`, or a [`Fixture`]. Each test runs on its own tokio runtime with
+/// four threads. The factory runs on the same runtime, so it can open connections.
 ///
 /// ```
 /// mod memory {
@@ -81,8 +87,8 @@ where
 /// }
 /// ```
 ///
-/// For a store that keeps several applications apart (by a prefix, schema or table), `apart` names a factory
-/// of two of its stores on one server, and rule S12 is checked too.
+/// If the store isolates applications from each other (by a prefix, schema or table), pass `apart`: a factory
+/// of two isolated stores on one server. This adds the check of rule S12.
 ///
 /// ```
 /// # use authcore::MemoryStore;
@@ -103,24 +109,24 @@ macro_rules! store_contract {
         $crate::__store_checks! { __tests ($factory) }
 
         #[test]
-        fn s12_stores_apart_never_see_each_other() {
+        fn s12_isolated_stores_never_see_each_other() {
             $crate::__private::run(
-                "s12_stores_apart_never_see_each_other",
+                "s12_isolated_stores_never_see_each_other",
                 || async {
                     let (one, two) = $apart().await;
                     $crate::Fixture::new(one).second_handle(two)
                 },
-                $crate::store::s12_stores_apart_never_see_each_other,
+                $crate::store::s12_isolated_stores_never_see_each_other,
             );
         }
     };
 }
 
-/// Makes one test of every check of the strategies over a store: sessions and the hybrid strategy (rules A1
-/// to A15, R1 to R12 and T17).
+/// Defines a `#[test]` for every check of the session and hybrid strategies on top of a store (rules A1 to
+/// A15, R1 to R12 and T17).
 ///
-/// The factory is that of [`store_contract!`](crate::store_contract). A store that passes its contract passes
-/// these too, unless the contract has a hole; they are the second net.
+/// The factory is the same as for [`store_contract!`](crate::store_contract). A store that passes that suite
+/// should pass this one too; this suite catches what that one overlooks.
 ///
 /// ```
 /// mod memory {

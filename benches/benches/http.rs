@@ -1,4 +1,5 @@
-//! A protected route over HTTP, every side of every row of the report: one request after the other on one connection.
+//! Benchmarks of a protected route over HTTP: all sides of the report's rows, with sequential requests on one
+//! connection.
 
 mod rows;
 

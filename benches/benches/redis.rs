@@ -1,4 +1,5 @@
-//! Sessions in Redis: authcore's store beside the bare `GET` and tower-sessions' store, on servers of its own.
+//! Benchmarks of sessions in Redis: authcore's store, a bare `GET` and tower-sessions' store, on dedicated
+//! servers.
 
 mod rows;
 

@@ -1,4 +1,4 @@
-//! A row of the report by criterion: a group for it, and a function for each side.
+//! Runs a row of the report in criterion, as a group with a function for each side.
 
 use std::time::Instant;
 

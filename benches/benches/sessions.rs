@@ -1,4 +1,4 @@
-//! Verifying and opening sessions in memory, every side of every row of the report.
+//! Benchmarks of sessions in memory: verification and login, all sides of the report's rows.
 
 mod rows;
 

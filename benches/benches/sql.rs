@@ -1,4 +1,5 @@
-//! Sessions in SQL databases: authcore's store beside the bare `SELECT` and tower-sessions' store, on servers of its own.
+//! Benchmarks of sessions in SQL databases: authcore's store, a bare `SELECT` and tower-sessions' store, on
+//! dedicated servers.
 
 mod rows;
 

@@ -1,4 +1,4 @@
-//! Verifying and issuing tokens, every side of every row of the report.
+//! Benchmarks of tokens: verification and issue, all sides of the report's rows.
 
 mod rows;
 

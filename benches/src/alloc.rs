@@ -1,6 +1,6 @@
-//! Counts heap allocations, for all sides alike.
+//! Counts heap allocations in the same way for all sides.
 //!
-//! Counting slows what it counts, so it is off while time is measured and on in a pass of its own.
+//! Counting slows the code down, so it is off while time is measured and runs in a separate pass.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 static COUNTING: AtomicBool = AtomicBool::new(false);
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-/// The system's allocator, with a counter that can be switched on.
+/// The system allocator with a counter that can be switched on.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct CountingAllocator;
 
 impl CountingAllocator {
-    /// To be set as the global allocator.
+    /// Creates the allocator, for use as the global allocator.
     pub const fn new() -> Self {
         Self
     }
@@ -32,7 +32,7 @@ fn count() {
     }
 }
 
-// SAFETY: every call is handed on to the system's allocator as it came.
+// SAFETY: every call is passed on unchanged to the system allocator.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
@@ -58,7 +58,9 @@ unsafe impl GlobalAlloc for CountingAllocator {
     }
 }
 
-/// How many heap allocations (reallocations included) `work` makes, on whatever thread, while nothing else runs.
+/// Returns the number of heap allocations (reallocations included) that `work` makes, on all threads.
+///
+/// Nothing else may run meanwhile.
 pub fn allocations_of(work: impl FnOnce()) -> u64 {
     COUNT.store(0, Ordering::SeqCst);
     COUNTING.store(true, Ordering::SeqCst);

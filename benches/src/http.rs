@@ -1,18 +1,20 @@
-//! A protected route over HTTP/1.1 on loopback: a router behind authcore-axum's `Guard`, the same route without
-//! authentication, and the same route behind axum-login with tower-sessions' memory store.
+//! A protected route over HTTP/1.1 on loopback: a router behind authcore-axum's `Guard`, the same route
+//! without authentication, and the same route behind axum-login with tower-sessions' memory store.
 //!
-//! Every side is a router of axum whose handler answers the same JSON of a subject, served by `axum::serve`. All
-//! sides share one runtime with one thread. The client has a runtime and a thread of its own and does as little as can
-//! be done (`client`), so that on two cores it is the server that is busy and a rate is that of the server. Connections are
-//! kept, and a session or token is on each of them, all of one user.
+//! Every side is an axum router with the same handler, which returns a subject as JSON, served by
+//! `axum::serve`. All sides share one runtime with one thread. The client has its own runtime and thread and
+//! does as little as possible, so that on two cores the server is the bottleneck and the rate is the
+//! server's. Connections stay open. Each carries its own session or token, all of one user.
 //!
-//! The floor reads the same bytes as authcore, cookie included, and writes the same headers: those by which `Guard` keeps an
-//! answer out of caches too. axum-login reads a shorter cookie, with an id only, and adds these headers itself, since
-//! it knows of none. When a row is made, each connection is asked once: status, headers and body are the same on all sides,
-//! and without a cookie authcore and axum-login answer 401.
+//! The floor reads the same bytes as authcore, cookie included, and writes the same headers, also those with
+//! which `Guard` keeps responses out of caches. axum-login reads a shorter cookie, which holds only an id.
+//! Its handler adds the cache headers, since axum-login does not. When a row is created, each connection
+//! sends one request: status, headers and body are the same on all sides, and without a cookie authcore and
+//! axum-login return 401.
 //!
-//! authcore has everything on that is on by default. axum-login stands as its documentation has it, with `login_required!` on the
-//! route. It asks its host for the user of each request; here that is a look-up in a map, where others would ask a database.
+//! authcore runs with its defaults. axum-login runs as documented, with `login_required!` on the route. It
+//! asks the application for the user on each request; here that is a lookup in a map instead of a database
+//! query.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -20,7 +22,7 @@ use std::sync::Arc;
 use self::client::{Answer, Connections};
 use crate::measure::Row;
 use crate::remote::{TASKS, in_turn, side, single};
-use crate::tokens::{jwt, must};
+use crate::tokens::{expect_ok, jwt};
 use authcore::{Auth, Login, MemoryStore, RefreshTokens, ServerSessions};
 use authcore_axum::{Guard, Principal};
 use axum::http::HeaderValue;
@@ -36,7 +38,7 @@ use tokio::runtime::Runtime;
 mod client;
 mod peer;
 
-/// Where the route is, on every side.
+/// The path of the route, on every side.
 const PATH: &str = "/me";
 const SUBJECT: &str = "user000007";
 
@@ -45,12 +47,12 @@ struct Me<'a> {
     subject: &'a str,
 }
 
-/// What every side's handler answers.
+/// Returns the response of every side's handler.
 fn answer(subject: &str) -> Response {
     Json(Me { subject }).into_response()
 }
 
-/// The headers that `Guard` adds, for those who have none.
+/// Adds the headers that `Guard` adds, for sides without them.
 fn keep_private(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -58,15 +60,15 @@ fn keep_private(mut response: Response) -> Response {
     response
 }
 
-/// authcore's side.
+/// Returns authcore's router.
 fn protected(auth: Auth) -> Router {
     async fn me(principal: Principal) -> Response {
         answer(principal.subject())
     }
-    must(Guard::builder(auth).build()).protect(Router::new().route(PATH, get(me)))
+    expect_ok(Guard::builder(auth).build()).protect(Router::new().route(PATH, get(me)))
 }
 
-/// The floor.
+/// Returns the router without authentication, which is the floor.
 fn open() -> Router {
     async fn me() -> Response {
         keep_private(answer(SUBJECT))
@@ -74,32 +76,32 @@ fn open() -> Router {
     Router::new().route(PATH, get(me))
 }
 
-/// A cookie for every connection, as a browser has it after a login with a 10-byte subject and 40 bytes of claims.
+/// Returns a cookie for every connection, as set by a login with a 10-byte subject and 40 bytes of claims.
 async fn log_in(auth: &Auth) -> Vec<String> {
     let claims = json!({ "role": "admin", "tenant": "acme-1", "n": 7 });
     let mut cookies = Vec::new();
     for _ in 0..TASKS {
-        let login = must(must(Login::new(SUBJECT)).claims(&claims));
-        let issued = must(auth.login(login).await);
+        let login = expect_ok(expect_ok(Login::new(SUBJECT)).claims(&claims));
+        let issued = expect_ok(auth.login(login).await);
         cookies.push(format!("__Host-session={}", issued.credential().expose()));
     }
     cookies
 }
 
-/// One thread: a server's, or a client's.
+/// Returns a runtime with one thread, for a server or a client.
 fn one_thread() -> Arc<Runtime> {
-    Arc::new(must(tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()))
+    Arc::new(expect_ok(tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()))
 }
 
-/// Serves for as long as the runtime lives.
+/// Serves the application until the runtime is dropped.
 fn serve(server: &Runtime, app: Router) -> SocketAddr {
-    let listener = must(server.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))));
-    let address = must(listener.local_addr());
-    server.spawn(async move { must(axum::serve(listener, app).await) });
+    let listener = expect_ok(server.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))));
+    let address = expect_ok(listener.local_addr());
+    server.spawn(async move { expect_ok(axum::serve(listener, app).await) });
     address
 }
 
-/// The connections of a side that answers everybody the same, but nobody without a cookie.
+/// Opens the connections of a side and checks that it gives all the same response, and 401 without a cookie.
 async fn enter(
     server: &Arc<Runtime>,
     address: SocketAddr,
@@ -150,20 +152,20 @@ fn tokens_row() -> Row {
 }
 
 fn sessions_row() -> Row {
-    row("http.sessions", Auth::with_sessions(must(ServerSessions::builder(MemoryStore::new()).build())))
+    row("http.sessions", Auth::with_sessions(expect_ok(ServerSessions::builder(MemoryStore::new()).build())))
 }
 
 fn hybrid_row() -> Row {
     row(
         "http.hybrid",
-        must(Auth::with_hybrid(jwt(), must(RefreshTokens::builder(MemoryStore::new()).build()))),
+        expect_ok(Auth::with_hybrid(jwt(), expect_ok(RefreshTokens::builder(MemoryStore::new()).build()))),
     )
 }
 
-/// How a row is made.
+/// A function that creates a row.
 pub type Maker = fn() -> Row;
 
-/// How the rows are made, by name.
+/// Returns the functions that create the rows, by name.
 pub fn makers() -> [(&'static str, Maker); 3] {
     [("http.tokens", tokens_row), ("http.sessions", sessions_row), ("http.hybrid", hybrid_row)]
 }

@@ -1,7 +1,7 @@
-//! What the benchmarks and the report measure: every verify and issue path of authcore, the floor below it, and
-//! its peers on the same input in the same run.
+//! The measurements of the benchmarks and the report: every verify and issue path of authcore, its lower
+//! bound (the floor), and other libraries (the peers), on the same input in the same run.
 //!
-//! Every side of a row does the same checks; where one cannot, its doc says so.
+//! Every side of a row does the same checks. If a side cannot, its documentation says so.
 
 pub mod alloc;
 pub mod http;

@@ -1,28 +1,28 @@
-//! Rows, and how they are measured: all sides interleaved, several rounds, medians.
+//! Rows and their measurement: several rounds with all sides interleaved, of which the medians count.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::alloc::allocations_of;
 
-/// How often every side of a row is timed.
+/// The number of timings of every side of a row.
 const ROUNDS: usize = 15;
-/// How long one timing takes, about.
+/// The approximate length of one timing.
 const BATCH: Duration = Duration::from_millis(8);
 
-/// One side of a row: does its work as many times as it is told.
+/// One side of a row, which repeats its work a given number of times.
 #[non_exhaustive]
 pub struct Side {
-    /// Whose it is.
+    /// The name of the library.
     pub name: &'static str,
-    /// The work, in a loop of its own so that a call costs nothing in each turn.
+    /// The work in a loop, so that no turn pays for an indirect call.
     pub run: Box<dyn FnMut(u64)>,
-    /// The same work by many tasks on two threads; gives calls a second.
+    /// The same work by many tasks on two threads; returns calls per second.
     pub throughput: Option<Box<dyn FnMut() -> f64>>,
 }
 
 impl Side {
-    /// A side that does `work` in each turn.
+    /// Creates a side that does `work` in each turn.
     pub fn new(name: &'static str, mut work: impl FnMut() + 'static) -> Self {
         let run = move |turns| {
             for _ in 0..turns {
@@ -32,7 +32,7 @@ impl Side {
         Self { name, run: Box::new(run), throughput: None }
     }
 
-    /// Adds how its throughput is measured.
+    /// Sets the measurement of the throughput.
     #[must_use]
     pub fn with_throughput(mut self, measure: impl FnMut() -> f64 + 'static) -> Self {
         self.throughput = Some(Box::new(measure));
@@ -46,55 +46,55 @@ impl fmt::Debug for Side {
     }
 }
 
-/// One path of ours, the floor below it, and the peers' same path.
+/// One path of authcore, its floor, and the same path of its peers.
 #[non_exhaustive]
 pub struct Row {
     /// The name in the report.
     pub name: &'static str,
-    /// Ours.
+    /// authcore's side.
     pub ours: Side,
-    /// What cannot be avoided.
+    /// The work that no implementation can avoid.
     pub floor: Option<Side>,
-    /// Theirs.
+    /// The sides of other libraries.
     pub peers: Vec<Side>,
-    /// Memory a session, in bytes, where that was measured: resident memory here, or that of the server.
+    /// Memory per session in bytes, if measured: resident memory of this process or of the server.
     pub bytes: Option<f64>,
-    /// How many tasks its throughput is of.
+    /// The number of tasks of the throughput measurement.
     pub tasks: usize,
-    /// The medians of single calls, in nanoseconds, of all sides in turn: for work that waits for somebody else, which a
-    /// machine does now faster and now slower.
+    /// Measures all sides in turn and returns the medians of single calls in nanoseconds. For work that waits
+    /// for another process, whose speed varies over time.
     pub p50s: Option<Box<dyn FnMut() -> Vec<f64>>>,
 }
 
-/// What was measured of one side.
+/// The measurements of one side.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Figures {
-    /// Whose they are.
+    /// The name of the library.
     pub name: &'static str,
-    /// Nanoseconds a call, the median of all rounds.
+    /// Nanoseconds per call, the median of all rounds.
     pub ns: f64,
-    /// Heap allocations a call.
+    /// Heap allocations per call.
     pub allocs: f64,
-    /// Calls a second of many tasks.
+    /// Calls per second of many tasks.
     pub per_s: Option<f64>,
 }
 
-/// What was measured of a row.
+/// The measurements of a row.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Measured {
     /// The name in the report.
     pub name: &'static str,
-    /// Ours.
+    /// authcore's side.
     pub ours: Figures,
     /// The floor.
     pub floor: Option<Figures>,
     /// The peers.
     pub peers: Vec<Figures>,
-    /// Memory a session, in bytes.
+    /// Memory per session in bytes.
     pub bytes: Option<f64>,
-    /// How many tasks its throughput is of.
+    /// The number of tasks of the throughput measurement.
     pub tasks: usize,
 }
 
@@ -105,8 +105,8 @@ impl fmt::Debug for Row {
 }
 
 impl Row {
-    /// A row without floor and peers.
-    pub const fn new(name: &'static str, ours: Side) -> Self {
+    /// Creates a row without floor and peers.
+    pub fn new(name: &'static str, ours: Side) -> Self {
         Self { name, ours, floor: None, peers: Vec::new(), bytes: None, tasks: 16, p50s: None }
     }
 
@@ -124,7 +124,7 @@ impl Row {
         self
     }
 
-    /// Every side, ours first.
+    /// Returns every side, authcore's first.
     pub fn sides(&mut self) -> impl Iterator<Item = &mut Side> {
         std::iter::once(&mut self.ours).chain(&mut self.floor).chain(&mut self.peers)
     }
@@ -159,7 +159,7 @@ impl Row {
     }
 }
 
-/// How many turns take about one batch.
+/// Returns the number of turns that take about as long as one timing.
 fn calibrate(side: &mut Side) -> u64 {
     let mut turns = 1;
     loop {

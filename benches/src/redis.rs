@@ -1,7 +1,8 @@
-//! Sessions in Redis: authcore's store beside the bare `GET` of the same bytes and tower-sessions' store.
+//! Sessions in Redis: authcore's store, a bare `GET` of the same bytes and tower-sessions' store.
 //!
-//! The floor has a connection of the same kind (redis-rs, multiplexed, one), with the driver's own timeout, as ours has one.
-//! tower-sessions' store has a pool of four connections of fred, which its documentation begins with.
+//! The floor uses one multiplexed connection of redis-rs, like authcore's store, with the timeout of the
+//! driver. tower-sessions' store uses a pool of four fred connections, as in the first example of its
+//! documentation.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use crate::measure::Row;
 use crate::remote::{TASKS, in_turn, runtime, side, single};
-use crate::tokens::must;
+use crate::tokens::expect_ok;
 use authcore::{Auth, Login, ServerSessions};
 use authcore_redis::RedisStore;
 use authcore_tests::redis::{Cluster, PACKAGE, Server, is_installed};
@@ -23,7 +24,7 @@ use tower_sessions::{Session, SessionStore as _};
 use tower_sessions_redis_store::RedisStore as TowerStore;
 use tower_sessions_redis_store::fred::prelude::{ClientLike as _, Config, Pool};
 
-/// Among how many sessions the memory of one is measured.
+/// The number of sessions over which the memory per session is averaged.
 const CROWD: usize = 100_000;
 
 #[derive(Deserialize)]
@@ -31,40 +32,40 @@ struct Role<'a> {
     role: &'a str,
 }
 
-/// A login with a 10-byte subject and 40 bytes of claims.
+/// Returns a login with a 10-byte subject and 40 bytes of claims.
 fn login(number: usize) -> Login {
     let claims = json!({ "role": "admin", "tenant": "acme-1", "n": 7 });
-    must(must(Login::new(format!("user{number:06}"))).claims(&claims))
+    expect_ok(expect_ok(Login::new(format!("user{number:06}"))).claims(&claims))
 }
 
 async fn log_in(auth: &Auth, numbers: std::ops::Range<usize>) -> Vec<String> {
     let mut credentials = Vec::with_capacity(numbers.len());
     let numbers: Vec<usize> = numbers.collect();
     for numbers in numbers.chunks(256) {
-        let issued = must(try_join_all(numbers.iter().map(|number| auth.login(login(*number)))).await);
+        let issued = expect_ok(try_join_all(numbers.iter().map(|number| auth.login(login(*number)))).await);
         credentials.extend(issued.iter().map(|issued| issued.credential().expose().to_owned()));
     }
     credentials
 }
 
 async fn verify(auth: &Auth, credential: &str) {
-    let principal = must(auth.authenticate(credential).await);
-    assert_eq!(must(principal.claims::<Role<'_>>()).role, "admin");
+    let principal = expect_ok(auth.authenticate(credential).await);
+    assert_eq!(expect_ok(principal.claims::<Role<'_>>()).role, "admin");
 }
 
 async fn get(mut connection: impl redis::aio::ConnectionLike, key: &str) {
-    let bytes: Option<Vec<u8>> = must(redis::cmd("GET").arg(key).query_async(&mut connection).await);
+    let bytes: Option<Vec<u8>> = expect_ok(redis::cmd("GET").arg(key).query_async(&mut connection).await);
     assert!(bytes.is_some_and(|bytes| bytes.len() > 100));
 }
 
 async fn tower_verify(store: Arc<TowerStore<Pool>>, id: Id) {
     let session = Session::new(Some(id), store, None);
-    assert_eq!(must(session.get::<String>("role").await).as_deref(), Some("admin"));
+    assert_eq!(expect_ok(session.get::<String>("role").await).as_deref(), Some("admin"));
 }
 
 async fn tower_store(url: &str) -> (Arc<TowerStore<Pool>>, Vec<Id>) {
-    let pool = must(Pool::new(must(Config::from_url(url)), None, None, None, 4));
-    let _driver = must(pool.init().await);
+    let pool = expect_ok(Pool::new(expect_ok(Config::from_url(url)), None, None, None, 4));
+    let _driver = expect_ok(pool.init().await);
     let store = TowerStore::new(pool);
     let mut ids = Vec::new();
     for _ in 0..TASKS {
@@ -78,23 +79,23 @@ async fn tower_store(url: &str) -> (Arc<TowerStore<Pool>>, Vec<Id>) {
             expiry_date: tower_sessions::cookie::time::OffsetDateTime::now_utc()
                 + Duration::from_secs(86_400),
         };
-        must(store.create(&mut record).await);
+        expect_ok(store.create(&mut record).await);
         ids.push(record.id);
     }
     (Arc::new(store), ids)
 }
 
-/// The keys of these sessions, for the floor.
+/// Returns the keys of these sessions, for the floor.
 fn keys(credentials: &[String], auth: &Auth, runtime: &tokio::runtime::Runtime) -> Arc<[String]> {
     let key = |credential: &String| {
-        let principal = must(runtime.block_on(auth.authenticate(credential)));
+        let principal = expect_ok(runtime.block_on(auth.authenticate(credential)));
         let id = principal.session_id().unwrap_or_else(|| unreachable!("a session has an id"));
         format!("authcore:{{{:04x}}}{id}", id.partition())
     };
     credentials.iter().map(key).collect()
 }
 
-/// The row of a set-up, whose servers run for as long as it is measured.
+/// Returns the row of a deployment, whose servers run as long as it is measured.
 fn row(
     name: &'static str,
     [urls, tower_url]: [&str; 2],
@@ -104,10 +105,10 @@ fn row(
 ) -> Row {
     let runtime = runtime();
     let auth = runtime.block_on(async {
-        let store = must(RedisStore::connect(urls).await);
-        Auth::with_sessions(must(ServerSessions::builder(store).build()))
+        let store = expect_ok(RedisStore::connect(urls).await);
+        Auth::with_sessions(expect_ok(ServerSessions::builder(store).build()))
     });
-    // The first ones also make what the server keeps once: scripts and buffers.
+    // The first sessions also allocate what the server keeps once: scripts and buffers.
     let credentials: Arc<[String]> = runtime.block_on(log_in(&auth, CROWD..CROWD + TASKS)).into();
     let before = memory();
     drop(runtime.block_on(log_in(&auth, 0..CROWD)));
@@ -166,10 +167,11 @@ enum Link {
 }
 
 fn node_row() -> Row {
-    // As most caches run: what is written down is another measurement.
+    // Without persistence, like most caches: writing to disk is another measurement.
     let server = Arc::new(Server::start(&["--appendonly", "no"]));
     let url = server.url();
-    let connect = async || Link::Node(must(must(redis::Client::open(&*url)).get_connection_manager().await));
+    let connect =
+        async || Link::Node(expect_ok(expect_ok(redis::Client::open(&*url)).get_connection_manager().await));
     row("session.redis", [&url, &url], connect, || server.info("used_memory"), Arc::clone(&server))
 }
 
@@ -178,18 +180,18 @@ fn cluster_row() -> Row {
     let nodes: Vec<_> = cluster.nodes().iter().map(Server::url).collect();
     let tower_url = nodes[0].replace("redis://", "redis-cluster://");
     let connect = async || {
-        let client = must(redis::cluster::ClusterClient::new(nodes.clone()));
-        Link::Cluster(must(client.get_async_connection().await))
+        let client = expect_ok(redis::cluster::ClusterClient::new(nodes.clone()));
+        Link::Cluster(expect_ok(client.get_async_connection().await))
     };
     let memory = || cluster.nodes().iter().map(|node| node.info("used_memory")).sum();
     let urls = [&*cluster.urls(), &*tower_url];
     row("session.redis_cluster", urls, connect, memory, Arc::clone(&cluster))
 }
 
-/// How a row is made, or what is missing for it.
+/// A function that creates a row, or says what is missing for it.
 pub type Maker = fn() -> Result<Row, String>;
 
-/// How the rows are made, by name.
+/// Returns the functions that create the rows, by name.
 pub fn makers() -> [(&'static str, Maker); 2] {
     fn installed(make: fn() -> Row) -> Result<Row, String> {
         if is_installed() {

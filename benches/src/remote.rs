@@ -1,4 +1,4 @@
-//! Sides that ask a server: one call after the other, and many at once.
+//! Sides that call a server: sequential calls, and many at once.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,25 +7,25 @@ use std::time::Instant;
 use tokio::runtime::Runtime;
 
 use crate::measure::Side;
-use crate::tokens::must;
+use crate::tokens::expect_ok;
 
-/// How many tasks share the two threads of a throughput measurement, each with a session of its own.
+/// The number of tasks that share the two threads of a throughput measurement, each with its own session.
 pub(crate) const TASKS: usize = 64;
-/// How many calls a median is of.
+/// The number of calls per median.
 const CALLS: usize = 400;
 const IN_A_ROW: usize = 20;
-/// How many calls every task makes.
+/// The number of calls of every task.
 const TURNS: usize = 300;
 
-/// Two threads, as an application has them.
+/// Returns a runtime with two threads.
 pub(crate) fn runtime() -> Arc<Runtime> {
-    Arc::new(must(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()))
+    Arc::new(expect_ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()))
 }
 
 /// One call of a side.
 pub(crate) type Call = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
-/// The call of the first task, boxed for all sides alike.
+/// Returns the call of the first task, boxed in the same way for all sides.
 pub(crate) fn single<F>(call: impl Fn(usize) -> F + Send + Sync + 'static) -> Call
 where
     F: Future<Output = ()> + Send + 'static,
@@ -33,19 +33,20 @@ where
     Box::new(move || Box::pin(call(0)))
 }
 
-/// Measures calls of all sides in turn, one after the other, on a thread of the runtime as a handler is.
+/// Measures sequential calls of all sides in turn, on a thread of the runtime, like a handler.
 ///
-/// Some calls of a side in a row, or each would find what the others left in the processor's caches, which is more of a
-/// loss for who does more. In changing order, since whoever comes next to the same server finds it awake.
+/// Each side makes several calls in a row; otherwise the others would evict its data from the processor's
+/// caches, which costs a side more the more it does. The order changes, since the first call finds the server
+/// idle.
 pub(crate) fn in_turn(runtime: &Arc<Runtime>, calls: Vec<Call>) -> Box<dyn FnMut() -> Vec<f64>> {
     let (here, calls) = (Arc::clone(runtime), Arc::new(calls));
     Box::new(move || {
         let calls = Arc::clone(&calls);
-        must(here.block_on(here.spawn(async move {
+        expect_ok(here.block_on(here.spawn(async move {
             let mut times = vec![Vec::with_capacity(CALLS); calls.len()];
             let mut order: Vec<_> = (0..calls.len()).collect();
             for turn in 0..CALLS / IN_A_ROW {
-                // Of two or three sides, these are all orders.
+                // These are all orders of two or three sides.
                 order.rotate_left(1);
                 if turn % calls.len() == 0 {
                     order.reverse();
@@ -64,7 +65,7 @@ pub(crate) fn in_turn(runtime: &Arc<Runtime>, calls: Vec<Call>) -> Box<dyn FnMut
     })
 }
 
-/// A side whose call is `call(task)`.
+/// Creates a side whose call is `call(task)`.
 pub(crate) fn side<C, F>(name: &'static str, runtime: &Arc<Runtime>, call: C) -> Side
 where
     C: Fn(usize) -> F + Clone + Send + Sync + 'static,
@@ -76,7 +77,7 @@ where
     let (here, batch) = on(runtime);
     side.run = Box::new(move |turns| {
         let batch = batch.clone();
-        must(here.block_on(here.spawn(async move {
+        expect_ok(here.block_on(here.spawn(async move {
             for _ in 0..turns {
                 batch(0).await;
             }
@@ -96,7 +97,7 @@ where
             })
             .collect();
         for task in tasks {
-            must(here.block_on(task));
+            expect_ok(here.block_on(task));
         }
         (TASKS * TURNS) as f64 / start.elapsed().as_secs_f64()
     }));

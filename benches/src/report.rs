@@ -1,4 +1,4 @@
-//! The report: one aligned table, or the same as JSON.
+//! The report, as an aligned table or as JSON.
 
 use std::fmt::Write as _;
 
@@ -6,19 +6,19 @@ use serde_json::{Map, Value, json};
 
 use crate::measure::{Figures, Measured};
 
-/// What was found out beside the rows: figures by name.
+/// A measurement that is not a row: figures by name.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Finding {
     /// The name in the report.
     pub name: &'static str,
-    /// Each with its name, which ends with the unit if it has one.
+    /// The figures, each with its name, which ends with the unit if there is one.
     pub figures: Vec<(&'static str, f64)>,
 }
 
 impl Finding {
-    /// Without figures.
-    pub const fn new(name: &'static str) -> Self {
+    /// Creates a finding without figures.
+    pub fn new(name: &'static str) -> Self {
         Self { name, figures: Vec::new() }
     }
 
@@ -30,7 +30,7 @@ impl Finding {
     }
 }
 
-/// The machine, as far as it tells.
+/// Returns the processor, the number of cores and the system, as far as known.
 pub fn machine() -> String {
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
@@ -39,7 +39,7 @@ pub fn machine() -> String {
     format!("{}, {cores} cores, {} {}", model.map_or("unknown", |(_, model)| model), system.0, system.1)
 }
 
-/// One JSON object; a member that was not measured is left out.
+/// Returns the report as one JSON object without the members that were not measured.
 pub fn json(rows: &[Measured], findings: &[Finding]) -> Value {
     let rows: Vec<_> = rows.iter().map(json_row).chain(findings.iter().map(json_finding)).collect();
     json!({ "machine": machine(), "rows": rows })
@@ -90,7 +90,7 @@ fn tenth(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
-/// Aligned tables: one of the rows, and one of what was found out beside them.
+/// Returns the report as aligned tables, one of the rows and one of the findings.
 pub fn table(rows: &[Measured], findings: &[Finding]) -> String {
     let mut out = format!("{}\n", machine());
     if !rows.is_empty() {
@@ -106,7 +106,7 @@ pub fn table(rows: &[Measured], findings: &[Finding]) -> String {
 }
 
 fn put_rows(out: &mut String, rows: &[Measured]) {
-    let _ = writeln!(out, "\n{:<30} {:>9} {:>7} {:>8}  beside", "path", "ns", "allocs", "x floor");
+    let _ = writeln!(out, "\n{:<30} {:>9} {:>7} {:>8}  compared with", "path", "ns", "allocs", "x floor");
     for row in rows {
         let floor =
             row.floor.as_ref().map_or("-".to_owned(), |floor| format!("{:.2}", row.ours.ns / floor.ns));
@@ -120,12 +120,12 @@ fn put_rows(out: &mut String, rows: &[Measured]) {
             let _ = writeln!(
                 out,
                 "{:<30} {per_s:>17.0} {floor:>8}  {}",
-                format!("  {} tasks, calls a second", row.tasks),
+                format!("  {} tasks, calls per second", row.tasks),
                 peers.join(", ")
             );
         }
         if let Some(bytes) = row.bytes {
-            let _ = writeln!(out, "{:<30} {bytes:>17.0}", "  bytes a session");
+            let _ = writeln!(out, "{:<30} {bytes:>17.0}", "  bytes per session");
         }
     }
 }

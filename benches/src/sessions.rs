@@ -1,8 +1,8 @@
-//! Sessions in memory: authcore's memory store beside tower-sessions'.
+//! Sessions in memory: authcore's memory store and that of tower-sessions.
 //!
-//! Every side looks a session up by what the client sent and yields `role` as a typed value. authcore also checks a
-//! secret against its digest, both expiries, and whether the use is worth a write; tower-sessions' memory store
-//! looks at the expiry.
+//! Every side looks up a session by the client's credential and returns `role` as a typed value. authcore
+//! also checks a secret against its digest, both expiries, and whether the use must be written.
+//! tower-sessions' memory store checks the expiry.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::measure::{Row, Side};
-use crate::tokens::{must, ready};
+use crate::tokens::{expect_ok, ready};
 use authcore::{Auth, Device, Login, MemoryStore, ServerSessions};
 use serde::Deserialize;
 use serde_json::json;
@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::{MemoryStore as TowerStore, Session, SessionStore as _};
 
-/// How many tasks share the two threads of a throughput measurement, each with a session of its own.
+/// The number of tasks that share the two threads of a throughput measurement, each with its own session.
 const TASKS: usize = 16;
 const MILLION: usize = 1_000_000;
 
@@ -29,20 +29,21 @@ struct Role<'a> {
 }
 
 fn auth() -> Auth {
-    Auth::with_sessions(must(ServerSessions::builder(MemoryStore::new()).build()))
+    Auth::with_sessions(expect_ok(ServerSessions::builder(MemoryStore::new()).build()))
 }
 
-/// The session token of a login with a 10-byte subject and 40 bytes of claims.
-fn login(auth: &Auth, number: usize) -> String {
+/// Logs in with a 10-byte subject and 40 bytes of claims, and returns the session token.
+fn log_in(auth: &Auth, number: usize) -> String {
     let claims = json!({ "role": "admin", "tenant": "acme-1", "n": 7 });
     debug_assert_eq!(claims.to_string().len(), 40);
-    let login = must(must(Login::new(format!("user{number:06}"))).claims(&claims)).device(Device::unknown());
-    must(ready(auth.login(login))).credential().expose().to_owned()
+    let login = expect_ok(expect_ok(Login::new(format!("user{number:06}"))).claims(&claims))
+        .device(Device::unknown());
+    expect_ok(ready(auth.login(login))).credential().expose().to_owned()
 }
 
 fn verify(auth: &Auth, credential: &str) {
-    let principal = must(ready(auth.authenticate(black_box(credential))));
-    black_box(must(principal.claims::<Role<'_>>()).role.len());
+    let principal = expect_ok(ready(auth.authenticate(black_box(credential))));
+    black_box(expect_ok(principal.claims::<Role<'_>>()).role.len());
 }
 
 fn tower_record(store: &TowerStore) -> Id {
@@ -55,18 +56,18 @@ fn tower_record(store: &TowerStore) -> Id {
         ]),
         expiry_date: tower_sessions::cookie::time::OffsetDateTime::now_utc() + Duration::from_secs(86_400),
     };
-    must(ready(store.create(&mut record)));
+    expect_ok(ready(store.create(&mut record)));
     record.id
 }
 
 fn tower_verify(store: &Arc<TowerStore>, id: Id) {
     let session = Session::new(Some(black_box(id)), Arc::<TowerStore>::clone(store), None);
-    black_box(must(ready(session.get::<String>("role"))));
+    black_box(expect_ok(ready(session.get::<String>("role"))));
 }
 
-/// The bare map, keyed as std does by default, and what is stored of a secret.
+/// A bare map from ids to digests, with the default hasher of std.
 type Bare = HashMap<[u8; 16], [u8; 32]>;
-/// What a client of the bare map holds: an id and a secret.
+/// The credential of a client of the bare map: an id and a secret.
 type BareToken = ([u8; 16], [u8; 32]);
 
 fn bare(count: usize) -> (Bare, Vec<BareToken>) {
@@ -76,7 +77,7 @@ fn bare(count: usize) -> (Bare, Vec<BareToken>) {
     (map, secrets)
 }
 
-/// Spreads a number over an id.
+/// Returns 16 bytes derived from a number.
 fn half(number: u64) -> [u8; 16] {
     let digest: [u8; 32] = Sha256::digest(number.to_be_bytes()).into();
     std::array::from_fn(|index| digest[index])
@@ -87,7 +88,7 @@ fn bare_verify(map: &Bare, (id, secret): &BareToken) {
     assert!(map.get(black_box(id)) == Some(&digest));
 }
 
-/// A cheap sequence of indexes that no prefetcher guesses.
+/// A cheap sequence of indexes that defeats prefetching.
 struct Indexes(u64);
 
 impl Indexes {
@@ -99,7 +100,7 @@ impl Indexes {
     }
 }
 
-/// Calls a second of this many tasks on two threads, `work(task)` being one call.
+/// Returns the calls per second of this many tasks on two threads; `work(task)` is one call.
 fn throughput(runtime: &Arc<Runtime>, tasks: usize, work: impl Fn(usize) + Send + Sync + 'static) -> f64 {
     const TURNS: usize = 4_000;
     let work = Arc::new(work);
@@ -118,7 +119,7 @@ fn throughput(runtime: &Arc<Runtime>, tasks: usize, work: impl Fn(usize) + Send 
         })
         .collect();
     for task in running {
-        must(ready_on(runtime, task));
+        expect_ok(ready_on(runtime, task));
     }
     (tasks * TURNS) as f64 / start.elapsed().as_secs_f64()
 }
@@ -128,9 +129,9 @@ fn ready_on<F: Future>(runtime: &Runtime, future: F) -> F::Output {
 }
 
 fn memory_row() -> Row {
-    let runtime = Arc::new(must(tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()));
+    let runtime = Arc::new(expect_ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()));
     let auth = auth();
-    let credentials: Arc<[String]> = (0..TASKS).map(|number| login(&auth, number)).collect();
+    let credentials: Arc<[String]> = (0..TASKS).map(|number| log_in(&auth, number)).collect();
     let ours = Side::new("authcore", {
         let (auth, credential) = (auth.clone(), credentials[0].clone());
         move || verify(&auth, &credential)
@@ -166,27 +167,27 @@ fn memory_row() -> Row {
     Row::new("session.memory", ours).floor(floor).peer(tower)
 }
 
-/// Resident memory of this process, in bytes; 0 where the system does not tell.
+/// Returns the resident memory of this process in bytes, or 0 if unknown.
 fn resident() -> f64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: f64 = pages.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0.0);
     pages * 4096.0
 }
 
-/// authcore's side among `count` sessions, read at random; and the store's resident memory a session.
+/// Returns authcore's side, which reads random sessions out of `count`, and the store's memory per session.
 fn crowd(count: usize) -> (Side, f64) {
     let auth = auth();
-    // Room for the clients' side first, written to, so that it does not count as the store's.
+    // Allocate and touch the memory of the clients first, so that it does not count as the store's.
     let mut credentials = vec![[1_u8; 68]; count];
     let before = resident();
     for (number, credential) in credentials.iter_mut().enumerate() {
-        credential.copy_from_slice(login(&auth, number).as_bytes());
+        credential.copy_from_slice(log_in(&auth, number).as_bytes());
     }
     let bytes = (resident() - before) / count as f64;
     let mut indexes = Indexes(0x9E37_79B9_7F4A_7C15);
     let side = Side::new("authcore", move || {
         let credential = &credentials[indexes.below(count)];
-        verify(&auth, must(std::str::from_utf8(credential)));
+        verify(&auth, expect_ok(std::str::from_utf8(credential)));
     });
     (side, bytes)
 }
@@ -213,12 +214,12 @@ fn login_row() -> Row {
         "session.memory.login",
         Side::new("authcore", move || {
             number += 1;
-            black_box(login(&auth, number % MILLION));
+            black_box(log_in(&auth, number % MILLION));
         }),
     )
 }
 
-/// How verification grows with the number of sessions: name and nanoseconds.
+/// Returns the time of verification by number of sessions: name and nanoseconds.
 pub fn growth() -> Vec<(String, f64)> {
     let counts = [1, 1_000, 10_000, 100_000, MILLION];
     counts
@@ -228,11 +229,11 @@ pub fn growth() -> Vec<(String, f64)> {
         .into()
 }
 
-/// How throughput grows with the number of tasks on two threads: name and calls a second.
+/// Returns the throughput by number of tasks on two threads: name and calls per second.
 pub fn task_growth() -> Vec<(String, f64)> {
-    let runtime = Arc::new(must(tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()));
+    let runtime = Arc::new(expect_ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()));
     let auth = auth();
-    let credentials: Arc<[String]> = (0..64).map(|number| login(&auth, number)).collect();
+    let credentials: Arc<[String]> = (0..64).map(|number| log_in(&auth, number)).collect();
     let rate = |tasks: usize| {
         let mut rates: Vec<_> = (0..9)
             .map(|_| {
@@ -246,10 +247,11 @@ pub fn task_growth() -> Vec<(String, f64)> {
     [1, 2, 4, 16, 64].map(|tasks| (format!("{tasks} tasks"), rate(tasks))).into()
 }
 
-/// How a row is made.
+/// A function that creates a row.
 pub type Maker = fn() -> Row;
 
-/// How rows of sessions are made, by name, so that a million sessions are only made for who asks for them.
+/// Returns the functions that create the rows, by name, so that a million sessions are created only on
+/// request.
 pub fn makers() -> [(&'static str, Maker); 3] {
     [("session.memory", memory_row), ("session.memory.login", login_row), ("session.memory.1m", million_row)]
 }

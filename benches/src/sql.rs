@@ -1,13 +1,13 @@
-//! Sessions in SQL databases: authcore's store beside the bare `SELECT` of the same row by its primary key and
+//! Sessions in SQL databases: authcore's store, a bare `SELECT` of the same row by its primary key, and
 //! tower-sessions' store.
 //!
-//! The floor and authcore share one pool, with as many connections as authcore's store has by default. Its options are
-//! those that the store takes for a pool of its own: connections are not asked whether they still work before each call,
-//! which would double the round trips of all sides, and a file of SQLite has a write-ahead log and waits for the disk.
-//! The floor decodes nothing of what it is answered.
+//! The floor and authcore share one pool with the size and options of the store's default pool. Connections
+//! are not pinged before each call, which would double the round trips of all sides. SQLite uses a
+//! write-ahead log and waits for the disk. The floor does not decode the row.
 //!
-//! tower-sessions' store is on an older sqlx, whose pools are of another type: it has one of its own on the same database,
-//! of the same size and with the same options, and as many sessions to look past. It compares the expiry in the statement.
+//! tower-sessions' store needs an older sqlx with a different pool type. It has its own pool on the same
+//! database, with the same size and options, and its table holds as many sessions. It compares the expiry in
+//! the statement.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -17,10 +17,10 @@ use std::time::Duration;
 use crate::measure::Row;
 use crate::remote::{Call, TASKS, in_turn, runtime, side, single};
 use crate::report::Finding;
-use crate::tokens::must;
+use crate::tokens::expect_ok;
 use authcore::store::SessionStore;
 use authcore::{Auth, Login, ServerSessions};
-use authcore_sql::{MySqlStoreBuilder, PostgresStoreBuilder, SqliteStoreBuilder};
+use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
 use authcore_tests::{mysql, postgres};
 use futures_util::future::try_join_all;
 use serde::Deserialize;
@@ -38,15 +38,15 @@ pub(crate) mod crowd;
 mod list;
 mod purge;
 
-/// How many connections a pool has: as authcore's store by default, on a server and on a file.
+/// The number of connections of a pool: the default of authcore's store, for a server and for a file.
 const CONNECTIONS: u32 = 10;
 const CONNECTIONS_TO_FILE: u32 = 4;
-/// How long a call may wait for a connection, as in authcore's store.
+/// Time limit for acquiring a connection, as in authcore's store.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Among how many sessions one is looked for: so many that a database uses its index.
+/// The number of sessions in the table: enough that a database uses its index.
 const CROWD: usize = 100_000;
 
-/// The statement of the floor: what authcore's store reads.
+/// The statement of the floor, which reads the column that authcore's store reads.
 macro_rules! select {
     ($id:literal) => {
         concat!("SELECT record FROM authcore_sessions WHERE id = ", $id)
@@ -58,37 +58,37 @@ struct Role<'a> {
     role: &'a str,
 }
 
-/// A login with a 10-byte subject and 40 bytes of claims.
+/// Returns a login with a 10-byte subject and 40 bytes of claims.
 fn login(number: usize) -> Login {
     let claims = json!({ "role": "admin", "tenant": "acme-1", "n": 7 });
-    must(must(Login::new(format!("user{number:06}"))).claims(&claims))
+    expect_ok(expect_ok(Login::new(format!("user{number:06}"))).claims(&claims))
 }
 
 fn auth(store: impl SessionStore) -> Auth {
-    Auth::with_sessions(must(ServerSessions::builder(store).build()))
+    Auth::with_sessions(expect_ok(ServerSessions::builder(store).build()))
 }
 
 async fn verify(auth: &Auth, credential: &str) {
-    let principal = must(auth.authenticate(credential).await);
-    assert_eq!(must(principal.claims::<Role<'_>>()).role, "admin");
+    let principal = expect_ok(auth.authenticate(credential).await);
+    assert_eq!(expect_ok(principal.claims::<Role<'_>>()).role, "admin");
 }
 
-/// authcore's side: a session for every task.
+/// authcore's side, with a session for every task.
 struct Ours {
     auth: Auth,
     credentials: Arc<[String]>,
-    /// The same sessions' ids, for the floor.
+    /// The ids of the same sessions, for the floor.
     ids: Arc<[[u8; 16]]>,
 }
 
 impl Ours {
     async fn new(store: impl SessionStore) -> Self {
         let auth = auth(store);
-        let issued = must(try_join_all((0..TASKS).map(|number| auth.login(login(number)))).await);
+        let issued = expect_ok(try_join_all((0..TASKS).map(|number| auth.login(login(number)))).await);
         let credentials: Arc<[String]> =
             issued.iter().map(|issued| issued.credential().expose().to_owned()).collect();
         let principals =
-            must(try_join_all(credentials.iter().map(|credential| auth.authenticate(credential))).await);
+            expect_ok(try_join_all(credentials.iter().map(|credential| auth.authenticate(credential))).await);
         let ids = principals.iter().map(|principal| {
             let id = principal.session_id().unwrap_or_else(|| unreachable!("a session has an id"));
             *id.as_bytes()
@@ -105,24 +105,24 @@ impl Ours {
     }
 }
 
-/// A call of one side. Boxed for all sides alike.
+/// A call of one side, boxed in the same way for all sides.
 type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Written once for the pools of all databases, which share no trait that a statement could be written with.
+/// The call of the floor. It is a macro because the pools of the databases share no trait for statements.
 macro_rules! floor {
     ($pool:expr, $select:expr, $ids:expr) => {{
         let (pool, ids) = ($pool.clone(), Arc::clone(&$ids));
         move |task: usize| -> Boxed {
             let (pool, id) = (pool.clone(), ids[task]);
             Box::pin(async move {
-                let row = must(sqlx::query($select).bind(&id[..]).fetch_optional(&pool).await);
+                let row = expect_ok(sqlx::query($select).bind(&id[..]).fetch_optional(&pool).await);
                 assert!(row.is_some());
             })
         }
     }};
 }
 
-/// tower-sessions' side, with a session for every task.
+/// Returns the call of tower-sessions' side, with a session for every task.
 async fn tower<S: TowerSessionStore>(store: S) -> impl Fn(usize) -> Boxed + Clone + Send + Sync + 'static {
     let store = Arc::new(store);
     let mut ids: Vec<Id> = Vec::new();
@@ -137,18 +137,18 @@ async fn tower<S: TowerSessionStore>(store: S) -> impl Fn(usize) -> Boxed + Clon
             expiry_date: tower_sessions::cookie::time::OffsetDateTime::now_utc()
                 + Duration::from_secs(86_400),
         };
-        must(store.create(&mut record).await);
+        expect_ok(store.create(&mut record).await);
         ids.push(record.id);
     }
     move |task| {
         let session = Session::new(Some(ids[task]), Arc::<S>::clone(&store), None);
         Box::pin(async move {
-            assert_eq!(must(session.get::<String>("role").await).as_deref(), Some("admin"));
+            assert_eq!(expect_ok(session.get::<String>("role").await).as_deref(), Some("admin"));
         })
     }
 }
 
-/// A row that is being made.
+/// A row under construction.
 struct Contest {
     row: Row,
     calls: Vec<Call>,
@@ -156,7 +156,7 @@ struct Contest {
 }
 
 impl Contest {
-    /// Ours and the floor; `database` runs for as long as it is measured.
+    /// Creates a row of authcore and the floor; `database` runs as long as the row is measured.
     fn new(
         name: &'static str,
         runtime: Arc<Runtime>,
@@ -187,12 +187,12 @@ impl Contest {
     }
 }
 
-/// A pool as authcore's store makes it.
+/// Returns the pool options of authcore's store.
 fn pool_options<D: sqlx::Database>(connections: u32) -> PoolOptions<D> {
     PoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE).test_before_acquire(false)
 }
 
-/// The same of the sqlx that tower-sessions' store is on.
+/// Returns the same options for the sqlx release that tower-sessions' store uses.
 fn older_pool_options<D: older::Database>(connections: u32) -> older::pool::PoolOptions<D> {
     older::pool::PoolOptions::new()
         .max_connections(connections)
@@ -200,20 +200,15 @@ fn older_pool_options<D: older::Database>(connections: u32) -> older::pool::Pool
         .test_before_acquire(false)
 }
 
-/// A server whose memory holds what is measured.
+/// Starts a server whose memory holds the measured tables.
 fn postgres_server() -> postgres::Server {
     postgres::Server::start(&["-c", "shared_buffers=256MB", "-c", "max_wal_size=4GB"])
 }
 
 /// A pool of `connections` on a server, and a store on it.
-async fn postgres_store(
-    server: &postgres::Server,
-    table: &str,
-    connections: u32,
-) -> (PgPool, authcore_sql::PostgresStore) {
-    let pool = must(pool_options(connections).connect(&server.url()).await);
-    let store = must(PostgresStoreBuilder::from(pool.clone()).table(table).connect_unmigrated().await);
-    must(store.migrate().await);
+async fn postgres_store(server: &postgres::Server, table: &str, connections: u32) -> (PgPool, PostgresStore) {
+    let pool = expect_ok(pool_options(connections).connect(&server.url()).await);
+    let store = expect_ok(PostgresStore::with_pool(pool.clone()).table(table).connect_and_migrate().await);
     (pool, store)
 }
 
@@ -224,9 +219,9 @@ fn postgres_row() -> Row {
         let ours = Ours::new(store).await;
         let bytes = crowd::fill_postgres(&pool, "authcore_sessions", CROWD, crowd::Life::Alive).await;
         let older = older_pool_options::<older::Postgres>(CONNECTIONS).connect(&server.url()).await;
-        let older = must(older);
+        let older = expect_ok(older);
         let store = TowerPostgres::new(older.clone());
-        must(store.migrate().await);
+        expect_ok(store.migrate().await);
         let tower = tower(store).await;
         crowd::fill_tower_postgres(&older, CROWD).await;
         (ours, pool, bytes, tower)
@@ -238,9 +233,8 @@ fn postgres_row() -> Row {
 fn mysql_row() -> Row {
     let (runtime, server) = (runtime(), mysql::Server::start(&["--innodb-buffer-pool-size=256M"]));
     let (ours, pool, bytes) = runtime.block_on(async {
-        let pool: MySqlPool = must(pool_options(CONNECTIONS).connect(&server.url()).await);
-        let store = must(MySqlStoreBuilder::from(pool.clone()).connect_unmigrated().await);
-        must(store.migrate().await);
+        let pool: MySqlPool = expect_ok(pool_options(CONNECTIONS).connect(&server.url()).await);
+        let store = expect_ok(MySqlStore::with_pool(pool.clone()).connect_and_migrate().await);
         let ours = Ours::new(store).await;
         let bytes = crowd::fill_mysql(&pool, CROWD).await;
         (ours, pool, bytes)
@@ -250,7 +244,7 @@ fn mysql_row() -> Row {
 }
 
 fn sqlite_row() -> Row {
-    let (runtime, folder) = (runtime(), must(tempfile::tempdir()));
+    let (runtime, folder) = (runtime(), expect_ok(tempfile::tempdir()));
     let (ours, pool, bytes, tower) = runtime.block_on(async {
         let options = SqliteConnectOptions::new()
             .filename(folder.path().join("sessions.db"))
@@ -258,23 +252,22 @@ fn sqlite_row() -> Row {
             .busy_timeout(PATIENCE)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        let pool: SqlitePool = must(pool_options(CONNECTIONS_TO_FILE).connect_with(options).await);
-        let store = must(SqliteStoreBuilder::from(pool.clone()).connect_unmigrated().await);
-        must(store.migrate().await);
+        let pool: SqlitePool = expect_ok(pool_options(CONNECTIONS_TO_FILE).connect_with(options).await);
+        let store = expect_ok(SqliteStore::with_pool(pool.clone()).connect_and_migrate().await);
         let ours = Ours::new(store).await;
         let bytes = crowd::fill_sqlite(&pool, CROWD).await;
 
         let options = older::sqlite::SqliteConnectOptions::new()
-            // A file of its own, so that no side has the other's pages to go through.
+            // Separate files, so that no side has to skip the pages of another.
             .filename(folder.path().join("tower.db"))
             .create_if_missing(true)
             .busy_timeout(PATIENCE)
             .journal_mode(older::sqlite::SqliteJournalMode::Wal)
             .synchronous(older::sqlite::SqliteSynchronous::Full);
         let older = older_pool_options::<older::Sqlite>(CONNECTIONS_TO_FILE).connect_with(options).await;
-        let older = must(older);
+        let older = expect_ok(older);
         let store = TowerSqlite::new(older.clone());
-        must(store.migrate().await);
+        expect_ok(store.migrate().await);
         let tower = tower(store).await;
         crowd::fill_tower_sqlite(&older, CROWD).await;
         (ours, pool, bytes, tower)
@@ -283,10 +276,10 @@ fn sqlite_row() -> Row {
     Contest::new("session.sqlite", runtime, ours.call(), floor, folder).peer(tower).row(bytes)
 }
 
-/// How a row is made, or what is missing for it.
+/// A function that creates a row, or says what is missing for it.
 pub type Maker = fn() -> Result<Row, String>;
 
-/// How the rows are made, by name.
+/// Returns the functions that create the rows, by name.
 pub fn makers() -> [(&'static str, Maker); 3] {
     [
         ("session.postgres", || on_postgres(postgres_row)),
@@ -309,10 +302,10 @@ fn on_postgres<T>(make: fn() -> T) -> Result<T, String> {
     }
 }
 
-/// How something is found out, or what is missing for it.
+/// A function that makes a finding, or says what is missing for it.
 pub type Finder = fn() -> Result<Finding, String>;
 
-/// What else is found out about many sessions, by name.
+/// Returns the functions that make the findings about many sessions, by name.
 pub fn finders() -> [(&'static str, Finder); 2] {
     [
         ("session.postgres.list", || on_postgres(list::find)),

@@ -1,7 +1,8 @@
 //! Tokens: HS256 over the same bytes on every side.
 //!
-//! Every side checks the signature, the issuer, the audience and the expiry, and yields `role` as a typed field.
-//! authcore also checks `typ`, `kid`, `iat`, the lifetime's cap and that no registered claim is there twice.
+//! Every side checks the signature, the issuer, the audience and the expiry, and yields `role` as a typed
+//! field. authcore also checks `typ`, `kid`, `iat`, the maximum lifetime and that no registered claim occurs
+//! twice.
 
 use std::hint::black_box;
 
@@ -26,21 +27,21 @@ use sha2::Sha256;
 const SECRET: [u8; 32] = [7; 32];
 const ISSUER: &str = "https://auth.example.com";
 
-/// The application's claim, borrowed from the token.
+/// The claim of the application, borrowed from the token.
 #[derive(Debug, Deserialize)]
 struct Role<'a> {
     role: &'a str,
 }
 
-/// The same for libraries that read owned types only.
+/// The same for libraries that read only owned types.
 #[derive(Debug, Deserialize, Serialize)]
 struct OwnedRole {
     role: String,
 }
 
 pub(crate) fn jwt() -> Jwt {
-    must(
-        Jwt::builder(KeyRing::new(must(Key::hmac("k1", Algorithm::HS256, &SECRET))))
+    expect_ok(
+        Jwt::builder(KeyRing::new(expect_ok(Key::hmac("k1", Algorithm::HS256, &SECRET))))
             .issuer(ISSUER)
             .audience("api")
             .client_id("web")
@@ -48,12 +49,12 @@ pub(crate) fn jwt() -> Jwt {
     )
 }
 
-/// The benchmarks have nothing to recover: what cannot be made is a defect of theirs.
-pub(crate) fn must<T, E: std::fmt::Debug>(outcome: Result<T, E>) -> T {
+/// Returns the value. Panics on an error, since a failed setup is a bug of the benchmark.
+pub(crate) fn expect_ok<T, E: std::fmt::Debug>(outcome: Result<T, E>) -> T {
     outcome.unwrap_or_else(|error| panic!("a benchmark could not be set up: {error:?}"))
 }
 
-/// The result of a future that never waits.
+/// Returns the result of a future that never waits.
 pub(crate) fn ready<F: Future>(future: F) -> F::Output {
     let mut future = std::pin::pin!(future);
     loop {
@@ -64,15 +65,16 @@ pub(crate) fn ready<F: Future>(future: F) -> F::Output {
 }
 
 fn login() -> Login {
-    must(must(Login::new("user-42")).claims(&json!({ "role": "admin" })))
+    expect_ok(expect_ok(Login::new("user-42")).claims(&json!({ "role": "admin" })))
 }
 
-/// A token as authcore issues it.
+/// Returns a token as authcore issues it.
 fn own_token() -> String {
-    must(ready(Auth::with_tokens(jwt()).login(login()))).credential().expose().to_owned()
+    expect_ok(ready(Auth::with_tokens(jwt()).login(login()))).credential().expose().to_owned()
 }
 
-/// The same members in another order under another header, as another library would sign them.
+/// Returns a token with the same members in another order and another header, as another library would sign
+/// it.
 fn foreign_token(change: impl FnOnce(&mut Value)) -> String {
     let now = SystemClock.now().as_secs();
     let mut claims = json!({
@@ -89,10 +91,10 @@ fn sign(header: &str, payload: &str) -> String {
 }
 
 fn mac() -> Hmac<Sha256> {
-    must(Hmac::new_from_slice(&SECRET))
+    expect_ok(Hmac::new_from_slice(&SECRET))
 }
 
-/// HMAC of the token's signed bytes, with the key's state prepared.
+/// Computes the HMAC of the signed bytes of the token, with a prepared key state.
 fn floor(token: &str) -> Side {
     let (mac, signed) = (mac(), token.rsplit_once('.').map_or("", |(signed, _)| signed).to_owned());
     Side::new("HMAC floor", move || {
@@ -112,8 +114,8 @@ fn borrowed(name: &'static str, token: String, good: bool) -> Side {
 fn principal(token: String) -> Side {
     let auth = Auth::with_tokens(jwt());
     Side::new("authcore", move || {
-        let principal = must(ready(auth.authenticate(black_box(&token))));
-        black_box(must(principal.claims::<Role<'_>>()).role.len());
+        let principal = expect_ok(ready(auth.authenticate(black_box(&token))));
+        black_box(expect_ok(principal.claims::<Role<'_>>()).role.len());
     })
 }
 
@@ -125,20 +127,20 @@ fn jsonwebtoken(token: String) -> Side {
     validation.set_issuer(&[ISSUER]);
     validation.set_audience(&["api"]);
     Side::new("jsonwebtoken", move || {
-        black_box(must(decode::<OwnedRole>(black_box(&token), &key, &validation)).claims.role);
+        black_box(expect_ok(decode::<OwnedRole>(black_box(&token), &key, &validation)).claims.role);
     })
 }
 
 fn jwt_simple(token: String) -> Side {
     let key = HS256Key::from_bytes(&SECRET).with_key_id("k1");
     Side::new("jwt-simple", move || {
-        // Its options are taken by value, so that their sets are made for every call.
+        // The options are taken by value, so their sets are created in every call.
         let options = VerificationOptions {
             allowed_issuers: Some([ISSUER.to_owned()].into()),
             allowed_audiences: Some(["api".to_owned()].into()),
             ..VerificationOptions::default()
         };
-        black_box(must(key.verify_token::<OwnedRole>(black_box(&token), Some(options))).custom.role);
+        black_box(expect_ok(key.verify_token::<OwnedRole>(black_box(&token), Some(options))).custom.role);
     })
 }
 
@@ -195,11 +197,11 @@ fn oxitoken(token: String) -> Side {
         .with_expiration_validator()
         .build();
     Side::new("oxitoken", move || {
-        black_box(must(pipeline.verify(black_box(token.as_bytes()))).1.role);
+        black_box(expect_ok(pipeline.verify(black_box(token.as_bytes()))).1.role);
     })
 }
 
-/// A row that verifies `token` on every side.
+/// Returns a row that verifies `token` on every side.
 fn verify_row(name: &'static str, ours: Side, token: &str) -> Row {
     Row::new(name, ours)
         .floor(floor(token))
@@ -213,24 +215,25 @@ fn issue_row() -> Row {
 
     let auth = Auth::with_tokens(jwt());
     let ours = Side::new("authcore", move || {
-        black_box(must(ready(auth.login(login()))));
+        let _ = black_box(expect_ok(ready(auth.login(login()))));
     });
     let key = EncodingKey::from_secret(&SECRET);
     let theirs = Side::new("jsonwebtoken", move || {
         let mut header = Header::new(Algorithm::HS256);
         (header.typ, header.kid) = (Some("at+jwt".to_owned()), Some("k1".to_owned()));
         let now = SystemClock.now().as_secs();
-        // A fixed `jti`: theirs to make, and cheaper than ours, which is random.
+        // A fixed `jti`, which is cheaper than authcore's random one: the library leaves it to the
+        // application.
         let claims = json!({
             "iss": ISSUER, "aud": "api", "sub": "user-42", "client_id": "web", "iat": now, "exp": now + 900,
             "auth_time": now, "jti": "AAAAAAAAAAAAAAAAAAAAAA", "role": "admin",
         });
-        black_box(must(encode(&header, &claims, &key)));
+        black_box(expect_ok(encode(&header, &claims, &key)));
     });
     Row::new("token.hs256.issue", ours).floor(floor(&own_token())).peer(theirs)
 }
 
-/// A row for a token that is refused, beside a good one of the same size.
+/// Returns a row for a token that is refused, compared with a valid one of the same size.
 fn reject_row(name: &'static str, bad: String, good: String) -> Row {
     assert_eq!(bad.len(), good.len(), "{name}: of the same size");
     Row::new(name, borrowed("authcore", bad, false)).peer(borrowed("valid, same size", good, true))
@@ -266,9 +269,9 @@ fn reject_rows() -> Vec<Row> {
     ]
 }
 
-/// All rows of tokens.
+/// Returns all rows of tokens.
 pub fn rows() -> Vec<Row> {
-    // The faster of jsonwebtoken's two.
+    // The faster of jsonwebtoken's two crypto providers.
     let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
     let (own, foreign) = (own_token(), foreign_token(|_| {}));
     let mut rows = vec![
@@ -281,30 +284,31 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-/// How verification grows: name, and the borrowed path on a longer token or with more keys.
+/// Returns rows, by name, that show how verification grows with the length of the token and the number of
+/// keys.
 pub fn growth() -> Vec<(String, Row)> {
     let mut rows = Vec::new();
     for fill in [0, 256, 1024, 2048] {
         let claims = json!({ "role": "admin", "x": "y".repeat(fill) });
-        let login = must(must(Login::new("user-42")).claims(&claims));
-        let token = must(ready(Auth::with_tokens(jwt()).login(login))).credential().expose().to_owned();
+        let login = expect_ok(expect_ok(Login::new("user-42")).claims(&claims));
+        let token = expect_ok(ready(Auth::with_tokens(jwt()).login(login))).credential().expose().to_owned();
         let name = format!("token of {} bytes", token.len());
         rows.push((name, Row::new("growth", borrowed("authcore", token.clone(), true)).floor(floor(&token))));
     }
     for count in [1_usize, 2, 8, 32] {
-        let others = (1..count).map(|n| must(Key::hmac(&format!("old-{n}"), Algorithm::HS256, &SECRET)));
-        // The signing key is tried first; this is the worst case, a token of the last key.
-        let mut ring = KeyRing::new(must(Key::hmac("new", Algorithm::HS256, &SECRET)));
+        let others = (1..count).map(|n| expect_ok(Key::hmac(&format!("old-{n}"), Algorithm::HS256, &SECRET)));
+        // The worst case: a token of the last key. The signing key is tried first.
+        let mut ring = KeyRing::new(expect_ok(Key::hmac("new", Algorithm::HS256, &SECRET)));
         for key in others {
             ring = ring.verifying(key);
         }
-        let ring = ring.verifying(must(Key::hmac("k1", Algorithm::HS256, &SECRET)));
-        let jwt = must(Jwt::builder(ring).issuer(ISSUER).audience("api").client_id("web").build());
+        let ring = ring.verifying(expect_ok(Key::hmac("k1", Algorithm::HS256, &SECRET)));
+        let jwt = expect_ok(Jwt::builder(ring).issuer(ISSUER).audience("api").client_id("web").build());
         let (token, mut buffer) = (own_token(), TokenBuffer::new());
         let floor = floor(&token);
         let ours = Side::new("authcore", move || {
             let verified =
-                must(jwt.verify_claims::<Role<'_>>(black_box(&token), SystemClock.now(), &mut buffer));
+                expect_ok(jwt.verify_claims::<Role<'_>>(black_box(&token), SystemClock.now(), &mut buffer));
             black_box(verified.claims.role.len());
         });
         rows.push((format!("one of {} keys, the last", count + 1), Row::new("growth", ours).floor(floor)));
@@ -312,8 +316,9 @@ pub fn growth() -> Vec<(String, Row)> {
     rows
 }
 
-/// For the criterion benchmarks: the principal of a token by the strategy alone, without `Auth`.
+/// Returns a benchmark of the strategy alone, without `Auth`, which verifies a token and returns its
+/// principal.
 pub fn strategy_principal() -> impl FnMut() -> Principal {
     let (jwt, token) = (jwt(), own_token());
-    move || must(jwt.verify(black_box(&token), SystemClock.now()))
+    move || expect_ok(jwt.verify(black_box(&token), SystemClock.now()))
 }

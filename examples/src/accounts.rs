@@ -1,4 +1,4 @@
-//! The people who may log in: two of them, in memory.
+//! The accounts: two users, in memory.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,22 +8,22 @@ use authcore::store::ReplaceOutcome;
 use authcore::{Login, Realm, Subject};
 use serde::{Deserialize, Serialize};
 
-/// Who logs in in all examples. There is `grace@example.com` too, who is an admin.
+/// The address of the user who logs in in all examples. `grace@example.com` is an admin.
 pub const DEMO_EMAIL: &str = "ada@example.com";
-/// Who that is to the application.
+/// The subject of that user.
 pub const DEMO_SUBJECT: &str = "user-1";
-/// The password of the demo accounts: public, so never use it for anything.
+/// The password of the demo accounts. It is public, so never use it elsewhere.
 pub const DEMO_PASSWORD: &str = "demo-only-not-secret";
 
-/// The application's claims: what a credential says about its subject, beside who it is.
+/// The application's claims about a subject.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "an example of an application's own type")]
 pub struct Role {
-    /// What the subject may do.
+    /// The role of the subject.
     pub role: String,
 }
 
-/// What a database would hold: a row for each account, with an index on the address.
+/// The accounts by address, in place of a database table.
 #[derive(Debug)]
 pub struct DemoAccounts(Mutex<Vec<Row>>);
 
@@ -36,11 +36,11 @@ struct Row {
 }
 
 impl DemoAccounts {
-    /// The demo accounts, with freshly hashed passwords.
+    /// Creates the demo accounts, with newly hashed passwords.
     ///
     /// # Errors
     ///
-    /// If hashing fails.
+    /// Fails if hashing fails.
     pub async fn new(hasher: &PasswordHasher) -> Result<Self, AccountsError> {
         let mut rows = Vec::new();
         for (email, subject, role) in

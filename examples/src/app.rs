@@ -1,4 +1,4 @@
-//! The application of the three servers. Nothing here knows which strategy is behind [`Auth`].
+//! The application of the three servers, which is independent of the strategy behind [`Auth`].
 
 pub(crate) mod page;
 
@@ -14,13 +14,15 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-/// A protected route and a page of text, beside the routes of `authcore-axum` for login, refresh, logout and devices.
+/// Creates the router: a protected route and a text page, in addition to the routes of `authcore-axum` for
+/// login, refresh, logout and devices.
 ///
-/// `url` is where it will be served, for the page; `configure` sets what the guard of one server has beside the others.
+/// `url` is the address of the server, for the page. `configure` sets the options that the guard of one
+/// server needs.
 ///
 /// # Errors
 ///
-/// If the demo accounts or the guard cannot be made.
+/// Fails if the demo accounts or the guard cannot be created.
 pub async fn router(
     strategy: Strategy,
     auth: Auth,
@@ -34,7 +36,7 @@ pub async fn router(
     Ok(configure(guard).build()?.protect(Router::new().route("/", get(page)).route("/me", get(me))))
 }
 
-/// Without a good credential it does not run, since it asks who sent the request.
+/// Describes the logged-in user. Because of its [`Principal`] argument it runs only with a valid credential.
 async fn me(principal: Principal, Claims(Role { role }): Claims<Role>) -> Json<Value> {
     Json(json!({
         "subject": principal.subject(),

@@ -1,4 +1,4 @@
-//! A clock that can be moved on, so that the tour need not sleep.
+//! A clock that can be advanced, so that the tour need not sleep.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,14 +7,14 @@ use std::time::Duration;
 use authcore::Timestamp;
 use authcore::clock::{Clock, SystemClock};
 
-/// The system's clock, and as much later as it was told. Clones share the offset.
+/// The system clock plus an offset. Clones share the offset.
 #[derive(Debug, Clone, Default)]
 pub struct ShiftedClock {
     offset_ms: Arc<AtomicU64>,
 }
 
 impl ShiftedClock {
-    /// Lets `by` pass at once.
+    /// Advances the clock by `by`.
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         self.offset_ms.fetch_add(by, Ordering::SeqCst);

@@ -1,16 +1,17 @@
-//! What the example servers share: everything but the lines that build [`authcore::Auth`] and the guard.
+//! The shared code of the example servers: everything but the construction of [`authcore::Auth`] and the
+//! guard.
 //!
-//! | module | what it is |
+//! | module | contents |
 //! | --- | --- |
-//! | [`strategies`] | the construction of `Auth` and of the guard: the only place where the three servers differ |
-//! | [`stores`] | where sessions live: in memory, or in the server or file that `--store` names |
-//! | [`app`] | the application, the same for all strategies: what `authcore-axum` does not bring |
-//! | [`accounts`] | the people who may log in |
-//! | [`server`] | the start and the end of a server |
+//! | [`strategies`] | the construction of `Auth` and of the guard, in which the three servers differ |
+//! | [`stores`] | the session store: in memory, or the server or file given by `--store` |
+//! | [`app`] | the application, which is the same for all strategies |
+//! | [`accounts`] | the accounts of the users |
+//! | [`server`] | starting and stopping a server |
 //! | `options` | the command line |
-//! | [`log`] | what `authcore-axum` logs, as lines |
-//! | [`playground`] | the page on which the three strategies can be tried with a browser |
-//! | [`clock`] | a clock that can be moved on, for the tour |
+//! | [`log`] | the log of `authcore-axum` as lines of text |
+//! | [`playground`] | the web page for trying the three strategies in a browser |
+//! | [`clock`] | a clock that can be advanced, for the tour |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "that is how a test fails"))]

@@ -1,4 +1,5 @@
-//! What `authcore-axum` logs for a request: the answer says nothing about why, and the log does.
+//! The log of `authcore-axum` for a request. It contains the reason of a refusal, which the response does
+//! not.
 
 use std::error::Error;
 use std::fmt::{Debug, Write as _};
@@ -12,12 +13,12 @@ use tracing::instrument::WithSubscriber as _;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
-/// Gives what is logged to `write`, a line at a time.
+/// A tracing subscriber that passes each log line to `write`.
 pub fn lines(write: impl Fn(String) + Send + Sync + 'static) -> Dispatch {
     Dispatch::new(Lines(write))
 }
 
-/// The router, which gives `log` what is logged for its requests.
+/// Returns the router with a layer that passes the log lines of its requests to `log`.
 pub fn logging(router: Router, log: Dispatch) -> Router {
     router.layer(middleware::from_fn_with_state(log, answer))
 }
@@ -39,7 +40,7 @@ impl<W: Fn(String) + Send + Sync + 'static> Subscriber for Lines<W> {
         (self.0)(format!("{} {}{}", event.metadata().level(), line.message, line.fields));
     }
 
-    // There are no spans.
+    // No spans are used.
     fn new_span(&self, _: &Attributes<'_>) -> Id {
         Id::from_u64(1)
     }
@@ -61,7 +62,7 @@ struct Line {
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
             name => write!(self.fields, ", {name}: {value:?}"),

@@ -6,7 +6,7 @@ pub(crate) const PORT: &str = "--port";
 pub(crate) const STORE: &str = "--store";
 pub(crate) const INSECURE_COOKIE: &str = "--insecure-loopback-cookie";
 
-/// What a command line says.
+/// The parsed command line.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
     pub(crate) port: u16,
@@ -15,7 +15,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// `known` are the options of the program; `None` if help is asked for.
+    /// Parses a command line with the options in `known`. Returns `None` if help is requested.
     pub(crate) fn parse(
         mut arguments: impl Iterator<Item = String>,
         known: &[&str],
@@ -41,16 +41,16 @@ impl Options {
     }
 }
 
-/// What a help text says about these options.
+/// Returns the help text for these options.
 pub(crate) fn help(known: &[&str]) -> String {
     [
         (
             PORT,
             "<number>",
-            "the port on 127.0.0.1, 3000 unless AUTHCORE_PORT says otherwise; 0 takes a free one",
+            "the port on 127.0.0.1 (default: AUTHCORE_PORT, or else 3000; 0 selects a free port)",
         ),
         (STORE, "<store>", STORES),
-        (INSECURE_COOKIE, "", "a cookie without Secure, for browsers that want HTTPS for it (Safari)"),
+        (INSECURE_COOKIE, "", "omit Secure from the cookie, for browsers that require HTTPS for it (Safari)"),
         ("--help", "", "this text"),
     ]
     .into_iter()
@@ -60,7 +60,7 @@ pub(crate) fn help(known: &[&str]) -> String {
     .join("\n")
 }
 
-/// What the command line says, or else the environment, or else 3000.
+/// Returns the port from the command line, or else from the environment, or else 3000.
 fn port_or_default(port: Option<u16>) -> Result<u16, String> {
     match (port, std::env::var("AUTHCORE_PORT")) {
         (Some(port), _) => Ok(port),
@@ -70,7 +70,7 @@ fn port_or_default(port: Option<u16>) -> Result<u16, String> {
 }
 
 fn parse_port(name: &str, text: &str) -> Result<u16, String> {
-    text.parse().map_err(|_| format!("{name} wants a number from 0 to 65535"))
+    text.parse().map_err(|_| format!("{name} must be a number from 0 to 65535, got {text:?}"))
 }
 
 #[cfg(test)]

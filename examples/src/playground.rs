@@ -1,19 +1,19 @@
-//! A page on which the three strategies can be tried side by side: real requests of a real browser, and what the server
+//! A web page for trying the three strategies side by side. It sends real requests and shows what the server
 //! did for each.
 //!
-//! | module | what it is |
+//! | module | contents |
 //! | --- | --- |
 //! | `apps` | the three applications: one guard and one protected route for each strategy |
-//! | `counted` | a store that notes who called what |
-//! | `envelope` | an answer together with what the server did for it |
-//! | `held` | what the browser's request carried, with secrets shortened |
+//! | `counted` | a store that records its calls per request |
+//! | `envelope` | a response together with a trace of its request |
+//! | `held` | the cookies of the browser's request, with secrets shortened |
 //! | `clients` | simulated clients: the second device and the thief |
-//! | `lab` | the routes that only the page uses |
+//! | `lab` | routes that only the page uses |
 //! | `assets` | the page itself |
-//! | `hosts` | by which names it answers |
+//! | `hosts` | the host names that the server accepts |
 //!
-//! The routes that the page tries are those of `authcore-axum`, unchanged. What is of the playground stands under
-//! `/<strategy>/auth/lab`, where the refresh cookie goes too.
+//! The page uses the unchanged routes of `authcore-axum`. The playground's own routes are under
+//! `/<strategy>/auth/lab`, so that browsers send the refresh cookie to them too.
 
 mod apps;
 mod assets;
@@ -61,17 +61,17 @@ async fn run() -> Result<(), Failure> {
     println!("playground: listening on {url}, until Ctrl-C\n\nOpen that address in a browser.");
     tokio::select! {
         served = serve(listener, app) => served?,
-        // Without a handler for it, Ctrl-C ends the process at once, which is fine too.
+        // If no handler can be installed, Ctrl-C ends the process at once.
         _ = tokio::signal::ctrl_c() => println!("\nplayground: stopped"),
     }
     Ok(())
 }
 
-/// The page and the three applications.
+/// Creates the router of the page and the three applications.
 ///
 /// # Errors
 ///
-/// If the store cannot be opened.
+/// Fails if the store cannot be opened.
 pub async fn router(store: &StoreChoice) -> Result<Router, Failure> {
     let hasher = PasswordHasher::builder().build()?;
     let mut router = assets::routes();
@@ -87,7 +87,7 @@ pub async fn router(store: &StoreChoice) -> Result<Router, Failure> {
 
 fn help() -> String {
     format!(
-        "A page on which the three strategies of authcore can be tried with a browser.\n\n\
+        "A web page for trying the three strategies of authcore in a browser.\n\n\
          Usage: cargo run -p authcore-examples --bin playground -- [options]\n\n{}",
         options::help(&OPTIONS)
     )

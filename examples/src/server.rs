@@ -1,4 +1,4 @@
-//! The start and the end of a server.
+//! Starting and stopping a server.
 
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -45,7 +45,7 @@ async fn run(strategy: Strategy) -> Result<(), Failure> {
     let name = strategy.name();
     println!("{name}: listening on {url}, until Ctrl-C\n\n{}", page::try_it(strategy, &url));
     let interrupted = async {
-        // Without a handler for it, Ctrl-C ends the process at once, which is fine too.
+        // If no handler can be installed, Ctrl-C ends the process at once.
         let _ = tokio::signal::ctrl_c().await;
     };
     axum::serve(listener, with_addresses(router)).with_graceful_shutdown(interrupted).await?;
@@ -62,41 +62,41 @@ async fn auth(strategy: Strategy, store: &StoreChoice) -> Result<Auth, Failure> 
     }
 }
 
-/// Listens on this machine only; port 0 takes any free one.
+/// Listens only on this machine; port 0 selects a free port.
 ///
 /// # Errors
 ///
-/// If the port is taken.
+/// Fails if the port is taken.
 pub async fn listen(port: u16) -> Result<TcpListener, Failure> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| {
         format!("cannot listen on 127.0.0.1:{port}: {error}; choose another port with --port").into()
     })
 }
 
-/// Where a listener can be reached.
+/// Returns the URL of a listener.
 ///
 /// # Errors
 ///
-/// If it has no address.
+/// Fails if the listener has no address.
 pub fn url(listener: &TcpListener) -> Result<String, Failure> {
     Ok(format!("http://{}", listener.local_addr()?))
 }
 
-/// Serves it until the future is dropped.
+/// Serves the router until the future is dropped.
 ///
 /// # Errors
 ///
-/// If the listener fails.
+/// Fails if the listener fails.
 pub async fn serve(listener: TcpListener, router: Router) -> Result<(), Failure> {
     Ok(axum::serve(listener, with_addresses(router)).await?)
 }
 
-/// With the addresses of the clients: the throttle of logins and the list of devices want them.
+/// Adds the clients' addresses, which the login throttle and the list of devices use.
 fn with_addresses(router: Router) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
     router.into_make_service_with_connect_info()
 }
 
-/// The options of a strategy's server.
+/// Returns the options of a strategy's server.
 const fn known(strategy: Strategy) -> &'static [&'static str] {
     match strategy {
         Strategy::Sessions => &[PORT, STORE, INSECURE_COOKIE],
@@ -108,7 +108,7 @@ const fn known(strategy: Strategy) -> &'static [&'static str] {
 fn help(strategy: Strategy) -> String {
     let (name, store) = match strategy {
         Strategy::Tokens => ("tokens", "without a store"),
-        other => (other.name(), "on the embedded store or another one"),
+        other => (other.name(), "with the store in memory or another one"),
     };
     format!(
         "An example server of authcore: the {name} strategy, {store}.\n\n\

@@ -1,4 +1,4 @@
-//! Where the sessions live: the other place, beside [`strategies`](crate::strategies), that a host would change.
+//! The session store. A real application would change this module and [`strategies`](crate::strategies).
 
 use std::error::Error;
 use std::sync::Arc;
@@ -11,43 +11,42 @@ use authcore_sql::{MySqlStore, PostgresStore, Purger, SqliteStore};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// What `--store` takes, for the help texts.
+/// The possible values of `--store`, for the help texts.
 pub const STORES: &str = "memory, sqlite:PATH, postgres://user@host/database, \
-    mysql://user@host/database, or redis://host[:port] (several with commas between them for a Cluster)";
+    mysql://user@host/database, or redis://host[:port] (several, separated by commas, for a cluster)";
 
-/// The store of a command line.
+/// The store chosen on a command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreChoice {
-    /// In the memory of this process.
+    /// The memory of this process.
     #[default]
     Memory,
-    /// In Redis or Valkey: the URL of a server, or those of several nodes of a Cluster.
+    /// Redis or Valkey: the URL of a server, or those of several nodes of a cluster.
     Redis(String),
-    /// In SQLite: the path of a file, which is made if it is not there, or `:memory:`.
+    /// SQLite: the path of a file, which is created if missing, or `:memory:`.
     Sqlite(String),
-    /// In PostgreSQL: the URL of a database.
+    /// PostgreSQL: the URL of a database.
     Postgres(String),
-    /// In MySQL or MariaDB: the URL of a database.
+    /// MySQL or MariaDB: the URL of a database.
     MySql(String),
 }
 
-/// Makes the tables of a store, or brings them to this release, and gives the store. A real application may do that when
-/// it is deployed instead, by a user who may make tables.
+/// Creates or migrates the tables of a store and returns the store.
+///
+/// A real application can do so at deployment instead, as a database user with permission to create tables.
 macro_rules! migrated {
-    ($builder:expr) => {{
-        let store = $builder.connect_unmigrated().await.map_err(|error| with_causes(&error))?;
-        store.migrate().await.map_err(|error| with_causes(&error))?;
-        store
-    }};
+    ($builder:expr) => {
+        $builder.connect_and_migrate().await.map_err(|error| with_causes(&error))?
+    };
 }
 
 impl StoreChoice {
-    /// Reads what `--store` was given.
+    /// Parses the value of `--store`.
     ///
     /// # Errors
     ///
-    /// If it is none of the [`STORES`].
+    /// Fails if the value is none of the [`STORES`].
     pub fn parse(text: &str) -> Result<Self, String> {
         let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
         let is_url = rest.starts_with("//");
@@ -57,26 +56,27 @@ impl StoreChoice {
             "postgres" | "postgresql" if is_url => Ok(Self::Postgres(text.to_owned())),
             "mysql" | "mariadb" if is_url => Ok(Self::MySql(text.to_owned())),
             "sqlite" => Self::sqlite(rest.strip_prefix("//").unwrap_or(rest)),
-            _ => Err(format!("--store wants {STORES}")),
+            _ => Err(format!("--store must be {STORES}")),
         }
     }
 
-    /// A path and no URL, so that whoever types it need not escape anything; options are not understood.
+    /// Parses a path. It is not a URL, so it needs no escaping and takes no options.
     fn sqlite(path: &str) -> Result<Self, String> {
         if path.is_empty() || path.contains('?') {
-            return Err("--store wants a path behind sqlite: and no options behind that".to_owned());
+            return Err("--store sqlite: must be followed by a path without options".to_owned());
         }
         Ok(Self::Sqlite(path.to_owned()))
     }
 
-    /// Opens it, and makes what is missing there.
+    /// Opens the store and creates its tables if missing.
     ///
-    /// `namespace` keeps apart what uses the same server or file, and names the table: 1 to 40 of `a-z`, `0-9` and
-    /// single underscores, and no digit first. `clock` says what has expired, where the store does not know it itself.
+    /// `namespace` isolates the applications on one server or file and names the table: 1 to 40 characters of
+    /// `a-z`, `0-9` and single underscores, without a leading digit. `clock` decides expiry in stores without
+    /// their own expiry.
     ///
     /// # Errors
     ///
-    /// If the server or the file cannot be reached or used.
+    /// Fails if the server or the file cannot be reached or used.
     pub async fn open(&self, namespace: &str, clock: impl Clock) -> Result<Arc<dyn SessionStore>, Failure> {
         Ok(match self {
             Self::Memory => Arc::new(MemoryStore::with_clock(clock)),
@@ -94,19 +94,20 @@ impl StoreChoice {
     }
 }
 
-/// The store, and a task beside it that removes what has expired: Redis does that by itself, SQL databases do not.
+/// Returns the store and starts a task that purges expired sessions, which SQL databases do not do by
+/// themselves.
 fn purged(store: impl SessionStore, clock: impl Clock) -> Result<Arc<dyn SessionStore>, Failure> {
     let store: Arc<dyn SessionStore> = Arc::new(store);
     tokio::spawn(Purger::builder(Arc::clone(&store)).clock(clock).build()?.run());
     Ok(store)
 }
 
-/// The error and what caused it, in one line.
+/// Returns the error and its causes in one line.
 fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
-        // Some repeat in their own text what caused them.
+        // Some errors repeat their cause in their own text.
         let cause = error.to_string();
         if !text.ends_with(&cause) {
             text = format!("{text}: {cause}");

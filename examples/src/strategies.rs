@@ -9,7 +9,7 @@ use authcore_axum::{Guard, GuardBuilder};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// Which of the three.
+/// One of the three strategies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "there is no fourth")]
 pub enum Strategy {
@@ -22,11 +22,11 @@ pub enum Strategy {
 }
 
 impl Strategy {
-    /// All of them.
+    /// All strategies.
     pub const ALL: [Self; 3] = [Self::Sessions, Self::Tokens, Self::Hybrid];
 
-    /// Its name in commands, paths and cookies.
-    pub const fn name(self) -> &'static str {
+    /// Returns the name of the strategy in commands, paths and cookies.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Sessions => "sessions",
             Self::Tokens => "tokens",
@@ -34,8 +34,10 @@ impl Strategy {
         }
     }
 
-    /// What protects its server. That of the sessions is for browsers, which keep cookies; the others are for programs, which
-    /// keep tokens. The playground has all three in cookies.
+    /// Creates the guard of its server.
+    ///
+    /// The sessions server uses cookies, for browsers. The others return tokens, for other clients. The
+    /// playground uses cookies for all three.
     pub fn guard(self, auth: Auth) -> GuardBuilder {
         match self {
             Self::Sessions => Guard::builder(auth),
@@ -44,34 +46,35 @@ impl Strategy {
     }
 }
 
-/// Every request reads the session from `store`.
+/// Creates the sessions strategy: every request reads the session from `store`.
 ///
 /// # Errors
 ///
-/// If the policy cannot be met.
+/// Fails if the policy is invalid.
 pub fn sessions(store: impl SessionStore) -> Result<Auth, Failure> {
     Ok(Auth::with_sessions(ServerSessions::builder(store).build()?))
 }
 
-/// No request reads a store: the token says everything, until it expires.
+/// Creates the tokens strategy: no request reads a store, and a token is valid until it expires.
 ///
 /// # Errors
 ///
-/// If the operating system gives no random bytes for the key.
+/// Fails if the operating system provides no random bytes for the key.
 pub fn tokens() -> Result<Auth, Failure> {
     Ok(Auth::with_tokens(jwt()?))
 }
 
-/// Access tokens that no request reads a store for, and a refresh token whose session is in `store`.
+/// Creates the hybrid strategy: access tokens that need no store, and refresh tokens with sessions in
+/// `store`.
 ///
 /// # Errors
 ///
-/// As [`tokens`], or if the policy cannot be met.
+/// Fails like [`tokens`], or if the policy is invalid.
 pub fn hybrid(store: impl SessionStore) -> Result<Auth, Failure> {
     Ok(Auth::with_hybrid(jwt()?, RefreshTokens::builder(store).build()?)?)
 }
 
-/// Tokens that live 15 minutes, under a key that lives as long as the process.
+/// Creates tokens with a lifetime of 15 minutes, under a key that lives as long as the process.
 ///
 /// A real application loads its key from a secret manager, so that tokens survive a restart and every node
 /// verifies the same ones.

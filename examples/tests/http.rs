@@ -1,5 +1,6 @@
-//! The three servers over HTTP: how each hands credentials out, and what the client and the log are told.
-//! What holds for every application is tested in `authcore-axum`.
+//! Tests of the three servers over HTTP: credentials, responses and log lines.
+//!
+//! Behaviour that is common to all applications is tested in `authcore-axum`.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -54,7 +55,7 @@ impl Server {
         self.post("/auth/login").form(&[("email", DEMO_EMAIL), ("password", DEMO_PASSWORD)])
     }
 
-    /// What the server has logged since it was asked last.
+    /// Returns the lines that the server has logged since the last call.
     fn logged(&self) -> Vec<String> {
         std::mem::take(&mut *self.log.lock().unwrap())
     }
@@ -205,7 +206,7 @@ async fn the_page_shows_commands_that_this_server_understands() {
     }
 }
 
-/// Method and path of a line of the page, if it names a route or is a command.
+/// Returns the method and path in a line of the page, if it names a route or is a command.
 fn route<'p>(line: &'p str, url: &str) -> Option<(Method, &'p str)> {
     let command = line.rsplit_once(url).map(|(before, path)| {
         let posts = before.contains(" -d ") || before.contains("-X POST");
@@ -229,7 +230,7 @@ async fn the_page_names_no_route_that_its_strategy_does_not_have() {
         let routes: Vec<_> = page.lines().filter_map(|line| route(line, &server.url)).collect();
         assert_eq!(routes.len(), expected, "{routes:?}");
         for (method, path) in routes {
-            // An answer about the request itself comes from a route that is there.
+            // A response about the request itself comes from an existing route.
             let request = server.request(method.clone(), path).json(&json!({ "refresh_token": "x" }));
             let request = if token.is_empty() {
                 request.header("cookie", cookie.split(';').next().unwrap())
@@ -244,7 +245,7 @@ async fn the_page_names_no_route_that_its_strategy_does_not_have() {
     }
 }
 
-/// Control bytes end where the request is parsed, before anything of ours sees them.
+/// Control bytes are refused by the HTTP parser, before they reach the application.
 #[tokio::test]
 async fn control_bytes_in_a_header_are_a_bad_request() {
     let server = Server::start(Strategy::Sessions).await;

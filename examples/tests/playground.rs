@@ -1,4 +1,4 @@
-//! The playground on every store, and what its answers say. `tests/tests/browser` presses its buttons.
+//! Tests of the playground's server on every store. `tests/tests/browser` tests the page in a browser.
 
 #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
 
@@ -8,7 +8,7 @@ use authcore_tests::{mysql, postgres, redis};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
-/// The playground in a process of its own, and a client that keeps cookies.
+/// The playground in a separate process, and a client with a cookie jar.
 struct Playground {
     process: Application,
     http: Client,
@@ -25,7 +25,7 @@ impl Playground {
         self.process.url()
     }
 
-    /// An answer in its envelope.
+    /// Returns a response in its envelope.
     async fn send(&self, method: Method, path: &str, body: &Value) -> Value {
         let request = self.http.request(method, format!("{}{path}", self.url()));
         let request = request.header("playground-envelope", "1").json(body);
@@ -43,7 +43,7 @@ impl Playground {
     }
 }
 
-/// Status, reads and writes.
+/// Returns the status and the numbers of reads and writes.
 fn cost(envelope: &Value) -> [u64; 3] {
     ["status", "reads", "writes"].map(|key| envelope[key].as_u64().unwrap())
 }
@@ -109,7 +109,7 @@ async fn the_page_loads_nothing_from_elsewhere_and_runs_nothing_inline() {
     assert_eq!(count("<script"), count("<script type=\"module\" src=\"/"));
 }
 
-/// Without the header, an answer is what `authcore-axum` gives.
+/// Without the header, a response is that of `authcore-axum`.
 #[tokio::test]
 async fn answers_come_bare_to_who_asks_for_no_envelope() {
     let playground = Playground::start("memory");
@@ -132,7 +132,7 @@ async fn secrets_are_told_in_part_only() {
     }
 }
 
-/// A name of somebody else's that leads here would make his pages pages of this origin.
+/// Pages under a foreign name that resolves to this server must not share its origin.
 #[tokio::test]
 async fn it_answers_under_the_names_of_this_machine_only() {
     let playground = Playground::start("memory");
@@ -152,7 +152,7 @@ async fn it_answers_under_the_names_of_this_machine_only() {
             assert_eq!(response.status(), expected, "{host} {path}");
             let text = response.text().await.unwrap();
             assert_eq!(
-                text.starts_with("The playground answers on this machine only"),
+                text.starts_with("The playground answers only on this machine"),
                 expected != StatusCode::OK
             );
         }

@@ -1,4 +1,4 @@
-//! The servers as processes: a login in one survives into the next, where the store does.
+//! Tests of the servers as processes: a login survives a restart if the store does.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -9,8 +9,9 @@ use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 
-/// One of the example servers in a process of its own. It ends without a chance to end well: what it has
-/// acknowledged must be in the store already.
+/// An example server in a separate process.
+///
+/// It is killed without a graceful shutdown, so acknowledged writes must already be in the store.
 struct Server {
     process: Application,
     http: Client,
@@ -72,7 +73,7 @@ async fn a_session_survives_restarts_on(store: &str) {
     server.log_out(cookie).await;
     drop(server);
 
-    // And so does a logout.
+    // A logout survives a restart too.
     assert_eq!(start().me(cookie).await.0, StatusCode::UNAUTHORIZED);
 }
 

@@ -1,4 +1,4 @@
-//! The tour runs through, and says so.
+//! Tests of the tour: it completes on every store and reports it.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -8,7 +8,7 @@ use std::process::Command;
 use authcore_tests::redis::{Cluster, Server};
 use authcore_tests::{mysql, postgres};
 
-/// Runs the tour on a store to its good end, as a user whose files are in `home`, and gives what it showed.
+/// Runs the tour on a store, with the user's files in `home`, and returns its output. The tour must succeed.
 fn tour_on(store: &str, home: &Path) -> String {
     let mut tour = Command::new(env!("CARGO_BIN_EXE_tour"));
     let output = tour.args(["--store", store]).env("XDG_STATE_HOME", home).output().unwrap();
@@ -22,7 +22,7 @@ const FIRST_RUN: &str = "No earlier run left a session here";
 const LATER_RUN: &str = "the session of the last run still works";
 const ENDED: &str = "An earlier run left a session, but it has ended since";
 
-/// Three runs on a store that is empty: each one leaves a session, and the next one finds it.
+/// Three runs on a store that is empty at first: each leaves a session, and the next one finds it.
 fn sessions_survive_between_runs_on(store: &str) {
     let home = tempfile::tempdir().unwrap();
     for (run, expected) in [FIRST_RUN, LATER_RUN, LATER_RUN].into_iter().enumerate() {
@@ -38,7 +38,7 @@ fn the_tour_ends_well_and_shows_what_it_promises() {
     let output = Command::new(env!("CARGO_BIN_EXE_tour")).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
-    // Long lines are broken.
+    // Long lines are wrapped.
     let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
     for line in [
         "Chapter 1: sessions",
@@ -48,10 +48,10 @@ fn the_tour_ends_well_and_shows_what_it_promises() {
         "✓ revoked, and effective now",
         "log DEBUG unauthenticated, rejection: wrong secret",
         "log DEBUG unauthenticated, rejection: wrong signature",
-        "log DEBUG unauthenticated, rejection: the token's `alg` is not its key's",
+        "log DEBUG unauthenticated, rejection: the token's `alg` is not the algorithm of its key",
         "16 minutes later",
-        "✓ it gets the very same successor",
-        "its session was ended, kind: replayed late, subject: \"user-1\", device: \"laptop\"",
+        "✓ it gets the same successor",
+        "its session was ended, kind: late replay, subject: \"user-1\", device: \"laptop\"",
         "listing sessions is not supported by the tokens strategy",
         "steps, all as expected",
     ] {
@@ -64,7 +64,7 @@ fn the_tour_ends_well_and_shows_what_it_promises() {
     assert!(!text.contains('✗'), "{text}");
 }
 
-/// The handlers and the steps are the same on another store.
+/// The tour runs on another store too.
 #[test]
 fn the_tour_ends_well_on_redis_too() {
     let server = Server::start(&[]);
@@ -99,7 +99,7 @@ fn the_tour_ends_well_on_mysql_too() {
     sessions_survive_between_runs_on(&server.url());
 }
 
-/// Neither the token nor anything that it could be made of is on the screen or in the database.
+/// Neither the token nor its secret appears on the screen or in the database.
 #[test]
 fn the_token_that_waits_for_the_next_run_is_nowhere_else() {
     let folder = tempfile::tempdir().unwrap();
@@ -115,7 +115,7 @@ fn the_token_that_waits_for_the_next_run_is_nowhere_else() {
     }
 }
 
-/// A token whose database is gone is no failure, and does not stay in the way.
+/// A token whose database has been deleted causes no failure and is replaced.
 #[test]
 fn a_session_that_has_ended_is_said_to_have_and_replaced() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,11 +1,12 @@
-//! Programs of this workspace that serve HTTP, each in a process of its own.
+//! HTTP servers of this workspace, each in a separate process.
 
 use std::path::Path;
 
 use crate::process::{Folder, Process, Program};
 
-/// A running program that listens on a port that the system chose. It is killed when this is dropped, without
-/// a chance to end well.
+/// A running server program on a port that the system chose.
+///
+/// Dropping the handle kills the program without a graceful shutdown.
 #[derive(Debug)]
 pub struct Application {
     url: String,
@@ -14,8 +15,9 @@ pub struct Application {
 }
 
 impl Application {
-    /// Starts the program at `path`, whose arguments let it listen on port 0 of loopback, and waits until it
-    /// has written `listening on http://127.0.0.1:PORT`.
+    /// Starts the program at `path` and waits until it has written `listening on http://127.0.0.1:PORT`.
+    ///
+    /// `arguments` must make it listen on port 0 of loopback.
     pub fn start(path: &str, arguments: &[&str]) -> Self {
         let folder = Folder::new();
         let log = folder.path().join("log");
@@ -27,18 +29,18 @@ impl Application {
         Self { url, _process: process, _folder: folder }
     }
 
-    /// Its address: `http://127.0.0.1:PORT`.
+    /// Returns the URL, `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Its address without the scheme, as a socket or a `Host` header takes it.
+    /// Returns the address without the scheme, for a socket or a `Host` header.
     pub fn address(&self) -> &str {
         self.url.trim_start_matches("http://")
     }
 }
 
-/// The address that a program has written, if the line is whole.
+/// Returns the address that a program has written, if the line is complete.
 fn url(log: &str) -> Option<String> {
     let (_, rest) = log.split_once("listening on ")?;
     let (line, _) = rest.split_once('\n')?;

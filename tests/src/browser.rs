@@ -1,8 +1,8 @@
-//! Chromium, headless, by its driver.
+//! Headless Chromium, controlled through its WebDriver.
 
 use crate::process::{Folder, Process, Program, is_root};
 
-/// A driver that starts and ends browsers.
+/// A WebDriver process that starts and ends browsers.
 #[derive(Debug)]
 pub struct Driver {
     port: u16,
@@ -11,9 +11,9 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Starts one on a port of its choice. Its browsers end with it.
+    /// Starts a driver on a free port. Its browsers end with it.
     pub fn start() -> Self {
-        // The driver looks for it itself, and would say less clearly that it is not there.
+        // The driver searches for Chromium too, but its error message is less clear.
         assert!(
             browser().is_installed(),
             "chromium was not found: install it with `apt-get install chromium`, or run ./scripts/setup"
@@ -28,12 +28,12 @@ impl Driver {
         Self { port, _process: process, folder }
     }
 
-    /// Where clients of the WebDriver protocol connect.
+    /// Returns the URL for WebDriver clients.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The command line of a browser with a profile of this name, which begins empty.
+    /// Returns the command line of a browser with a new, empty profile of this name.
     pub fn arguments(&self, profile: &str) -> Vec<String> {
         let profile = self.folder.file(profile);
         let mut arguments = vec![
@@ -41,16 +41,16 @@ impl Driver {
             format!("--user-data-dir={profile}"),
             "--no-first-run".to_owned(),
             "--disable-gpu".to_owned(),
-            // Containers often have a small one.
+            // Shared memory is often small in containers.
             "--disable-dev-shm-usage".to_owned(),
-            // Nothing but the test's own requests.
+            // Send only the requests of the test.
             "--disable-background-networking".to_owned(),
             "--disable-component-update".to_owned(),
             "--disable-sync".to_owned(),
             "--no-proxy-server".to_owned(),
         ];
         if is_root() {
-            // As root, Chromium starts in no other way.
+            // As root, Chromium starts only without its sandbox.
             arguments.push("--no-sandbox".to_owned());
         }
         arguments
@@ -61,7 +61,7 @@ fn browser() -> Program {
     Program::new("chromium", "chromium", Vec::new())
 }
 
-/// The port that a driver has told.
+/// Returns the port that a driver has written to its log.
 fn port(log: &str) -> Option<u16> {
     let (_, rest) = log.split_once("was started successfully on port ")?;
     rest.split_once('.')?.0.parse().ok()

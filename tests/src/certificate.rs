@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use crate::process::{Folder, Program};
 
-/// A certificate for loopback of an authority of its own, in files that a server can read.
+/// A self-signed certificate for loopback, in files that a server can read.
 #[derive(Debug)]
 pub(crate) struct Certificate {
     pem: String,
@@ -13,7 +13,7 @@ pub(crate) struct Certificate {
 }
 
 impl Certificate {
-    /// Makes one for a server: the files are its user's, and the key nobody else's.
+    /// Creates a certificate for a server. Its user owns the files; only that user can read the key.
     pub(crate) fn new(server: &Program) -> Self {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let made = rcgen::generate_simple_self_signed(names).expect("a certificate can be made");
@@ -21,23 +21,23 @@ impl Certificate {
         let private = certificate.private();
         std::fs::write(certificate.public(), &certificate.pem).expect("it can be written");
         std::fs::write(&private, made.signing_key.serialize_pem()).expect("it can be written");
-        // PostgreSQL takes no key that others may read.
+        // PostgreSQL refuses a key that others can read.
         std::fs::set_permissions(&private, Permissions::from_mode(0o600)).expect("it is ours");
         server.own(&certificate.folder);
         certificate
     }
 
-    /// The authority, which is the certificate itself.
+    /// Returns the certificate of the authority, which is the certificate itself.
     pub(crate) fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// The path of the certificate.
+    /// Returns the path of the certificate.
     pub(crate) fn public(&self) -> String {
         self.folder.file("public.pem")
     }
 
-    /// The path of its key.
+    /// Returns the path of the private key.
     pub(crate) fn private(&self) -> String {
         self.folder.file("private.pem")
     }

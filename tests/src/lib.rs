@@ -1,10 +1,11 @@
-//! Starts and ends the real servers that the tests of this workspace run on.
+//! Starts and ends the real servers for the tests of this workspace.
 //!
-//! Every server has a port and a folder of its own, listens on loopback only, and ends with the process that
-//! started it, however that ends. A program that is not installed is a panic that says what installs it.
+//! Every server has its own port and folder, listens only on loopback, and ends with the process that started
+//! it, however that process ends. If a program is not installed, the panic names the command that installs
+//! it.
 //!
-//! A server is ready when its own process says so, and then states which process or folder is its own: no
-//! test talks to a server that it did not start.
+//! A server is ready when its own process reports it. It then identifies itself by its process or folder, so
+//! that no test talks to a server that it did not start.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -22,6 +23,8 @@ pub mod pgbouncer;
 mod ports;
 pub mod postgres;
 mod process;
+#[cfg(doctest)]
+mod readmes;
 pub mod redis;
 pub mod slow;
 mod sql;

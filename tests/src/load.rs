@@ -1,4 +1,4 @@
-//! A load of logins, verifications, refreshes and revocations that keeps account of what was promised.
+//! A load of logins, verifications, refreshes and revocations that records what the store acknowledged.
 
 use std::fmt;
 use std::io::Write as _;
@@ -18,13 +18,14 @@ use authcore::{
 };
 use tokio::task::JoinSet;
 
-/// How many tasks there are.
+/// The number of tasks.
 const TASKS: usize = 12;
-/// How long a call that is repeated until it is answered may take, the first ones after a fault among them:
-/// only a store that does not recover takes longer.
+/// Time limit of a call that is retried until it succeeds, such as the first ones after a fault.
+///
+/// Only a store that does not recover takes longer.
 const RECOVERY: Duration = Duration::from_secs(60);
 
-/// A load on one store, by the stateful and by the hybrid strategy.
+/// A running load on one store, from the stateful and the hybrid strategy.
 #[derive(Debug)]
 pub struct Load {
     world: World,
@@ -38,18 +39,18 @@ struct World {
     hybrid: Auth,
     slowest: Arc<AtomicU64>,
     subjects: Arc<dyn Subjects>,
-    /// Of each task.
+    /// The progress of each task.
     progress: Arc<[Progress; TASKS]>,
 }
 
-/// How many calls of a task have ended so far.
+/// The number of calls of a task that have ended so far.
 #[derive(Debug, Default)]
 struct Progress {
     answered: AtomicU64,
     unavailable: AtomicU64,
 }
 
-/// Whose sessions they are.
+/// Chooses the subject of a task's turn.
 trait Subjects: Send + Sync {
     fn subject(&self, task: usize, turn: usize) -> String;
 }
@@ -66,47 +67,50 @@ impl fmt::Debug for dyn Subjects {
     }
 }
 
-/// What was promised to clients, and what they were told.
+/// The acknowledged results of a load, and the violations that it observed.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Account {
     task: usize,
     progress: Option<Arc<[Progress; TASKS]>>,
-    /// Calls that were answered.
+    /// Successful calls.
     pub answered: u64,
     /// Calls that failed as `Unavailable`.
     pub unavailable: u64,
     /// The longest call of the store.
     pub slowest: Duration,
-    /// What must never be: a sentence each.
+    /// Violations, each described in a sentence.
     pub broken: Vec<String>,
-    /// Subjects and session tokens that were acknowledged and not revoked.
+    /// Subjects and session tokens of acknowledged logins that were not revoked.
     alive: Vec<(String, String)>,
     /// Session tokens whose revocation was acknowledged.
     revoked: Vec<String>,
-    /// RefreshTokens tokens that clients hold.
+    /// Subjects and refresh tokens that clients hold.
     refreshable: Vec<(String, String)>,
 }
 
 impl Load {
-    /// Starts it on a store.
+    /// Starts a load on a store.
     pub fn start(store: impl SessionStore) -> Self {
         Self::start_with(store, |task, turn| format!("user-{task}-{turn}"))
     }
 
-    /// Starts it with the subjects of these tasks and turns. In every turn of four, the second logs its
-    /// subject out everywhere: that one is for no other turn.
+    /// Starts a load with subjects chosen by task and turn.
+    ///
+    /// Every turn whose number is 1 modulo 4 logs its subject out everywhere, so no other turn may use that
+    /// subject.
     pub fn start_with(
         store: impl SessionStore,
         subjects: impl Fn(usize, usize) -> String + Send + Sync + 'static,
     ) -> Self {
         let slowest = Arc::new(AtomicU64::new(0));
         let store = Arc::new(Timed { store, slowest: Arc::clone(&slowest) });
-        let sessions = ServerSessions::builder(Arc::clone(&store)).build().expect("the default policy holds");
-        let key = Key::generate("k1", Algorithm::HS256).expect("there are random bytes");
+        let sessions =
+            ServerSessions::builder(Arc::clone(&store)).build().expect("the default policy is valid");
+        let key = Key::generate("k1", Algorithm::HS256).expect("random bytes are available");
         let jwt = Jwt::builder(KeyRing::new(key)).issuer("https://auth.example.com").audience("api").build();
-        let refresh = RefreshTokens::builder(store).build().expect("the default policy holds");
-        let hybrid = Auth::with_hybrid(jwt.expect("the tokens' settings hold"), refresh);
+        let refresh = RefreshTokens::builder(store).build().expect("the default policy is valid");
+        let hybrid = Auth::with_hybrid(jwt.expect("the settings of the tokens are valid"), refresh);
         let world = World {
             sessions: Auth::with_sessions(sessions),
             hybrid: hybrid.expect("the strategies fit"),
@@ -132,20 +136,21 @@ impl Load {
         Self { world, stop, tasks }
     }
 
-    /// Waits until the tasks have got so many answers more, on average.
-    pub async fn is_answered(&self, more: u64) {
+    /// Waits until the tasks have made `more` further successful calls on average.
+    pub async fn wait_for_answers(&self, more: u64) {
         let answered = |counts: &[u64; TASKS]| counts.iter().sum::<u64>() >= more * TASKS as u64;
-        self.wait_for("answers", |progress| &progress.answered, answered).await;
+        self.wait_for("successful calls", |progress| &progress.answered, answered).await;
     }
 
-    /// Waits until so many calls more of each task have failed as `Unavailable`. A call without an end of its
-    /// own hangs here, while the server does not answer (rule S13).
-    pub async fn is_refused(&self, more: u64) {
+    /// Waits until `more` further calls of each task have failed as `Unavailable`.
+    ///
+    /// If a call has no time limit while the server does not respond, this wait fails (rule S13).
+    pub async fn wait_for_failures(&self, more: u64) {
         let refused = |counts: &[u64; TASKS]| counts.iter().all(|count| *count >= more);
         self.wait_for("failed calls", |progress| &progress.unavailable, refused).await;
     }
 
-    /// Waits until a counter of all tasks has moved on as far as this.
+    /// Waits until a counter of all tasks has advanced `enough`.
     async fn wait_for(
         &self,
         what: &str,
@@ -160,14 +165,18 @@ impl Load {
             if enough(&more) {
                 return;
             }
-            assert!(start.elapsed() < PATIENCE, "waited in vain for {what} of each task: {more:?}");
+            assert!(
+                start.elapsed() < PATIENCE,
+                "expected {what} of each task within {PATIENCE:?}, got {more:?}"
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
-    /// Ends it, waits until the store works again, and asks for everything that was promised. `excused` tells
-    /// which subjects' sessions may be lost.
-    pub async fn settle(mut self, name: &str, excused: impl Fn(&str) -> bool) -> Account {
+    /// Ends the load, waits until the store has recovered, and verifies everything that was acknowledged.
+    ///
+    /// `excused` returns whether sessions of a subject may be lost.
+    pub async fn finish(mut self, name: &str, excused: impl Fn(&str) -> bool) -> Account {
         self.stop.store(true, Ordering::Relaxed);
         let mut account = Account::default();
         while let Some(of_task) = self.tasks.join_next().await {
@@ -176,11 +185,11 @@ impl Load {
         account.slowest = Duration::from_micros(self.world.slowest.load(Ordering::Relaxed));
         let recovered = account.wait_for_recovery(&self.world).await;
         let lost = account.check(&self.world, excused).await;
-        // Not by a macro, whose output a passing test would not show.
+        // Not with `eprintln!`, whose output cargo hides for passing tests.
         let _ = writeln!(
             std::io::stderr(),
-            "{name}: {} calls answered, {} unavailable, slowest call of the store {} ms, works again after {} ms; {} \
-             sessions alive, {} revoked, {} refreshable, {lost} lost with their server; broken: {}",
+            "{name}: {} calls succeeded, {} unavailable, slowest store call {} ms, recovered after {} ms; \
+             {} sessions alive, {} revoked, {} refreshable, {lost} lost with their server; violations: {}",
             account.answered,
             account.unavailable,
             account.slowest.as_millis(),
@@ -205,11 +214,12 @@ impl Account {
         self.refreshable.extend(other.refreshable);
     }
 
-    /// The answer, or `None` if there was none; any other error is a broken promise.
+    /// Counts an outcome and returns its value, or `None` if it was `Unavailable`. Any other error is a
+    /// violation.
     fn count<T>(&mut self, what: &str, outcome: Result<T, Error>) -> Option<T> {
         match outcome {
             Ok(answer) => {
-                self.note_answer();
+                self.count_success();
                 Some(answer)
             }
             Err(error) if error.kind() == ErrorKind::Unavailable => {
@@ -226,7 +236,7 @@ impl Account {
         }
     }
 
-    fn note_answer(&mut self) {
+    fn count_success(&mut self) {
         self.answered += 1;
         if let Some(progress) = &self.progress {
             progress[self.task].answered.fetch_add(1, Ordering::Relaxed);
@@ -262,10 +272,10 @@ impl Account {
 
     async fn verify(&mut self, world: &World, subject: &str, token: &str) {
         let verified = world.sessions.authenticate(token).await;
-        if let Some(principal) = self.count("a session that was promised", verified)
+        if let Some(principal) = self.count("an acknowledged session", verified)
             && principal.subject() != subject
         {
-            self.broken.push(format!("{subject} is taken for {}", principal.subject()));
+            self.broken.push(format!("a session of {subject} authenticates {}", principal.subject()));
         }
     }
 
@@ -274,14 +284,14 @@ impl Account {
             Ok(principal) => {
                 self.broken.push(format!("a revoked session of {} is back", principal.subject()))
             }
-            Err(error) if error.kind() == ErrorKind::Unauthenticated => self.note_answer(),
+            Err(error) if error.kind() == ErrorKind::Unauthenticated => self.count_success(),
             Err(error) => drop(self.count::<()>("a revoked session", Err(error))),
         }
     }
 
     async fn revoke_one(&mut self, world: &World, subject: &str) {
         let Some(token) = self.login(world, subject).await else { return };
-        // Repeated until it is answered: whether an attempt without answer took effect is not known.
+        // Retried until it succeeds: a failed attempt may have taken effect or not.
         for _ in 0..20 {
             let revoked = world.sessions.logout(&token).await;
             if self.count("logout", revoked).is_some() {
@@ -322,7 +332,7 @@ impl Account {
         let Some(issued) = self.count("login", issued) else { return };
         let mut token = issued.refresh_token().map(RefreshCredential::expose).unwrap_or_default().to_owned();
         for _ in 0..3 {
-            // What was not answered is repeated with the same token, which works (rule R7).
+            // A failed refresh is retried with the same token, which works (rule R7).
             let refreshed = world.hybrid.refresh(&token).await;
             if let Some(issued) = self.count("refresh", refreshed) {
                 issued
@@ -351,31 +361,31 @@ impl Account {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        self.broken.push(format!("the store does not work {RECOVERY:?} after the fault"));
+        self.broken.push(format!("the store has not recovered {RECOVERY:?} after the fault"));
         start.elapsed()
     }
 
-    /// How many excused sessions were lost.
+    /// Verifies everything that was acknowledged and returns the number of excused sessions that were lost.
     async fn check(&mut self, world: &World, excused: impl Fn(&str) -> bool) -> u64 {
         let mut lost = 0;
         for (subject, token) in &self.alive {
-            match answer(|| world.sessions.authenticate(token)).await {
+            match retry(|| world.sessions.authenticate(token)).await {
                 Ok(_) => {}
                 Err(Error::Unauthenticated(_)) if excused(subject) => lost += 1,
                 Err(error) => self.broken.push(format!("a session of {subject} was lost: {error:?}")),
             }
         }
         for token in &self.revoked {
-            match answer(|| world.sessions.authenticate(token)).await {
+            match retry(|| world.sessions.authenticate(token)).await {
                 Err(Error::Unauthenticated(_)) => {}
                 Ok(principal) => {
                     self.broken.push(format!("a revoked session of {} is back", principal.subject()));
                 }
-                Err(error) => self.broken.push(format!("a revoked session cannot be asked for: {error:?}")),
+                Err(error) => self.broken.push(format!("a revoked session cannot be checked: {error:?}")),
             }
         }
         for (subject, token) in &self.refreshable {
-            match answer(|| world.hybrid.refresh(token)).await {
+            match retry(|| world.hybrid.refresh(token)).await {
                 Ok(_) => {}
                 Err(Error::Unauthenticated(_)) if excused(subject) => lost += 1,
                 Err(error) => {
@@ -387,9 +397,10 @@ impl Account {
     }
 }
 
-/// The answer to a call, which is repeated while there is none: the fault is over, but the machine may be
-/// busy.
-async fn answer<T, F: Future<Output = Result<T, Error>>>(call: impl Fn() -> F) -> Result<T, Error> {
+/// Returns the outcome of a call, which is retried while it is `Unavailable`.
+///
+/// The fault is over, but the machine may be busy.
+async fn retry<T, F: Future<Output = Result<T, Error>>>(call: impl Fn() -> F) -> Result<T, Error> {
     let start = Instant::now();
     loop {
         match call().await {
@@ -399,7 +410,7 @@ async fn answer<T, F: Future<Output = Result<T, Error>>>(call: impl Fn() -> F) -
     }
 }
 
-/// Notes the longest call of a store.
+/// A store that records its longest call.
 #[derive(Debug)]
 struct Timed<S> {
     store: S,

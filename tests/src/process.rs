@@ -1,4 +1,4 @@
-//! Processes that end with their parent.
+//! Child processes that end with their parent.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 
 use crate::ports::{PortTaken, TAKEN};
 
-/// How long anything here may take, on however busy a machine: only what hangs takes longer.
+/// Time limit of every wait. Only something that hangs takes longer, even on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Runs the program in the background, tells its id, and ends it when standard input does: with the handle,
-/// or with the process that holds it. The id is told by a shell of its own, which alone ends if nobody
-/// listens any more. From then on only the program holds the pipe that the id went through, so the pipe ends
-/// with the program. A hang-up is what the system sends to a group with a stopped process when the parent
-/// ends.
+/// Script that runs the program in the background, prints its id, and ends it when standard input ends.
+///
+/// Standard input ends with the handle or with the process that holds it. A separate shell prints the id, so
+/// only that shell ends if the reader has gone. After that only the program holds the pipe, so the pipe ends
+/// with the program. The system sends SIGHUP to a process group with a stopped process when the parent ends.
 const WATCH: &str = r#"
     trap '' HUP
     "$0" "$@" </dev/null 3>&1 >&2 &
@@ -32,8 +32,10 @@ const WATCH: &str = r#"
     wait
 "#;
 
-/// Ends the process `$id` and its children, and waits until all are gone. It is held first, so that it makes
-/// no more of them; a zombie is gone, for its parent may be one that never asks for it.
+/// Script that kills the process `$id` and its children and waits until all have ended.
+///
+/// It stops the process first, so that no new children appear. A zombie counts as ended, since its parent may
+/// never reap it.
 const KILL: &str = r#"
     kill -STOP $id
     children=$(pgrep -d, -P $id)
@@ -42,11 +44,13 @@ const KILL: &str = r#"
     while ps -o stat= -p "$id${children:+,$children}" | grep -q '^[^Z]'; do sleep 0.01; done
 "#;
 
-/// Holds the process `$id`, then its children: so it makes no more of them.
+/// Script that stops the process `$id`, then its children, so that no new children appear.
 const STOP: &str = "kill -STOP $id && { pkill -STOP -P $id || true; }";
 
-/// Removes the folder `$0`: at once if its handle says so, whose processes have ended before, or else when
-/// those that write there have ended too, which nobody waits for.
+/// Script that removes the folder `$0`.
+///
+/// It does so at once if the handle asks for it, since its processes have ended by then. Otherwise it waits
+/// in the background for the processes that write there.
 const SWEEP: &str = r#"
     read -r now
     [ "$now" ] || sleep 1
@@ -57,10 +61,10 @@ const SWEEP: &str = r#"
     done
 "#;
 
-/// Lets the process `$id` and its children go on.
+/// Script that resumes the process `$id` and its children.
 const CONTINUE: &str = "pkill -CONT -P $id; kill -CONT $id";
 
-/// A program, and as whom it runs.
+/// A program and the user that runs it.
 #[derive(Debug)]
 pub(crate) struct Program {
     name: &'static str,
@@ -71,10 +75,9 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// `name` of the Debian package `package`, in the first of the folders that has it, or on the `PATH`.
+    /// Finds the program `name` of the Debian package `package`, in the given folders or on the `PATH`.
     ///
-    /// It is looked for and not run: `mariadb-install-db` knows no `--version`, and would install the
-    /// system's own data.
+    /// It does not run the program: `mariadb-install-db` has no `--version` and would install system data.
     pub(crate) fn new(name: &'static str, package: &'static str, folders: Vec<PathBuf>) -> Self {
         let search = std::env::var_os("PATH").unwrap_or_default();
         let folders = folders.into_iter().chain(std::env::split_paths(&search));
@@ -82,18 +85,19 @@ impl Program {
         Self { name, package, path, user: None, temporary: None }
     }
 
-    /// A program of this workspace, which cargo has built at `path`.
+    /// Returns a program of this workspace, which cargo has built at `path`.
     pub(crate) fn built(name: &'static str, path: &Path) -> Self {
         Self { name, package: "cargo", path: Some(path.to_owned()), user: None, temporary: None }
     }
 
-    /// Runs it as a user that its package makes, where this process is root's: as root it refuses to run.
+    /// Runs the program as the user that its package creates if this process runs as root, which the program
+    /// refuses.
     pub(crate) fn unless_root(mut self, user: &'static str) -> Self {
         self.user = is_root().then_some(user);
         self
     }
 
-    /// Lets it put its temporary files there: some leave them behind when they are killed.
+    /// Sets the folder for temporary files, which some programs leave behind when they are killed.
     pub(crate) fn with_temporary_files_in(mut self, folder: &Folder) -> Self {
         self.temporary = Some(folder.path().to_owned());
         self
@@ -103,7 +107,7 @@ impl Program {
         self.path.is_some()
     }
 
-    /// Runs it to its end.
+    /// Runs the program and waits for its end.
     pub(crate) fn run(&self, arguments: &[&str], input: Stdio) {
         let words = self.words();
         let output = Command::new(&words[0])
@@ -118,7 +122,7 @@ impl Program {
         assert!(output.status.success(), "{}: {}\n{out}{err}", self.name, output.status);
     }
 
-    /// Makes its user the owner of all that is in the folder.
+    /// Makes the program's user the owner of everything in the folder.
     pub(crate) fn own(&self, folder: &Folder) {
         if let Some(user) = self.user {
             let status = Command::new("chown").arg("-R").arg(user).arg(folder.path()).status();
@@ -126,7 +130,7 @@ impl Program {
         }
     }
 
-    /// The words of its command line, without arguments.
+    /// Returns the command line without arguments.
     fn words(&self) -> Vec<OsString> {
         let Self { name, package, path, user, temporary } = self;
         let path = path.as_ref().unwrap_or_else(|| {
@@ -148,12 +152,12 @@ impl Program {
 }
 
 pub(crate) fn is_root() -> bool {
-    // A new file is its maker's; this needs no call to the system that std does not have.
+    // A new file belongs to the current user; std has no function for the user id.
     let file = tempfile::NamedTempFile::new().expect("a file can be made");
     file.as_file().metadata().expect("it is there").uid() == 0
 }
 
-/// A program that is killed when this is dropped, or when this process ends in whatever way.
+/// A running program that is killed when the handle is dropped or this process ends.
 #[derive(Debug)]
 pub(crate) struct Process {
     watcher: Child,
@@ -161,7 +165,7 @@ pub(crate) struct Process {
     ended: Arc<AtomicBool>,
 }
 
-/// A folder that is removed when this is dropped, or when this process ends in whatever way.
+/// A folder that is removed when the handle is dropped or this process ends.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
@@ -173,8 +177,8 @@ impl Folder {
         Self::swept_by(":")
     }
 
-    /// A folder that `script` sees as `$0` before it is removed, after the processes that write there have
-    /// ended.
+    /// Creates a folder. `script` runs with the folder as `$0` before its removal, after the processes that
+    /// write there have ended.
     pub(crate) fn swept_by(script: &str) -> Self {
         let path =
             tempfile::Builder::new().prefix("authcore-test-").tempdir().expect("a folder can be made").keep();
@@ -195,12 +199,12 @@ impl Folder {
         &self.path
     }
 
-    /// The path of a file in it, as a command line takes it.
+    /// Returns the path of a file in the folder, for a command line.
     pub(crate) fn file(&self, name: &str) -> String {
         self.path.join(name).display().to_string()
     }
 
-    /// Copies what is under `name` in another folder, whoever owns it.
+    /// Copies `name` from another folder, with owners and permissions.
     pub(crate) fn copy(&self, from: &Self, name: &str) {
         let status = Command::new("cp").arg("-Rp").arg(from.path.join(name)).arg(&self.path).status();
         assert!(status.is_ok_and(|status| status.success()), "{name} cannot be copied");
@@ -216,23 +220,23 @@ impl Drop for Folder {
     }
 }
 
-/// What a process can be told.
+/// A signal to a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Signal {
-    /// `SIGKILL`: ends it at once.
+    /// `SIGKILL`: ends the process at once.
     Kill,
-    /// `SIGSTOP`: holds it.
+    /// `SIGSTOP`: suspends the process.
     Stop,
-    /// `SIGCONT`: lets it go on.
+    /// `SIGCONT`: resumes the process.
     Continue,
 }
 
 impl Process {
-    /// Starts `program`, with its output in `log`, and waits until it is ready, which `ready` says by its id
-    /// and by what it has written.
+    /// Starts `program` with its output in `log` and waits until `ready` returns `true` for its id and
+    /// output.
     ///
-    /// It tells of its own port only: no other server is asked whether it is the one.
+    /// The check uses only output of this process, so no other server on the port can be mistaken for it.
     pub(crate) fn start(
         program: &Program,
         arguments: &[String],
@@ -241,7 +245,7 @@ impl Process {
     ) -> Result<Self, PortTaken> {
         let mut output =
             File::options().create(true).append(true).read(true).open(log).expect("a log can be written");
-        // A log that is there is of an earlier start.
+        // An existing log is from an earlier start.
         let before = output.seek(SeekFrom::End(0)).expect("a file has an end");
         let mut written = || {
             let mut bytes = Vec::new();
@@ -261,7 +265,11 @@ impl Process {
                 return Err(PortTaken);
             }
             assert!(!ended, "{} ended before it was ready:\n{text}", program.name);
-            assert!(start.elapsed() < PATIENCE, "{} is not ready after {PATIENCE:?}:\n{text}", program.name);
+            assert!(
+                start.elapsed() < PATIENCE,
+                "{} was not ready within {PATIENCE:?}:\n{text}",
+                program.name
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -273,10 +281,10 @@ impl Process {
             .args(program.words())
             .args(arguments)
             .env("KILL", KILL)
-            // The language of what is looked for in the log.
+            // The messages searched for in the log are in English.
             .env("LC_ALL", "C")
             .current_dir("/")
-            // Of its own, so that an interrupt at the terminal ends the test and not what cleans up after it.
+            // A separate process group, so that Ctrl-C ends the test but not the cleanup.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -296,12 +304,12 @@ impl Process {
         Self { watcher, id, ended }
     }
 
-    /// Whether the program has ended, by itself or by a signal.
+    /// Returns whether the program has ended, by itself or by a signal.
     fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
     }
 
-    /// Tells it and its children something. What is killed is gone when this returns.
+    /// Sends a signal to the program and its children. A killed program has ended when this returns.
     pub(crate) fn signal(&self, signal: Signal) {
         let script = match signal {
             Signal::Kill => KILL,
@@ -320,11 +328,11 @@ impl Drop for Process {
     }
 }
 
-/// Waits until something is ready; tells the state if it never is.
+/// Waits until a condition holds; panics with the state after the time limit.
 pub(crate) fn wait_for(what: &str, state: impl Fn() -> String, ready: impl Fn() -> bool) {
     let start = Instant::now();
     while !ready() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}\n{}", state());
+        assert!(start.elapsed() < PATIENCE, "expected {what} within {PATIENCE:?}\n{}", state());
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -337,11 +345,11 @@ mod tests {
     #[should_panic(
         expected = "no-such-server was not found: install it with `apt-get install no-such-package`"
     )]
-    fn a_program_that_is_missing_says_what_brings_it() {
+    fn a_missing_program_names_the_command_that_installs_it() {
         Program::new("no-such-server", "no-such-package", Vec::new()).run(&[], Stdio::null());
     }
 
-    /// A shell that stands for a server.
+    /// Starts a shell script in place of a server.
     fn start(script: &str, ready: &str) -> Result<Process, PortTaken> {
         let folder = Folder::new();
         let shell = Program::built("shell", Path::new("/bin/sh"));
@@ -350,20 +358,20 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_ready_when_it_says_so() {
+    fn a_server_is_ready_when_it_reports_it() {
         let process = start("sleep 0.2; echo ready; exec sleep 1000", "ready").unwrap();
         assert!(!process.has_ended());
     }
 
     #[test]
-    fn a_server_whose_port_is_taken_says_so() {
-        // Another word than `ready`, which is in `already`.
+    fn a_taken_port_is_reported() {
+        // Not the word `ready`, which `already` contains.
         start("echo 'bind: Address already in use' >&2; exit 1", "listening").unwrap_err();
     }
 
     #[test]
     #[should_panic(expected = "shell ended before it was ready:\nno such option\n")]
-    fn a_server_that_ends_is_not_waited_for() {
+    fn a_server_that_ends_early_fails_at_once() {
         let _ = start("echo no such option; exit 1", "ready");
     }
 }

@@ -1,4 +1,4 @@
-//! A way to a server that takes its time, or forgets who was on it.
+//! A proxy in front of a server that delays traffic or silently drops its connections.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Passes on to a server what comes, each thing so much later: what waits for answers takes that much longer for each.
+/// A TCP proxy on loopback that forwards requests to a server after a delay.
+///
+/// A client that waits for each response takes that much longer per round trip.
 #[derive(Debug)]
-pub struct SlowWay {
+pub struct DelayProxy {
     port: u16,
     state: Arc<State>,
 }
@@ -16,20 +18,20 @@ pub struct SlowWay {
 #[derive(Debug, Default)]
 struct State {
     millis: AtomicU64,
-    /// How often connections were forgotten.
+    /// The number of times that connections were dropped.
     forgotten: AtomicU64,
-    /// How many connections were begun.
+    /// The number of connections so far.
     taken: AtomicU64,
 }
 
-impl SlowWay {
-    /// Begins without delay.
+impl DelayProxy {
+    /// Starts a proxy without delay.
     pub fn to(server_port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
         let port = listener.local_addr().expect("it is bound").port();
         let state = Arc::new(State::default());
         let of_connections = Arc::clone(&state);
-        // Ends with the process.
+        // The thread ends with the process.
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 of_connections.taken.fetch_add(1, Ordering::Relaxed);
@@ -37,31 +39,32 @@ impl SlowWay {
                 let copies = client.try_clone().and_then(|client| Ok((client, server.try_clone()?)));
                 let Ok((client_too, server_too)) = copies else { continue };
                 let _ = (client.set_nodelay(true), server.set_nodelay(true));
-                pass_on(client, server, Direction::ToServer, Arc::clone(&of_connections));
-                pass_on(server_too, client_too, Direction::ToClient, Arc::clone(&of_connections));
+                forward(client, server, Direction::ToServer, Arc::clone(&of_connections));
+                forward(server_too, client_too, Direction::ToClient, Arc::clone(&of_connections));
             }
         });
         Self { port, state }
     }
 
-    /// Where it begins, on loopback.
-    pub const fn port(&self) -> u16 {
+    /// Returns the port of the proxy on loopback.
+    pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// How many connections were begun over it.
+    /// Returns the number of connections so far.
     pub fn connections(&self) -> u64 {
         self.state.taken.load(Ordering::Relaxed)
     }
 
-    /// Makes every request so much later from now on.
+    /// Delays every request by `delay` from now on.
     pub fn delay_by(&self, delay: Duration) {
         self.state.millis.store(delay.as_millis() as u64, Ordering::Relaxed);
     }
 
-    /// Loses without a word whatever is sent on the connections that there are, as a firewall does that has forgotten them.
-    /// New ones work.
-    pub fn forget(&self) {
+    /// Silently discards all traffic of the existing connections, like a firewall that has lost their state.
+    ///
+    /// New connections work.
+    pub fn blackhole_connections(&self) {
         self.state.forgotten.fetch_add(1, Ordering::SeqCst);
     }
 }
@@ -72,8 +75,8 @@ enum Direction {
     ToClient,
 }
 
-/// Passes on in one direction; what comes while something waits does not wait longer for that.
-fn pass_on(mut from: TcpStream, mut to: TcpStream, direction: Direction, state: Arc<State>) {
+/// Forwards data in one direction. Data that arrives during a delay is not delayed again.
+fn forward(mut from: TcpStream, mut to: TcpStream, direction: Direction, state: Arc<State>) {
     let (sender, receiver) = std::sync::mpsc::channel::<(Instant, Vec<u8>)>();
     let born = state.forgotten.load(Ordering::SeqCst);
     let of_receiver = Arc::clone(&state);
@@ -98,7 +101,7 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream, direction: Direction, state: 
         if of_receiver.forgotten.load(Ordering::SeqCst) == born {
             let _ = to.shutdown(Shutdown::Both);
         } else {
-            // Not even its end is told.
+            // Not even the end of the connection is forwarded.
             std::mem::forget(to);
         }
     });

@@ -1,56 +1,58 @@
-//! S6: how long a store must keep a record.
+//! S6: how long a store keeps a record.
 
 use std::time::{Duration, Instant};
 
 use crate::Fixture;
-use crate::expect::Must as _;
-use crate::probe::Probe;
-use crate::records::{HOUR, living, next, next_with, real_now, record, record_with, subject};
+use crate::assertions::OrFail as _;
+use crate::checked_store::CheckedStore;
+use crate::records::{HOUR, next, next_with, real_now, record, record_with, record_with_life, subject};
 use authcore::Timestamp;
 use authcore::store::ReplaceOutcome;
 
-/// S6: the time to live counts from the caller's time of the write, however far the store's clock is from it.
-pub async fn s6_time_to_live_counts_from_the_last_use_by_the_callers_clock(fixture: Fixture) {
-    let store = Probe::new(&fixture, "S6");
+/// S6: the time to live counts from the last use by the caller's clock, however far the store's clock
+/// differs.
+pub async fn s6_time_to_live_follows_the_callers_clock(fixture: Fixture) {
+    let store = CheckedStore::new(&fixture, "S6");
     let ada = subject("ada");
     for year in [2001, 2015, 2100, 2200] {
         let at = Timestamp::from_secs((year - 1970) * 365 * 24 * 60 * 60);
-        let first = living(&ada, at, HOUR);
+        let first = record_with_life(&ada, at, HOUR);
         store.add(&first).await;
-        stir(&store, at).await;
-        let what = format!("a session with an hour left, by a caller whose clock shows the year {year}");
-        store.holds(&first, &what).await;
+        write_other_sessions(&store, at).await;
+        let what = format!("a session with an hour left, from a caller whose clock shows the year {year}");
+        store.expect_stored(&first, &what).await;
         let second = next_with(&first, |parts| parts.last_seen_at = at.plus(HOUR / 2));
         store.advance(&first, &second).await;
-        stir(&store, at).await;
-        store.holds(&second, &format!("{what}, after a replace")).await;
-        store.same(&what, store.remove_all(&ada, None).await, vec![first.id()]);
+        write_other_sessions(&store, at).await;
+        store.expect_stored(&second, &format!("{what}, after a replace")).await;
+        store.expect_equal(&what, store.remove_all(&ada, None).await, vec![first.id()]);
     }
 }
 
-/// Gives the store occasions to clean up: other writes, and a purge at a moment when nothing is over.
-async fn stir(store: &Probe, at: Timestamp) {
+/// Gives the store opportunities to clean up: writes of other sessions, and a purge at a time when nothing
+/// has expired.
+async fn write_other_sessions(store: &CheckedStore, at: Timestamp) {
     let other = subject("other");
     for _ in 0..8 {
-        let record = living(&other, at, HOUR);
+        let record = record_with_life(&other, at, HOUR);
         store.add(&record).await;
         store.advance(&record, &next(&record, 1)).await;
     }
     let purged = store.purge(at, 1000).await;
-    store.same("records purged at a moment when none was over", purged.removed, 0);
-    store.same("the sessions beside it", store.remove_all(&other, None).await.len(), 8);
+    store.expect_equal("records purged when none had expired", purged.removed, 0);
+    store.expect_equal("other sessions removed", store.remove_all(&other, None).await.len(), 8);
 }
 
-/// S6: a record with less than a second left is there until then.
-pub async fn s6_less_than_a_second_is_not_rounded_to_nothing(fixture: Fixture) {
+/// S6: a record with less than a second left stays until then.
+pub async fn s6_a_life_below_one_second_is_not_rounded_to_zero(fixture: Fixture) {
     const LIFE: Duration = Duration::from_millis(900);
-    let store = Probe::new(&fixture, "S6");
+    let store = CheckedStore::new(&fixture, "S6");
     let ada = subject("ada");
     for by_replace in [false, true] {
-        // A slow machine may take longer than the record lives, which says nothing about the store.
+        // A slow machine may take longer than the record's life, which says nothing about the store.
         let decided = 'tries: {
             for _ in 0..10 {
-                let (base, short) = (record(&ada), living(&ada, real_now(), LIFE));
+                let (base, short) = (record(&ada), record_with_life(&ada, real_now(), LIFE));
                 if by_replace {
                     store.add(&base).await;
                 }
@@ -73,57 +75,65 @@ pub async fn s6_less_than_a_second_is_not_rounded_to_nothing(fixture: Fixture) {
             None
         };
         match decided {
-            Some(found) => store.check(found, "a record with 900 ms left was dropped at once"),
-            None => panic!("S6: the store takes longer than 900 ms to write and load one record"),
+            Some(found) => store
+                .expect(found, "expected a record with 900 ms left to be kept, but it was dropped at once"),
+            None => panic!("S6: expected a write and a load within 900 ms, but they took longer ten times"),
         }
     }
 }
 
-/// S6: a record that is over when it is written may be dropped at once, and is no error.
-pub async fn s6_a_record_already_over_is_no_error(fixture: Fixture) {
-    let store = Probe::new(&fixture, "S6");
+/// S6: a record that has expired when it is written may be dropped at once, but is not an error.
+pub async fn s6_an_expired_record_is_not_an_error(fixture: Fixture) {
+    let store = CheckedStore::new(&fixture, "S6");
     let ada = subject("ada");
     for life in [Duration::ZERO, Duration::from_millis(1)] {
-        let over = living(&ada, real_now(), life);
+        let over = record_with_life(&ada, real_now(), life);
         store.add(&over).await;
         if let Some(found) = store.load(over.id()).await {
-            store.same_record("a record that was over when it was written", &found, &over);
+            store.expect_record("a record that had expired when it was written", &found, &over);
         }
         let live = record(&ada);
         store.add(&live).await;
         let ended = next_with(&live, |parts| parts.idle_expires_at = parts.last_seen_at.plus(life));
         store.advance(&live, &ended).await;
         let replaced = store.replace(&next(&ended, 1), ended.version()).await;
-        store.check(replaced != ReplaceOutcome::Stale, "replace of a record that is over answered 'stale'");
+        store.expect(
+            replaced != ReplaceOutcome::Stale,
+            "expected Replaced or Missing from replace of an expired record, got Stale",
+        );
         let listed = store.list(&ada).await.iter().filter(|found| found.subject() != ada.as_str()).count();
-        store.same("records of others listed", listed, 0);
+        store.expect_equal("listed records of other subjects", listed, 0);
     }
 }
 
-/// S6: a replace gives the record its new end, later or earlier; the old one is forgotten.
-pub async fn s6_a_replace_gives_the_record_its_new_end(fixture: Fixture) {
-    let store = Probe::new(&fixture, "S6");
+/// S6: a replace moves the expiry of the record, forward or back, and the old expiry no longer counts.
+pub async fn s6_replace_moves_the_expiry(fixture: Fixture) {
+    let store = CheckedStore::new(&fixture, "S6");
     let (ada, now) = (subject("ada"), real_now());
     let first = record(&ada);
     store.add(&first).await;
     let longer = next_with(&first, |parts| parts.idle_expires_at = now.plus(9 * HOUR));
     store.advance(&first, &longer).await;
     let purged = store.purge(first.ends_at().plus(HOUR), 100).await;
-    store.same("records purged after the old end and before the new one", purged.removed, 0);
-    store.holds(&longer, "a session after its old end and before its new one").await;
+    store.expect_equal("records purged between the old expiry and the new one", purged.removed, 0);
+    store.expect_stored(&longer, "a session between its old expiry and its new one").await;
     let shorter = next_with(&longer, |parts| parts.idle_expires_at = now.plus(2 * HOUR));
     store.advance(&longer, &shorter).await;
     if fixture.purges() {
         let purged = store.purge(now.plus(3 * HOUR), 100).await;
-        store.same("records purged after an end that was moved forward", purged.removed, 1);
-        store.lacks(&shorter, "after its end was moved forward and a purge ran").await;
+        store.expect_equal(
+            "records purged after an expiry that a replace had moved closer",
+            purged.removed,
+            1,
+        );
+        store.expect_absent(&shorter, "a purged session whose expiry a replace had moved closer").await;
     }
 }
 
-/// S6: a record ends with the earlier of its two expiries, and a record with no nearer end than time itself is
-/// kept too.
-pub async fn s6_the_earlier_end_counts(fixture: Fixture) {
-    let store = Probe::new(&fixture, "S6");
+/// S6: a record ends at the earlier of its two expiries. A record with the largest possible expiry is kept
+/// too.
+pub async fn s6_the_earlier_expiry_counts(fixture: Fixture) {
+    let store = CheckedStore::new(&fixture, "S6");
     let (ada, now) = (subject("ada"), real_now());
     let endless = record_with(&ada, |parts| {
         (parts.idle_expires_at, parts.expires_at) = (Timestamp::MAX, Timestamp::MAX);
@@ -134,13 +144,13 @@ pub async fn s6_the_earlier_end_counts(fixture: Fixture) {
     });
     for record in [&endless, &idle, &absolute] {
         store.add(record).await;
-        store.holds(record, "a session after login").await;
+        store.expect_stored(record, "an inserted session").await;
     }
     let purged = store.purge(now.plus(2 * HOUR), 100).await;
     if fixture.purges() {
-        store.same("records purged after one of their ends", purged.removed, 2);
-        store.lacks(&idle, "after its idle expiry and a purge").await;
-        store.lacks(&absolute, "after its absolute expiry and a purge").await;
+        store.expect_equal("records purged after one of their expiries", purged.removed, 2);
+        store.expect_absent(&idle, "a session purged after its idle expiry").await;
+        store.expect_absent(&absolute, "a session purged after its absolute expiry").await;
     }
-    store.load(endless.id()).await.must("S6: the session with the latest end of all");
+    store.load(endless.id()).await.or_fail("S6: load of the session with the largest possible expiry");
 }

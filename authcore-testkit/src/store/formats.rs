@@ -1,14 +1,13 @@
-//! S7 and S9: details, and the formats of records as they were written once and for all.
+//! S7 and S9: session details, and records in the formats of earlier releases.
 
-use super::bytes::round_trips;
 use crate::Fixture;
-use crate::expect::Must as _;
-use crate::probe::Probe;
-use crate::records::{in_realm, next_with, record_with, subject};
+use crate::assertions::OrFail as _;
+use crate::checked_store::CheckedStore;
+use crate::records::{in_realm, largest_details, next_with, record_with, subject};
 use authcore::SessionKind;
 use authcore::store::{SessionDetails, SessionRecord};
 
-/// A session in format 1.
+/// A session record in format 1.
 const SESSION_1: &[u8] =
     b"\x01\x00\x00\x00\x00\x00\x00\x00\x07m\x89\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\
     \x0d\x0e\x00\x00\x00\x03\x00\x00\x01\xba`\xd38\x00\x00\x00\x01\xba`\xd38\x01\x00\x00\x01\xba\
@@ -16,7 +15,7 @@ const SESSION_1: &[u8] =
     \xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\
     \xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1user-42{\"role\":\"admin\"}\x05phone";
 
-/// A refresh session in format 1.
+/// A refresh session record in format 1.
 const REFRESH_1: &[u8] =
     b"\x01\x00\x00\x00\x00\x00\x00\x00\x07m\x89\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\
     \x0d\x0e\x00\x00\x00\x03\x00\x00\x01\xba`\xd38\x00\x00\x00\x01\xba`\xd38\x01\x00\x00\x01\xba\
@@ -26,7 +25,7 @@ const REFRESH_1: &[u8] =
     \xac\xac\xac\xac\xac\xac\xac\xac\xac\xac\xac\xac\xac\xac\xac\xac\xac\x00\x00\x00\x00\x00\x00\
     \x00\x05\x00\x00\x01\xba`\xd38\x01user-42{\"role\":\"admin\"}\x05phone";
 
-/// An API key of a named realm in format 2.
+/// A record of an API key of a named realm in format 2.
 const API_KEY_2: &[u8] =
     b"\x02\x00\x00\x00\x00\x00\x00\x00\x07\xdfQ\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\
     \x0d\x0e\x00\x00\x00\x03\x00\x00\x01\xba`\xd38\x00\x00\x00\x01\xba`\xd38\x01\x00\x00\x01\xba\
@@ -41,22 +40,10 @@ fn details(change: impl FnOnce(&mut SessionDetails)) -> SessionDetails {
     details
 }
 
-/// The longest details that a login can state, and in a text that is not ASCII.
-pub(super) fn full_details() -> SessionDetails {
-    SessionDetails {
-        kind: SessionKind::new("k".repeat(SessionKind::MAX_LEN)).must("the testkit: a kind"),
-        is_login: true,
-        client_id: Some("\u{fc}".repeat(127).into()),
-        actor: Some("staff\u{1}'\"\\".repeat(25).into()),
-        acr: Some("a".repeat(255).into()),
-        amr: std::iter::repeat_with(|| "m".repeat(32).into()).take(8).collect(),
-    }
-}
-
-/// S7: what a login stated comes back: the kind of session, whether it is a login, client, actor, class and
-/// methods.
+/// S7: session details round-trip: kind, whether the session is a login, client, actor, authentication class
+/// and methods.
 pub async fn s7_details_round_trip(fixture: Fixture) {
-    let store = Probe::new(&fixture, "S7");
+    let store = CheckedStore::new(&fixture, "S7");
     let all = [
         SessionDetails::default(),
         details(|details| details.kind = SessionKind::KIOSK),
@@ -65,37 +52,37 @@ pub async fn s7_details_round_trip(fixture: Fixture) {
         details(|details| details.actor = Some("support-7 ".into())),
         details(|details| details.acr = Some("urn:mfa".into())),
         details(|details| details.amr = ["pwd".into(), "otp".into()].into()),
-        full_details(),
+        largest_details(),
     ];
     for details in all {
         for owner in [subject("ada"), in_realm("ada", "t1")] {
             let what = format!("{details:?} of {owner:?}");
             let record = record_with(&owner, |parts| parts.details = details.clone());
-            round_trips(&store, &record, &what).await;
+            store.expect_round_trip(&record, &what).await;
         }
     }
-    // What a stronger authentication within the session may change: rule S17 fixes the kind alone.
+    // Stronger authentication within the session may change the methods: rule S17 fixes only the kind.
     let before = record_with(&subject("ada"), |_| {});
     store.add(&before).await;
     let after = next_with(&before, |parts| parts.details.amr = ["otp".into()].into());
     store.advance(&before, &after).await;
-    store.holds(&after, "methods set by replace").await;
+    store.expect_stored(&after, "a record whose authentication methods were set by replace").await;
 }
 
-/// S9: records in the binary form of the release before and of this one are kept in every byte.
-pub async fn s9_records_of_both_formats_are_kept(fixture: Fixture) {
-    let store = Probe::new(&fixture, "S9");
+/// S9: records in the format of the previous release and of this release keep every byte.
+pub async fn s9_records_of_both_formats_round_trip(fixture: Fixture) {
+    let store = CheckedStore::new(&fixture, "S9");
     for golden in [SESSION_1, REFRESH_1, API_KEY_2] {
-        let record = SessionRecord::decode(golden).must("S9: a record as it was written");
-        store.same("the bytes of a record that was read", record.as_bytes(), golden);
+        let record = SessionRecord::decode(golden).or_fail("S9: decoding a record of an earlier release");
+        store.expect_equal("the bytes of a decoded record", record.as_bytes(), golden);
         store.add(&record).await;
-        store.holds(&record, "a record as it was written").await;
+        store.expect_stored(&record, "a record of an earlier release").await;
         let next = next_with(&record, |_| {});
-        store.same("the format of its next version", next.as_bytes()[0], golden[0]);
+        store.expect_equal("the format of its next version", next.as_bytes()[0], golden[0]);
         store.advance(&record, &next).await;
-        store.holds(&next, "the next version of a record as it was written").await;
+        store.expect_stored(&next, "the next version of a record of an earlier release").await;
         let removed = store.remove(record.id()).await;
-        store.check(removed, "remove of a record as it was written found none");
-        store.lacks(&record, "after remove of a record as it was written").await;
+        store.expect(removed, "expected remove to return true for a record of an earlier release, got false");
+        store.expect_absent(&record, "a removed record of an earlier release").await;
     }
 }

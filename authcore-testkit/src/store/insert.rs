@@ -1,46 +1,50 @@
-//! S1 and S16: inserts.
+//! S1 and S16: inserting records.
 
 use std::sync::Arc;
 
 use crate::Fixture;
-use crate::expect::Must as _;
-use crate::probe::Probe;
-use crate::race::at_once;
-use crate::records::{neighbours, record, record_with, subject};
+use crate::assertions::OrFail as _;
+use crate::checked_store::CheckedStore;
+use crate::concurrency::run_concurrently;
+use crate::records::{record, record_with, subject, subjects_in_one_partition};
 use authcore::store::{InsertOutcome, SessionStore as _};
 
 const ROUNDS: usize = 20;
 
-/// S1: a taken id answers `Conflict`, and the stored record stays as it was.
+/// S1: insert returns `Conflict` for a taken id and leaves the stored record unchanged.
 pub async fn s1_insert_never_overwrites(fixture: Fixture) {
-    let store = Probe::new(&fixture, "S1");
+    let store = CheckedStore::new(&fixture, "S1");
     let ada = subject("ada");
     let stored = record(&ada);
     store.add(&stored).await;
     let again = store.insert(&stored).await;
-    store.same("insert of the very record that is stored", again, InsertOutcome::Conflict);
+    store.expect_equal("insert of a record that is already stored", again, InsertOutcome::Conflict);
     let rival = record_with(&ada, |parts| (parts.id, parts.claims) = (stored.id(), "{}".into()));
     let inserted = store.insert(&rival).await;
-    store.same("insert of a taken id", inserted, InsertOutcome::Conflict);
-    store.holds(&stored, "insert of a taken id changed the stored record").await;
-    store.same("insert of a taken id listed it again", store.ids(&ada).await, vec![stored.id()]);
+    store.expect_equal("insert of a taken id", inserted, InsertOutcome::Conflict);
+    store.expect_stored(&stored, "the stored record after another insert of its id").await;
+    store.expect_equal(
+        "the sessions listed after a second insert of the id",
+        store.ids(&ada).await,
+        vec![stored.id()],
+    );
 }
 
-/// S1: also if the taken id is another subject's.
+/// S1: the same holds if the taken id belongs to another subject.
 pub async fn s1_insert_never_overwrites_for_another_subject(fixture: Fixture) {
-    let store = Probe::new(&fixture, "S1");
-    let (ada, ben) = neighbours();
+    let store = CheckedStore::new(&fixture, "S1");
+    let (ada, ben) = subjects_in_one_partition();
     let stored = record(&ada);
     store.add(&stored).await;
     let inserted = store.insert(&record_with(&ben, |parts| parts.id = stored.id())).await;
-    store.same("insert of an id that is another subject's", inserted, InsertOutcome::Conflict);
-    store.holds(&stored, "insert of a taken id by another subject changed the stored record").await;
-    store.same("the refused record is listed", store.ids(&ben).await, vec![]);
+    store.expect_equal("insert of an id of another subject", inserted, InsertOutcome::Conflict);
+    store.expect_stored(&stored, "the stored record after another subject's insert of its id").await;
+    store.expect_equal("the sessions of the subject whose insert was refused", store.ids(&ben).await, vec![]);
 }
 
-/// S1: of many inserts of one id, exactly one is done, and its record is the stored one.
+/// S1: of concurrent inserts of one id, exactly one succeeds, and its record is the stored one.
 pub async fn s1_one_of_concurrent_inserts_wins(fixture: Fixture) {
-    let probe = Probe::new(&fixture, "S1");
+    let store = CheckedStore::new(&fixture, "S1");
     let ada = subject("ada");
     for _ in 0..ROUNDS {
         let base = record(&ada);
@@ -51,23 +55,24 @@ pub async fn s1_one_of_concurrent_inserts_wins(fixture: Fixture) {
                 })
             })
             .collect();
-        let outcomes = at_once(rivals.iter().cloned().map(|rival| {
-            let store = Arc::clone(&probe.store());
-            async move { store.insert(&rival).await.must("S1: one of many inserts") }
+        let outcomes = run_concurrently(rivals.iter().cloned().map(|rival| {
+            let store = Arc::clone(&store.store());
+            async move { store.insert(&rival).await.or_fail("S1: one of several concurrent inserts") }
         }))
         .await;
         let done: Vec<_> =
             rivals.iter().zip(&outcomes).filter(|(_, got)| **got == InsertOutcome::Inserted).collect();
-        probe.same("inserts of one id at once that were done", done.len(), 1);
+        store.expect_equal("concurrent inserts of one id that succeeded", done.len(), 1);
         for (winner, _) in done {
-            probe.holds(winner, "the record of the insert that was done is not the stored one").await;
+            store.expect_stored(winner, "the record of the insert that succeeded").await;
         }
     }
 }
 
-/// S16: without a rival, no insert answers `Conflict` and no replace `Stale`, whichever handle writes.
-pub async fn s16_no_conflict_without_a_rival(fixture: Fixture) {
-    let (one, two) = (Probe::new(&fixture, "S16"), Probe::second(&fixture, "S16"));
+/// S16: without a competing write, no insert returns `Conflict` and no replace returns `Stale`, through
+/// either handle.
+pub async fn s16_no_conflict_without_a_competing_write(fixture: Fixture) {
+    let (one, two) = (CheckedStore::new(&fixture, "S16"), CheckedStore::second(&fixture, "S16"));
     let ada = subject("ada");
     for round in 0..50 {
         let first = record(&ada);

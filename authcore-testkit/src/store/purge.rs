@@ -1,98 +1,110 @@
-//! S11: freeing what has expired.
+//! S11: purging expired records.
 
 use std::time::Duration;
 
 use crate::Fixture;
-use crate::expect::Must as _;
-use crate::probe::Probe;
-use crate::race::at_once;
-use crate::records::{HOUR, living, next_with, real_now, record_with, subject};
+use crate::assertions::OrFail as _;
+use crate::checked_store::CheckedStore;
+use crate::concurrency::run_concurrently;
+use crate::records::{HOUR, next_with, real_now, record_with, record_with_life, subject};
 use authcore::store::{ReplaceOutcome, SessionRecord, SessionStore as _};
 use futures_util::future::join;
 
-/// Fails if the store purges nothing at all and the fixture did not say so.
-fn must_purge(fixture: &Fixture, store: &Probe, removed: usize, expired: usize) {
+/// Fails the check unless all expired records were purged, or the fixture declares that the server drops
+/// them.
+fn expect_purged(fixture: &Fixture, store: &CheckedStore, removed: usize, expired: usize) {
     if fixture.purges() {
-        store.same(
-            "expired records purged (a store whose server drops them says so by `Fixture::expires_by_itself`)",
+        store.expect_equal(
+            "expired records purged (if the server drops them by itself, call Fixture::expires_by_itself)",
             removed,
             expired,
         );
     }
-    store.check(removed <= expired, "more records were purged than had expired");
+    store.expect(removed <= expired, &format!("expected at most {expired} purged records, got {removed}"));
 }
 
-async fn add_all(store: &Probe, records: &[SessionRecord]) {
+async fn add_all(store: &CheckedStore, records: &[SessionRecord]) {
     for record in records {
         store.add(record).await;
     }
 }
 
-/// S11: what ends at the given moment is purged; what ends a millisecond later is not.
+/// S11: a record that expires at the given moment is purged; one that expires a millisecond later is not.
 pub async fn s11_purge_removes_only_what_has_expired(fixture: Fixture) {
-    let store = Probe::new(&fixture, "S11");
+    let store = CheckedStore::new(&fixture, "S11");
     let (ada, now) = (subject("ada"), real_now());
     let expired: Vec<_> =
-        (0..10).map(|index| living(&ada, now, HOUR - index * Duration::from_secs(1))).collect();
-    let live: Vec<_> =
-        (0..10).map(|index| living(&ada, now, HOUR + Duration::from_millis(1) + index * HOUR)).collect();
+        (0..10).map(|index| record_with_life(&ada, now, HOUR - index * Duration::from_secs(1))).collect();
+    let live: Vec<_> = (0..10)
+        .map(|index| record_with_life(&ada, now, HOUR + Duration::from_millis(1) + index * HOUR))
+        .collect();
     add_all(&store, &expired).await;
     add_all(&store, &live).await;
     let purged = store.purge(now.plus(HOUR), 1000).await;
-    must_purge(&fixture, &store, purged.removed, expired.len());
-    store.check(!purged.more, "purge says that it left expired records although its limit was not reached");
+    expect_purged(&fixture, &store, purged.removed, expired.len());
+    store.expect(!purged.more, "expected `more` to be false below the limit, got true");
     for record in &live {
-        store.holds(record, "a live session after a purge").await;
+        store.expect_stored(record, "a live session after a purge").await;
     }
     if fixture.purges() {
         for record in &expired {
-            store.lacks(record, "an expired session after a purge").await;
+            store.expect_absent(record, "an expired session after a purge").await;
         }
     }
     let again = store.purge(now.plus(HOUR), 1000).await;
-    store.same("records that a second purge removed", again.removed, 0);
+    store.expect_equal("records removed by a second purge", again.removed, 0);
 }
 
-/// S11: a call removes at most `limit` records and says whether it left any.
-pub async fn s11_purge_keeps_to_its_limit(fixture: Fixture) {
-    let store = Probe::new(&fixture, "S11");
+/// S11: a call removes at most `limit` records and reports whether it left any.
+pub async fn s11_purge_respects_its_limit(fixture: Fixture) {
+    let store = CheckedStore::new(&fixture, "S11");
     let now = real_now();
     let later = now.plus(2 * HOUR);
-    let expired: Vec<_> = (0..25).map(|index| living(&subject(&format!("ada-{index}")), now, HOUR)).collect();
+    let expired: Vec<_> =
+        (0..25).map(|index| record_with_life(&subject(&format!("ada-{index}")), now, HOUR)).collect();
     add_all(&store, &expired).await;
     let none = store.purge(later, 0).await;
-    store.same("records purged with a limit of none", none.removed, 0);
+    store.expect_equal("records purged with the limit 0", none.removed, 0);
     let mut removed = 0;
     for _ in 0..10 {
         let purged = store.purge(later, 10).await;
-        store.check(purged.removed <= 10, "a purge removed more than its limit");
+        store.expect(
+            purged.removed <= 10,
+            &format!("expected a purge to respect its limit, but it removed {}", purged.removed),
+        );
         removed += purged.removed;
         if fixture.purges() {
             let left = expired.len() - removed.min(expired.len());
-            store.check(purged.more || left == 0, "purge says that it left nothing, and it did");
+            store.expect(
+                purged.more || left == 0,
+                "expected `more` to be true while expired records are left, got false",
+            );
         }
         if !purged.more {
             break;
         }
     }
-    must_purge(&fixture, &store, removed, expired.len());
+    expect_purged(&fixture, &store, removed, expired.len());
 }
 
-/// S11: purges on many nodes at once count each record once, and logins go on beside them.
+/// S11: concurrent purges count each record once, and logins continue meanwhile.
 pub async fn s11_concurrent_purges_count_each_record_once(fixture: Fixture) {
-    let probe = Probe::new(&fixture, "S11");
+    let store = CheckedStore::new(&fixture, "S11");
     let now = real_now();
     let later = now.plus(2 * HOUR);
     let expired: Vec<_> =
-        (0..120).map(|index| living(&subject(&format!("ada-{}", index % 7)), now, HOUR)).collect();
-    add_all(&probe, &expired).await;
-    let purges = at_once((0..6).map(|_| {
-        let probe = probe.clone();
+        (0..120).map(|index| record_with_life(&subject(&format!("ada-{}", index % 7)), now, HOUR)).collect();
+    add_all(&store, &expired).await;
+    let purges = run_concurrently((0..6).map(|_| {
+        let store = store.clone();
         async move {
             let mut removed = 0;
             for _ in 0..120 {
-                let purged = probe.purge(later, 7).await;
-                probe.check(purged.removed <= 7, "a purge removed more than its limit");
+                let purged = store.purge(later, 7).await;
+                store.expect(
+                    purged.removed <= 7,
+                    &format!("expected a purge to respect its limit, but it removed {}", purged.removed),
+                );
                 removed += purged.removed;
                 if !purged.more {
                     break;
@@ -101,13 +113,13 @@ pub async fn s11_concurrent_purges_count_each_record_once(fixture: Fixture) {
             removed
         }
     }));
-    let logins = at_once((0..6).map(|task| {
-        let probe = probe.clone();
+    let logins = run_concurrently((0..6).map(|task| {
+        let store = store.clone();
         async move {
             let mut live = Vec::new();
             for _ in 0..15 {
-                let record = living(&subject(&format!("ada-{task}")), now, 9 * HOUR);
-                probe.add(&record).await;
+                let record = record_with_life(&subject(&format!("ada-{task}")), now, 9 * HOUR);
+                store.add(&record).await;
                 live.push(record);
             }
             live
@@ -115,37 +127,37 @@ pub async fn s11_concurrent_purges_count_each_record_once(fixture: Fixture) {
     }));
     let (removed, live) = join(purges, logins).await;
     let mut removed: usize = removed.iter().sum();
-    // Rivals may leave each other what neither saw; the next run ends the matter.
-    removed += probe.purge(later, 1000).await.removed;
-    must_purge(&fixture, &probe, removed, expired.len());
+    // Concurrent purges may skip a record for each other; the next purge removes it.
+    removed += store.purge(later, 1000).await.removed;
+    expect_purged(&fixture, &store, removed, expired.len());
     for record in live.iter().flatten() {
-        probe.holds(record, "a session opened beside purges").await;
+        store.expect_stored(record, "a session inserted during purges").await;
     }
 }
 
-/// S11: a session that was used between being found expired and being removed stays.
-pub async fn s11_purge_never_takes_a_record_that_was_used_meanwhile(fixture: Fixture) {
-    let probe = Probe::new(&fixture, "S11");
+/// S11: purge does not remove a session that is used after purge has found it expired.
+pub async fn s11_purge_spares_a_record_used_meanwhile(fixture: Fixture) {
+    let store = CheckedStore::new(&fixture, "S11");
     let now = real_now();
     for round in 0..20 {
         let ada = subject(&format!("ada-{round}"));
         let ending: Vec<_> = (0..12)
             .map(|_| {
-                // Only its idle end moves: a store need not write the other one again (rule S17).
+                // Only the idle expiry moves: a store need not write the absolute one again (rule S17).
                 record_with(&ada, |parts| {
                     (parts.created_at, parts.authenticated_at, parts.last_seen_at) = (now, now, now);
                     (parts.idle_expires_at, parts.expires_at) = (now.plus(HOUR), now.plus(10 * HOUR));
                 })
             })
             .collect();
-        add_all(&probe, &ending).await;
-        let (store, purger) = (probe.store(), probe.clone());
-        let uses = at_once(ending.iter().cloned().map(|record| {
-            let store = store.clone();
+        add_all(&store, &ending).await;
+        let (shared, purger) = (store.store(), store.clone());
+        let uses = run_concurrently(ending.iter().cloned().map(|record| {
+            let shared = shared.clone();
             async move {
                 let used = next_with(&record, |parts| parts.idle_expires_at = now.plus(9 * HOUR));
                 let replaced =
-                    store.replace(&used, record.version()).await.must("S11: replace beside a purge");
+                    shared.replace(&used, record.version()).await.or_fail("S11: replace during a purge");
                 (used, replaced)
             }
         }));
@@ -154,14 +166,20 @@ pub async fn s11_purge_never_takes_a_record_that_was_used_meanwhile(fixture: Fix
         for (record, replaced) in &used {
             match replaced {
                 ReplaceOutcome::Replaced => {
-                    probe.holds(record, "a session that was used beside a purge").await
+                    store.expect_stored(record, "a session that was used during a purge").await
                 }
                 ReplaceOutcome::Missing => gone += 1,
-                ReplaceOutcome::Stale => panic!("S11: replace beside a purge answered 'stale'"),
+                ReplaceOutcome::Stale => {
+                    panic!("S11: expected Replaced or Missing from replace during a purge, got Stale")
+                }
             }
         }
-        probe.same("records that a purge removed, beside those that were used", purged.removed, gone);
-        let rest = probe.remove_all(&ada, None).await.len();
-        probe.same("the sessions that were used", rest, ending.len() - gone);
+        store.expect_equal(
+            "records that a purge reports as removed, against uses that found no record",
+            purged.removed,
+            gone,
+        );
+        let rest = store.remove_all(&ada, None).await.len();
+        store.expect_equal("the sessions left after uses during a purge", rest, ending.len() - gone);
     }
 }

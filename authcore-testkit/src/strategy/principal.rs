@@ -1,10 +1,10 @@
-//! A6, A11, S3 and S17: renewal, revocation, and what a principal may do after them.
+//! A6, A11, S3 and S17: renewal, revocation, and principals that have become invalid.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::world::{AFTER_GRACE, World, id, jwt, policy, token};
-use crate::expect::{Must as _, refused, same};
+use super::test_app::{AFTER_GRACE, TestApp, id, jwt, policy, token};
+use crate::assertions::{OrFail as _, expect_equal, expect_refusal};
 use crate::records::HOUR;
 use crate::{Call, Fixture};
 use async_trait::async_trait;
@@ -18,189 +18,206 @@ use authcore::{
     Timestamp,
 };
 
-/// A6: from the moment `renew` returns, the old credential is refused and the new one is good.
-pub async fn a6_a_renewed_credential_fails_at_once(fixture: Fixture) {
-    for world in World::stateful(&fixture) {
-        let old = world.login("ada", "A6").await;
-        let new = world.auth.renew(old.principal()).await.must("A6: renew");
-        same("A6: the session id after a renewal", id(&new), id(&old));
-        world
-            .auth
+/// A6: from the moment `renew` returns, the old credential is refused and the new one is accepted.
+pub async fn a6_the_old_credential_fails_after_renew(fixture: Fixture) {
+    for app in TestApp::stateful(&fixture) {
+        let old = app.login("ada", "A6").await;
+        let new = app.auth.renew(old.principal()).await.or_fail("A6: renew");
+        expect_equal("A6: the session id after a renewal", id(&new), id(&old));
+        app.auth
             .authenticate_and_check_session(new.credential().expose())
             .await
-            .must("A6: the new credential");
-        let _ = refused(
+            .or_fail("A6: the new credential");
+        let _ = expect_refusal(
             "A6: the old credential",
-            world.auth.authenticate_and_check_session(old.credential().expose()).await,
+            app.auth.authenticate_and_check_session(old.credential().expose()).await,
         );
         if let Some(refresh) = old.refresh_token().map(RefreshCredential::expose) {
-            let reason = refused("A6: the old refresh token", world.auth.refresh(refresh).await);
-            same("A6: the reason to refuse the old refresh token", reason, Rejection::WrongSecret);
-            world.refresh(token(&new), "A6: the new refresh token").await;
+            let reason = expect_refusal("A6: the old refresh token", app.auth.refresh(refresh).await);
+            expect_equal("A6: the reason of refusing the old refresh token", reason, Rejection::WrongSecret);
+            let _ = app.refresh(token(&new), "A6: the new refresh token").await;
         }
-        world.clock.advance(HOUR / 60);
+        app.clock.advance(HOUR / 60);
         let stepped_up =
-            world.auth.record_reauthentication(new.principal()).await.must("A6: reauthenticated");
-        let now = authcore::clock::Clock::now(&world.clock);
-        same("A6: the time of authentication", stepped_up.principal().authenticated_at(), now);
+            app.auth.record_reauthentication(new.principal()).await.or_fail("A6: record_reauthentication");
+        let now = authcore::clock::Clock::now(&app.clock);
+        expect_equal("A6: the time of authentication", stepped_up.principal().authenticated_at(), now);
     }
 }
 
-/// Fails unless every operation that asks the store refuses `principal` for this reason.
-async fn refuses_everything(auth: &Auth, issued: &IssuedCredentials, reason: &Rejection, rule: &str) {
+/// Fails the check unless every operation that needs the store refuses the principal for this reason.
+async fn expect_all_refused(auth: &Auth, issued: &IssuedCredentials, reason: &Rejection, rule: &str) {
     let principal = issued.principal();
     let all = [
-        ("renew", refused(&format!("{rule}: renew"), auth.renew(principal).await)),
+        ("renew", expect_refusal(&format!("{rule}: renew"), auth.renew(principal).await)),
         (
-            "reauthenticated",
-            refused(&format!("{rule}: step-up"), auth.record_reauthentication(principal).await),
+            "record_reauthentication",
+            expect_refusal(
+                &format!("{rule}: record_reauthentication"),
+                auth.record_reauthentication(principal).await,
+            ),
         ),
-        ("update_claims", refused(rule, auth.update_claims(principal, |_| Ok(())).await)),
-        ("sessions_of", refused(rule, auth.sessions_of(principal).await)),
-        ("revoke", refused(rule, auth.revoke(principal, id(issued)).await)),
-        ("logout_others", refused(rule, auth.logout_others(principal).await)),
-        ("logout_everywhere", refused(rule, auth.logout_everywhere(principal).await)),
+        ("update_claims", expect_refusal(rule, auth.update_claims(principal, |_| Ok(())).await)),
+        ("sessions_of", expect_refusal(rule, auth.sessions_of(principal).await)),
+        ("revoke", expect_refusal(rule, auth.revoke(principal, id(issued)).await)),
+        ("logout_others", expect_refusal(rule, auth.logout_others(principal).await)),
+        ("logout_everywhere", expect_refusal(rule, auth.logout_everywhere(principal).await)),
     ];
     for (operation, got) in all {
-        same(&format!("{rule}: the reason to refuse {operation}"), got, reason.clone());
+        expect_equal(&format!("{rule}: the reason of refusing {operation}"), got, reason.clone());
     }
 }
 
-/// A11: a principal of an older epoch, or of a session that has ended, is refused by everything.
+/// A11: every operation refuses a principal of an older epoch or of an ended session.
 pub async fn a11_a_principal_does_not_outlive_its_credential(fixture: Fixture) {
-    for world in World::stateful(&fixture) {
-        let other = world.login("ada", "A11").await;
-        let old = world.login("ada", "A11").await;
-        let new = world.auth.renew(old.principal()).await.must("A11: renew");
-        refuses_everything(&world.auth, &old, &Rejection::Superseded, "A11: an outlived principal").await;
-        let _ = refused(
+    for app in TestApp::stateful(&fixture) {
+        let other = app.login("ada", "A11").await;
+        let old = app.login("ada", "A11").await;
+        let new = app.auth.renew(old.principal()).await.or_fail("A11: renew");
+        expect_all_refused(&app.auth, &old, &Rejection::Superseded, "A11: a superseded principal").await;
+        let _ = expect_refusal(
             "A11: the live check",
-            world.auth.authenticate_and_check_session(old.credential().expose()).await,
+            app.auth.authenticate_and_check_session(old.credential().expose()).await,
         );
 
-        let gone = world.auth.logout(new.credential().expose()).await.must("A11: logout");
-        same("A11: the sessions that logout ended", gone.sessions, vec![id(&new)]);
-        refuses_everything(&world.auth, &new, &Rejection::SessionEnded, "A11: a logged-out principal").await;
-        let _ = refused(
+        let gone = app.auth.logout(new.credential().expose()).await.or_fail("A11: logout");
+        expect_equal("A11: the sessions that logout ended", gone.sessions, vec![id(&new)]);
+        expect_all_refused(&app.auth, &new, &Rejection::SessionEnded, "A11: a logged-out principal").await;
+        let _ = expect_refusal(
             "A11: the live check",
-            world.auth.authenticate_and_check_session(new.credential().expose()).await,
+            app.auth.authenticate_and_check_session(new.credential().expose()).await,
         );
-        world
-            .auth
+        app.auth
             .authenticate_and_check_session(other.credential().expose())
             .await
-            .must("A11: the subject's other session");
+            .or_fail("A11: the subject's other session");
     }
 }
 
-/// A11: a principal that is outlived while its call is being retried is refused by the retry.
+/// A11: a retry refuses a principal that was superseded while the call was running.
 pub async fn a11_a_retry_checks_the_principal_again(fixture: Fixture) {
-    for world in World::stateful(&fixture) {
-        let issued = world.login("ada", "A11").await;
-        let (rival, principal) = (world.auth.clone(), issued.principal().clone());
-        world.store.before_next(Call::Replace, async move {
-            rival.renew(&principal).await.must("A11: the rival's renewal");
+    for app in TestApp::stateful(&fixture) {
+        let issued = app.login("ada", "A11").await;
+        let (rival, principal) = (app.auth.clone(), issued.principal().clone());
+        app.store.before_next(Call::Replace, async move {
+            let _ = rival.renew(&principal).await.or_fail("A11: the competing renewal");
         });
-        let outcome = world.auth.update_claims(issued.principal(), |_| Ok(())).await;
-        let reason = refused("A11: a change of claims beside a renewal", outcome);
-        same("A11: the reason to refuse it", reason, Rejection::Superseded);
+        let outcome = app.auth.update_claims(issued.principal(), |_| Ok(())).await;
+        let reason = expect_refusal("A11: a change of claims during a renewal", outcome);
+        expect_equal("A11: the reason of the refusal", reason, Rejection::Superseded);
     }
 }
 
-/// A11: an id of another subject's session ends nothing; one's own sessions can be listed and ended.
-pub async fn a11_only_own_sessions_are_revoked(fixture: Fixture) {
-    for world in World::stateful(&fixture) {
-        let (one, two) = (world.login("ada", "A11").await, world.login("ada", "A11").await);
-        let ben = world.login("ben", "A11").await;
-        let auth = &world.auth;
-        let none = auth.revoke(one.principal(), id(&ben)).await.must("A11: revoke of another's session");
-        same("A11: sessions ended by another subject's id", none.sessions, vec![]);
-        assert!(world.stored(id(&ben)).await.is_some(), "A11: a subject ended another's session");
+/// A11: an id of another subject's session ends nothing; a subject can list and end its own sessions.
+pub async fn a11_a_subject_revokes_only_its_own_sessions(fixture: Fixture) {
+    for app in TestApp::stateful(&fixture) {
+        let (one, two) = (app.login("ada", "A11").await, app.login("ada", "A11").await);
+        let ben = app.login("ben", "A11").await;
+        let auth = &app.auth;
+        let none = auth
+            .revoke(one.principal(), id(&ben))
+            .await
+            .or_fail("A11: revoke with the id of another subject's session");
+        expect_equal(
+            "A11: sessions ended through the id of another subject's session",
+            none.sessions,
+            vec![],
+        );
+        assert!(
+            app.stored(id(&ben)).await.is_some(),
+            "A11: expected another subject's session to stay, but it was ended"
+        );
 
-        let listed = auth.sessions_of(one.principal()).await.must("A11: the list of sessions");
+        let listed = auth.sessions_of(one.principal()).await.or_fail("A11: the list of sessions");
         assert!(
             listed.iter().any(|info| info.id == id(&one) && info.current),
-            "A11: the own one is not listed"
+            "A11: expected the caller's own session in the list, marked as current, but it is missing"
         );
         assert!(
             listed.iter().any(|info| info.id == id(&two) && !info.current),
-            "A11: the other is not listed"
+            "A11: expected the subject's other session in the list, but it is missing"
         );
-        assert!(listed.iter().all(|info| info.id != id(&ben)), "A11: another subject's session is listed");
+        assert!(
+            listed.iter().all(|info| info.id != id(&ben)),
+            "A11: expected only the subject's sessions in the list, got another subject's"
+        );
 
-        let revoked = auth.revoke(one.principal(), id(&two)).await.must("A11: revoke");
-        same("A11: sessions ended by their own subject", revoked.sessions, vec![id(&two)]);
-        let third = world.login("ada", "A11").await;
-        let others = auth.logout_others(one.principal()).await.must("A11: logout_others").sessions;
+        let revoked = auth.revoke(one.principal(), id(&two)).await.or_fail("A11: revoke");
+        expect_equal("A11: sessions ended by their own subject", revoked.sessions, vec![id(&two)]);
+        let third = app.login("ada", "A11").await;
+        let others = auth.logout_others(one.principal()).await.or_fail("A11: logout_others").sessions;
         assert!(
             others.contains(&id(&third)) && !others.contains(&id(&one)),
-            "A11: logout_others ended {others:?}"
+            "A11: expected logout_others to end all sessions but the caller's, but it ended {others:?}"
         );
         auth.authenticate_and_check_session(one.credential().expose())
             .await
-            .must("A11: the own session after logout_others");
-        let all = auth.logout_everywhere(one.principal()).await.must("A11: logout_everywhere").sessions;
-        same("A11: sessions ended by logout_everywhere", all, vec![id(&one)]);
+            .or_fail("A11: the caller's session after logout_others");
+        let all = auth.logout_everywhere(one.principal()).await.or_fail("A11: logout_everywhere").sessions;
+        expect_equal("A11: sessions ended by logout_everywhere", all, vec![id(&one)]);
         auth.authenticate_and_check_session(ben.credential().expose())
             .await
-            .must("A11: another subject's session");
+            .or_fail("A11: another subject's session");
     }
 }
 
-/// S3: a request that read the session before a logout and writes after it leaves the session gone.
-pub async fn s3_a_request_in_flight_brings_no_session_back(fixture: Fixture) {
-    for world in World::stateful(&fixture) {
+/// S3: a request that reads the session before a logout and writes after it does not restore the session.
+pub async fn s3_a_request_in_flight_restores_no_session(fixture: Fixture) {
+    for app in TestApp::stateful(&fixture) {
         for operation in 0..3 {
-            let issued = world.login("ada", "S3").await;
-            // What makes the request write: a slide is due, or a rotation.
-            world.clock.advance(if issued.refresh_token().is_some() { AFTER_GRACE } else { HOUR });
-            let (rival, credential) = (world.auth.clone(), issued.credential().expose().to_owned());
-            world.store.before_next(Call::Replace, async move {
-                let ended = rival.logout(&credential).await.must("S3: the logout");
-                same("S3: sessions that the logout ended", ended.sessions.len(), 1);
+            let issued = app.login("ada", "S3").await;
+            // Makes the request write: a slide or a rotation is due.
+            app.clock.advance(if issued.refresh_token().is_some() { AFTER_GRACE } else { HOUR });
+            let (rival, credential) = (app.auth.clone(), issued.credential().expose().to_owned());
+            app.store.before_next(Call::Replace, async move {
+                let ended = rival.logout(&credential).await.or_fail("S3: the logout");
+                expect_equal("S3: sessions that the logout ended", ended.sessions.len(), 1);
             });
             let outcome = match (operation, issued.refresh_token().map(RefreshCredential::expose)) {
-                (0, Some(refresh)) => world.auth.refresh(refresh).await.map(drop),
-                (0, None) => world.auth.authenticate(issued.credential().expose()).await.map(drop),
-                (1, _) => world.auth.renew(issued.principal()).await.map(drop),
-                _ => world.auth.update_claims(issued.principal(), |_| Ok(())).await.map(drop),
+                (0, Some(refresh)) => app.auth.refresh(refresh).await.map(drop),
+                (0, None) => app.auth.authenticate(issued.credential().expose()).await.map(drop),
+                (1, _) => app.auth.renew(issued.principal()).await.map(drop),
+                _ => app.auth.update_claims(issued.principal(), |_| Ok(())).await.map(drop),
             };
-            let reason = refused("S3: a request in flight beside a logout", outcome);
-            same("S3: the reason to refuse it", reason, Rejection::SessionEnded);
-            let stored = world.stored(id(&issued)).await;
-            assert!(stored.is_none(), "S3: a request in flight brought a logged-out session back");
-            let listed = world.direct.list(&issued.principal().to_subject()).await.must("S3: list");
+            let reason = expect_refusal("S3: a request in flight during a logout", outcome);
+            expect_equal("S3: the reason of the refusal", reason, Rejection::SessionEnded);
+            let stored = app.stored(id(&issued)).await;
+            assert!(
+                stored.is_none(),
+                "S3: expected a logged-out session to stay removed, but a request in flight restored it"
+            );
+            let listed = app.direct.list(&issued.principal().to_subject()).await.or_fail("S3: list");
             assert!(
                 listed.iter().all(|record| record.id() != id(&issued)),
-                "S3: the session is still listed"
+                "S3: expected the session not to be listed after logout, but it is"
             );
         }
     }
 }
 
-/// S17: nothing that the core replaces changes what a record keeps for life, and versions rise by one.
-pub async fn s17_replace_keeps_what_is_fixed(fixture: Fixture) {
-    let witness = Witness(fixture.store());
+/// S17: no replace by the core changes a fixed field of a record, and each raises the version by one.
+pub async fn s17_replace_keeps_fixed_fields(fixture: Fixture) {
+    let inspector = ReplaceInspector(fixture.store());
     let refresh =
-        RefreshTokens::builder(witness.clone()).policy(policy()).build().must("S17: refresh sessions");
-    let sessions = ServerSessions::builder(witness).policy(policy()).build().must("S17: sessions");
-    let mut world = World::hybrid(&fixture);
+        RefreshTokens::builder(inspector.clone()).policy(policy()).build().or_fail("S17: refresh sessions");
+    let sessions = ServerSessions::builder(inspector).policy(policy()).build().or_fail("S17: sessions");
+    let mut app = TestApp::hybrid(&fixture);
     for auth in
-        [Auth::with_sessions(sessions), Auth::with_hybrid(jwt(), refresh).must("S17: the hybrid strategy")]
+        [Auth::with_sessions(sessions), Auth::with_hybrid(jwt(), refresh).or_fail("S17: the hybrid strategy")]
     {
-        world.auth = auth.with_clock(world.clock.clone());
-        let issued = world.login("ada", "S17").await;
-        world.clock.advance(HOUR);
+        app.auth = auth.with_clock(app.clock.clone());
+        let issued = app.login("ada", "S17").await;
+        app.clock.advance(HOUR);
         let principal = if let Some(refresh) = issued.refresh_token().map(RefreshCredential::expose) {
-            world.refresh(refresh, "S17: refresh").await.principal().clone()
+            app.refresh(refresh, "S17: refresh").await.principal().clone()
         } else {
-            world.authenticate(issued.credential().expose(), "S17: a request whose slide is due").await
+            app.authenticate(issued.credential().expose(), "S17: a request whose slide is due").await
         };
         let changed: Principal =
-            world.auth.update_claims(&principal, |_| Ok(())).await.must("S17: update_claims");
-        world.auth.record_reauthentication(&changed).await.must("S17: reauthenticated");
-        let stored = world.stored(id(&issued)).await.must("S17: the session");
-        same(
+            app.auth.update_claims(&principal, |_| Ok(())).await.or_fail("S17: update_claims");
+        let _ = app.auth.record_reauthentication(&changed).await.or_fail("S17: record_reauthentication");
+        let stored = app.stored(id(&issued)).await.or_fail("S17: the session");
+        expect_equal(
             "S17: the version after three writes",
             stored.version().number(),
             RecordVersion::FIRST.number() + 3,
@@ -208,20 +225,20 @@ pub async fn s17_replace_keeps_what_is_fixed(fixture: Fixture) {
     }
 }
 
-/// Compares every replace with what is stored.
+/// A store that compares every replace with the stored record.
 #[derive(Clone)]
-struct Witness(Arc<dyn SessionStore>);
+struct ReplaceInspector(Arc<dyn SessionStore>);
 
-impl fmt::Debug for Witness {
+impl fmt::Debug for ReplaceInspector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Witness").field(&self.0).finish()
+        f.debug_tuple("ReplaceInspector").field(&self.0).finish()
     }
 }
 
 #[async_trait]
-impl SessionStore for Witness {
+impl SessionStore for ReplaceInspector {
     async fn insert(&self, record: &SessionRecord) -> Result<InsertOutcome, StoreError> {
-        same("S17: the version of a new record", record.version(), RecordVersion::FIRST);
+        expect_equal("S17: the version of a new record", record.version(), RecordVersion::FIRST);
         self.0.insert(record).await
     }
 
@@ -234,14 +251,14 @@ impl SessionStore for Witness {
         record: &SessionRecord,
         expected: RecordVersion,
     ) -> Result<ReplaceOutcome, StoreError> {
-        let former = self.0.load(record.id()).await?.must("S17: the record that is replaced");
-        same("S17: the new version", record.version(), expected.next());
-        same("S17: the subject", record.subject(), former.subject());
-        same("S17: created_at", record.created_at(), former.created_at());
-        same("S17: expires_at", record.expires_at(), former.expires_at());
+        let former = self.0.load(record.id()).await?.or_fail("S17: the record before the replace");
+        expect_equal("S17: the new version", record.version(), expected.next());
+        expect_equal("S17: the subject", record.subject(), former.subject());
+        expect_equal("S17: created_at", record.created_at(), former.created_at());
+        expect_equal("S17: expires_at", record.expires_at(), former.expires_at());
         let is_session =
             |record: &SessionRecord| matches!(record.credential(), StoredCredential::Session { .. });
-        same("S17: the kind of credential", is_session(record), is_session(&former));
+        expect_equal("S17: the kind of credential", is_session(record), is_session(&former));
         self.0.replace(record, expected).await
     }
 

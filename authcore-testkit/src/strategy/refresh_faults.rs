@@ -1,62 +1,66 @@
-//! R7: the rotation over a store that fails.
+//! R7: rotation with a failing store.
 
-use super::world::{AFTER_GRACE, GRACE, World, id, token};
-use crate::expect::{Must as _, same};
+use super::test_app::{AFTER_GRACE, GRACE, TestApp, id, token};
+use crate::assertions::{OrFail as _, expect_equal};
 use crate::records::subject;
 use crate::{Fault, Fixture};
 use authcore::store::SessionStore as _;
 use authcore::{Error, ErrorKind};
 
-/// R7: the store fails at every call of a refresh in turn, before or after its effect. The same token presented
-/// again works, gives the one successor, and the chain goes on.
-pub async fn r7_no_fault_logs_out_or_forks(fixture: Fixture) {
+/// R7: each store call of a refresh fails in turn, before or after its effect. The same token presented again
+/// works and returns the one successor, and the session continues.
+pub async fn r7_no_fault_ends_or_forks_a_session(fixture: Fixture) {
     for fault in [Fault::BeforeCommit, Fault::AfterCommit] {
-        let world = World::hybrid(&fixture);
+        let app = TestApp::hybrid(&fixture);
         let mut reached = 0;
         for nth in 1..20 {
             let name = format!("ada-{nth}-{fault:?}");
-            let first = world.login(&name, "R7").await;
-            world.clock.advance(AFTER_GRACE);
-            world.store.fail_nth(nth, fault);
-            let outcome = world.auth.refresh(token(&first)).await;
-            let waited = world.store.heal();
-            same("R7: a refresh succeeds exactly if no fault strikes", outcome.is_ok(), waited);
+            let first = app.login(&name, "R7").await;
+            app.clock.advance(AFTER_GRACE);
+            app.store.fail_nth(nth, fault);
+            let outcome = app.auth.refresh(token(&first)).await;
+            let waited = app.store.clear_faults();
+            expect_equal(
+                "R7: whether a refresh succeeds, against whether no fault struck it",
+                outcome.is_ok(),
+                waited,
+            );
             if let Err(error) = &outcome {
                 assert!(
                     error.kind() == ErrorKind::Unavailable && matches!(error, Error::Store(_)),
-                    "R7: a refresh whose call {nth} fails {fault:?} is answered with {error:?}"
+                    "R7: a refresh with {fault:?} at store call {nth}: expected Unavailable, got {error:?}"
                 );
             }
-            same_chain(&world, &first, outcome.ok().as_ref(), &name).await;
+            expect_chain_continues(&app, &first, outcome.ok().as_ref(), &name).await;
             if waited {
                 break;
             }
             reached = nth;
         }
-        assert!(reached >= 2, "R7: a refresh made {reached} store calls, and none was a write");
+        assert!(reached >= 2, "R7: expected a refresh to make at least 2 store calls, got {reached}");
     }
 }
 
-/// The token presented again, twice, and its successor after that.
-async fn same_chain(
-    world: &World,
+/// Presents the token again twice, then its successor, and expects all three to succeed.
+async fn expect_chain_continues(
+    app: &TestApp,
     first: &authcore::IssuedCredentials,
     outcome: Option<&authcore::IssuedCredentials>,
     name: &str,
 ) {
-    world.clock.advance(GRACE / 3);
-    let second = world.refresh(token(first), "R7: the same token after a fault").await;
-    world.clock.advance(GRACE / 3);
-    let again = world.refresh(token(first), "R7: the same token once more").await;
-    same("R7: the successor after a fault", token(&again), token(&second));
+    app.clock.advance(GRACE / 3);
+    let second = app.refresh(token(first), "R7: the same token after a fault").await;
+    app.clock.advance(GRACE / 3);
+    let again = app.refresh(token(first), "R7: the same token once more").await;
+    expect_equal("R7: the successor after a fault", token(&again), token(&second));
     if let Some(outcome) = outcome {
-        same("R7: the successor", token(outcome), token(&second));
+        expect_equal("R7: the successor", token(outcome), token(&second));
     }
-    same("R7: the generation after a fault", world.generation(id(first), "R7: the session").await, 1);
-    let listed = world.direct.list(&subject(name)).await.must("R7: list");
-    same("R7: the subject's sessions after a fault", listed.len(), 1);
-    world.clock.advance(AFTER_GRACE);
-    let third = world.refresh(token(&second), "R7: the successor after a fault").await;
-    world.authenticate(third.credential().expose(), "R7: the access token after a fault").await;
-    same("R7: the generation", world.generation(id(first), "R7: the session").await, 2);
+    expect_equal("R7: the generation after a fault", app.generation(id(first), "R7: the session").await, 1);
+    let listed = app.direct.list(&subject(name)).await.or_fail("R7: list");
+    expect_equal("R7: the subject's sessions after a fault", listed.len(), 1);
+    app.clock.advance(AFTER_GRACE);
+    let third = app.refresh(token(&second), "R7: the successor after a fault").await;
+    app.authenticate(third.credential().expose(), "R7: the access token after a fault").await;
+    expect_equal("R7: the generation", app.generation(id(first), "R7: the session").await, 2);
 }

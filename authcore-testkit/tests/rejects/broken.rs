@@ -1,4 +1,4 @@
-//! Stores with one defect each, around the store that has none.
+//! Stores with one defect each, built on the store in memory.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,34 +12,34 @@ use authcore::store::{
 use authcore::{MemoryStore, SessionId, Subject, Timestamp};
 use tokio::task::yield_now;
 
-/// What is wrong with a store.
+/// The defect of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Defect {
     InsertOverwrites,
-    InsertLooksThenWrites,
+    InsertReadsThenWrites,
     InsertIndexesLater,
     ReplaceUpserts,
     ReplaceIgnoresVersion,
     ReplaceTakesLowerVersions,
     ReplaceComparesDoubles,
-    ReplaceLooksThenWrites,
-    ReplaceSaysGoneForStale,
+    ReplaceReadsThenWrites,
+    ReplaceReportsMissingForStale,
     RemoveAlwaysTrue,
     RemoveNeverTrue,
     RemoveForgetsIndex,
     RemoveAllIgnoresKeep,
     RemoveAllLeavesOne,
-    RemoveAllNamesKept,
+    RemoveAllReturnsKept,
     RemoveAllOneByOne,
     ListMissesOne,
-    ListIsCut,
+    ListIsTruncated,
     ListFoldsCase,
     ListTrims,
     ListByPartition,
     ExpiresByItsOwnClock,
-    LifeInWholeSeconds,
-    ForgetsNewEnd,
-    EndlessOverflows,
+    LifetimeInWholeSeconds,
+    IgnoresNewExpiry,
+    LargestExpiryOverflows,
     ClaimsReserialized,
     ClaimsTrimmed,
     DeviceDropped,
@@ -48,20 +48,20 @@ pub(crate) enum Defect {
     ReadsOneFormat,
     RealmIgnored,
     RealmJoinedBySeparator,
-    RemoveAllTakesAllRealms,
+    RemoveAllCrossesRealms,
     PurgesOneRealm,
-    MillisecondsCut,
+    MillisecondsTruncated,
     NumbersAsDoubles,
     CloneDoesNotShare,
     DebugShowsClaims,
-    PurgeTakesLive,
-    PurgeTakesEnd,
+    PurgeRemovesLive,
+    PurgeRemovesTooEarly,
     PurgeIgnoresLimit,
     PurgeNeverMore,
     PurgeDoesNothing,
-    PurgeTakesUsed,
+    PurgeRemovesUsed,
     ReadsAReplica,
-    ConflictOnceInAWhile,
+    ConflictsSometimes,
 }
 
 /// A store with a defect.
@@ -88,11 +88,11 @@ impl Broken {
         self.defect == defect
     }
 
-    fn shared<T>(&self, look: impl FnOnce(&mut Shared) -> T) -> T {
-        look(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner))
+    fn shared<T>(&self, access: impl FnOnce(&mut Shared) -> T) -> T {
+        access(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What is written in the place of `record`.
+    /// Returns the record that is written instead of `record`.
     fn written(&self, record: &SessionRecord) -> SessionRecord {
         let mut parts = record.to_parts();
         match self.defect {
@@ -108,7 +108,7 @@ impl Broken {
                     parts.credential = StoredCredential::Session { secret_digest };
                 }
             }
-            Defect::MillisecondsCut => {
+            Defect::MillisecondsTruncated => {
                 parts.last_seen_at = Timestamp::from_secs(parts.last_seen_at.as_secs())
             }
             Defect::NumbersAsDoubles => {
@@ -119,17 +119,17 @@ impl Broken {
         rebuilt(parts)
     }
 
-    /// A defect that loses records by the time.
+    /// Returns whether the defect loses this record because of its times.
     fn dropped(&self, record: &SessionRecord) -> bool {
         match self.defect {
             Defect::ExpiresByItsOwnClock => record.ends_at() <= SystemClock.now(),
-            Defect::LifeInWholeSeconds => record.time_to_live().as_secs() == 0,
-            Defect::EndlessOverflows => record.ends_at() == Timestamp::MAX,
+            Defect::LifetimeInWholeSeconds => record.time_to_live().as_secs() == 0,
+            Defect::LargestExpiryOverflows => record.ends_at() == Timestamp::MAX,
             _ => false,
         }
     }
 
-    /// Subjects that this store takes for the same.
+    /// Returns the known subjects that this store takes for `subject`.
     fn alike(&self, subject: &Subject) -> Vec<Subject> {
         let joined = |subject: &Subject| subject.key().replace('\0', "\u{1f}");
         let same = |one: &Subject, two: &Subject| match self.defect {
@@ -183,11 +183,11 @@ impl SessionStore for Broken {
             shared.calls
         });
         match self.defect {
-            Defect::ConflictOnceInAWhile if calls % 40 == 39 => return Ok(InsertOutcome::Conflict),
+            Defect::ConflictsSometimes if calls % 40 == 39 => return Ok(InsertOutcome::Conflict),
             Defect::InsertOverwrites => {
                 self.inner.remove(record.id()).await?;
             }
-            Defect::InsertLooksThenWrites => {
+            Defect::InsertReadsThenWrites => {
                 if self.inner.load(record.id()).await?.is_some() {
                     return Ok(InsertOutcome::Conflict);
                 }
@@ -249,7 +249,7 @@ impl SessionStore for Broken {
             {
                 return self.inner.replace(record, stored.version()).await;
             }
-            (Defect::ReplaceLooksThenWrites, Some(stored)) => {
+            (Defect::ReplaceReadsThenWrites, Some(stored)) => {
                 if stored.version() != expected {
                     return Ok(ReplaceOutcome::Stale);
                 }
@@ -258,13 +258,13 @@ impl SessionStore for Broken {
                 let _ = self.inner.insert(record).await?;
                 return Ok(ReplaceOutcome::Replaced);
             }
-            (Defect::ReplaceSaysGoneForStale, Some(stored)) if stored.version() != expected => {
+            (Defect::ReplaceReportsMissingForStale, Some(stored)) if stored.version() != expected => {
                 return Ok(ReplaceOutcome::Missing);
             }
-            (Defect::ForgetsNewEnd, Some(_)) => {
+            (Defect::IgnoresNewExpiry, Some(_)) => {
                 self.shared(|shared| shared.seen.extend(stored.clone()));
             }
-            (Defect::ExpiresByItsOwnClock | Defect::LifeInWholeSeconds, Some(stored))
+            (Defect::ExpiresByItsOwnClock | Defect::LifetimeInWholeSeconds, Some(stored))
                 if self.dropped(stored) =>
             {
                 return Ok(ReplaceOutcome::Missing);
@@ -296,7 +296,7 @@ impl SessionStore for Broken {
         all.retain(|record| !self.dropped(record));
         match self.defect {
             Defect::ListMissesOne if all.len() > 1 => drop(all.pop()),
-            Defect::ListIsCut => all.truncate(100),
+            Defect::ListIsTruncated => all.truncate(100),
             Defect::RemoveForgetsIndex => self.shared(|shared| {
                 all.extend(shared.removed.iter().filter(|gone| gone.belongs_to(subject)).cloned());
             }),
@@ -320,7 +320,7 @@ impl SessionStore for Broken {
                 let left = self.inner.list(subject).await?.first().map(SessionRecord::id);
                 return self.inner.remove_all(subject, keep.or(left)).await;
             }
-            Defect::RemoveAllNamesKept => {
+            Defect::RemoveAllReturnsKept => {
                 let mut removed = self.inner.remove_all(subject, keep).await?;
                 removed.extend(keep);
                 return Ok(removed);
@@ -336,7 +336,7 @@ impl SessionStore for Broken {
             }
             _ => {}
         }
-        if self.has(Defect::RemoveAllTakesAllRealms) {
+        if self.has(Defect::RemoveAllCrossesRealms) {
             let mut removed = Vec::new();
             let known = self.shared(|shared| shared.subjects.clone());
             for other in known.iter().filter(|other| other.as_str() == subject.as_str()) {
@@ -353,11 +353,11 @@ impl SessionStore for Broken {
 
     async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<PurgeOutcome, StoreError> {
         match self.defect {
-            Defect::PurgeTakesLive => {
+            Defect::PurgeRemovesLive => {
                 let later = now.plus(std::time::Duration::from_secs(3600));
                 self.inner.purge_expired(later, limit).await
             }
-            Defect::PurgeTakesEnd => {
+            Defect::PurgeRemovesTooEarly => {
                 let next = now.plus(std::time::Duration::from_millis(1));
                 self.inner.purge_expired(next, limit).await
             }
@@ -379,7 +379,7 @@ impl SessionStore for Broken {
                 Ok(PurgeOutcome { more: false, ..self.inner.purge_expired(now, limit).await? })
             }
             Defect::PurgeDoesNothing => Ok(PurgeOutcome::default()),
-            Defect::ForgetsNewEnd => {
+            Defect::IgnoresNewExpiry => {
                 let former = self.shared(|shared| std::mem::take(&mut shared.seen));
                 let mut purged = self.inner.purge_expired(now, limit).await?;
                 for record in former.iter().filter(|record| record.ends_at() <= now) {
@@ -387,8 +387,8 @@ impl SessionStore for Broken {
                 }
                 Ok(purged)
             }
-            Defect::PurgeTakesUsed => {
-                // Finds what has expired, waits, and removes it without looking again.
+            Defect::PurgeRemovesUsed => {
+                // Collects the expired records, waits, and removes them without another check.
                 let subjects = self.shared(|shared| shared.subjects.clone());
                 let mut expired = Vec::new();
                 for subject in &subjects {

@@ -1,6 +1,8 @@
-//! Measures authcore's paths beside their floors and their peers, interleaved in one process.
+//! Measures authcore's paths, compared with their lower bounds and with other libraries, interleaved in one
+//! process.
 //!
-//! `report [--json] [--growth] [PREFIX ...]`: rows whose name begins with one of the prefixes, or all.
+//! `report [--json] [--growth] [PREFIX ...]` measures the rows whose name begins with one of the prefixes, or
+//! all.
 
 use std::process::ExitCode;
 
@@ -13,11 +15,13 @@ use authcore_benches::{http, redis, report, sessions, sql, tokens};
 static ALLOCATOR: CountingAllocator = CountingAllocator::new();
 
 const USAGE: &str = "report [--json] [--growth] [PREFIX ...]\n\n\
-    Measures the rows whose name begins with one of the prefixes, or all: token.hs256.*, token.reject.*,\n\
-    session.memory, session.memory.login, session.memory.1m, session.redis, session.redis_cluster, session.postgres,\n\
-    session.mysql, session.sqlite, http.tokens, http.sessions, http.hybrid; and what is not a row: session.postgres.list\n\
-    (of one subject among many sessions) and session.postgres.purge (of a million sessions, while others log in). With\n\
-    --growth also how verification grows with the length of a token and the numbers of keys, sessions and tasks.";
+    Measures the rows whose name begins with one of the prefixes, or all rows: token.hs256.*,\n\
+    token.reject.*, session.memory, session.memory.login, session.memory.1m, session.redis,\n\
+    session.redis_cluster, session.postgres, session.mysql, session.sqlite, http.tokens, http.sessions,\n\
+    http.hybrid; and two measurements that are not rows: session.postgres.list (one subject among many\n\
+    sessions) and session.postgres.purge (a million sessions, while others log in).\n\
+    --growth also measures how the time of verification grows with the length of a token and\n\
+    the numbers of keys, sessions and tasks.";
 
 fn main() -> ExitCode {
     let (mut as_json, mut growth, mut prefixes) = (false, false, Vec::new());
@@ -60,7 +64,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// All that is wanted, and why something was not measured.
+/// Measures the wanted rows and findings, and returns the reasons why some could not be measured.
 fn measure(wanted: &dyn Fn(&str) -> bool) -> (Vec<Measured>, Vec<Finding>, Vec<String>) {
     let (mut measured, mut findings, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     for row in tokens::rows().into_iter().filter(|row| wanted(row.name)) {
@@ -84,7 +88,7 @@ fn measure(wanted: &dyn Fn(&str) -> bool) -> (Vec<Measured>, Vec<Finding>, Vec<S
     (measured, findings, missing)
 }
 
-/// To standard error, so that `--json` stays one object.
+/// Prints the growth to standard error, so that the output of `--json` stays one object.
 fn print_growth() {
     eprintln!();
     for (name, row) in tokens::growth() {
@@ -96,6 +100,6 @@ fn print_growth() {
         eprintln!("{name:<30} {ns:>9.1} ns");
     }
     for (name, per_s) in sessions::task_growth() {
-        eprintln!("{name:<30} {per_s:>9.0} calls a second");
+        eprintln!("{name:<30} {per_s:>9.0} calls per second");
     }
 }

@@ -1,5 +1,5 @@
-//! A client that costs little, and as much for every side: a prepared request is written, and an answer of known length is
-//! read.
+//! A client with a small cost that is the same for every side: it writes a prepared request and reads a
+//! response of known length.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::tokens::must;
+use crate::tokens::expect_ok;
 
-/// How long an answer may take.
+/// Time limit of a response.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// More than any answer has, in bytes: so that one read is enough.
+/// Size of the buffer in bytes: larger than any response, so that one read is enough.
 const LARGEST: usize = 1024;
 
-/// A request as Chromium sends it for a script of the application's own page.
+/// Returns a request as Chromium sends it for a script of the same origin.
 fn request(path: &str, cookie: Option<&str>) -> String {
     let cookie = cookie.map(|cookie| format!("Cookie: {cookie}\r\n")).unwrap_or_default();
     format!(
@@ -41,17 +41,17 @@ fn request(path: &str, cookie: Option<&str>) -> String {
     )
 }
 
-/// An answer, apart from its date.
+/// A response without its date.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     status: String,
-    /// As lines, sorted.
+    /// The header lines, sorted.
     headers: Vec<String>,
     body: String,
 }
 
 impl Answer {
-    /// `None` as long as there is more to come.
+    /// Parses a response; `None` while it is incomplete.
     fn parse(text: &str) -> Option<Self> {
         let (head, body) = text.split_once("\r\n\r\n")?;
         let mut lines = head.split("\r\n").map(str::to_owned);
@@ -62,52 +62,52 @@ impl Answer {
         (answer.header("content-length")? == body.len().to_string()).then_some(answer)
     }
 
-    /// Whether it has this status.
+    /// Returns whether the response has this status.
     pub(super) fn is(&self, status: &str) -> bool {
         self.status.split(' ').nth(1) == Some(status)
     }
 
-    /// The first header of this name.
+    /// Returns the value of the first header with this name.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 }
 
-/// A connection that is kept, and the request that it is for.
+/// An open connection with its request.
 struct Connection {
     stream: TcpStream,
     request: String,
-    /// What the answer ends with, and how long it is in all.
+    /// The body at the end of every response, and the length of the whole response.
     body: String,
     len: usize,
     buffer: [u8; LARGEST],
 }
 
 impl Connection {
-    /// Connects, and asks for the first time.
+    /// Connects and sends the request once.
     async fn open(address: SocketAddr, request: String) -> (Self, Answer) {
-        let stream = must(TcpStream::connect(address).await);
-        must(stream.set_nodelay(true));
+        let stream = expect_ok(TcpStream::connect(address).await);
+        expect_ok(stream.set_nodelay(true));
         let mut connection = Self { stream, request, body: String::new(), len: 0, buffer: [0; LARGEST] };
-        let answer = must(timeout(PATIENCE, connection.ask()).await);
+        let answer = expect_ok(timeout(PATIENCE, connection.ask()).await);
         connection.body.clone_from(&answer.body);
         (connection, answer)
     }
 
     async fn ask(&mut self) -> Answer {
-        must(self.stream.write_all(self.request.as_bytes()).await);
+        expect_ok(self.stream.write_all(self.request.as_bytes()).await);
         loop {
             let read = self.read(self.len).await;
             self.len += read;
-            if let Some(answer) = Answer::parse(must(std::str::from_utf8(&self.buffer[..self.len]))) {
+            if let Some(answer) = Answer::parse(expect_ok(std::str::from_utf8(&self.buffer[..self.len]))) {
                 return answer;
             }
         }
     }
 
-    /// Asks once more, and looks whether the answer is the same by its status, its length and its body.
+    /// Sends the request again and checks that the status, length and body are the same.
     async fn exchange(&mut self) {
-        must(self.stream.write_all(self.request.as_bytes()).await);
+        expect_ok(self.stream.write_all(self.request.as_bytes()).await);
         let mut len = 0;
         while len < self.len {
             len += self.read(len).await;
@@ -119,27 +119,27 @@ impl Connection {
     }
 
     async fn read(&mut self, from: usize) -> usize {
-        let read = must(self.stream.read(&mut self.buffer[from..]).await);
+        let read = expect_ok(self.stream.read(&mut self.buffer[from..]).await);
         assert!(read > 0, "the connection ended, or an answer is too long");
         read
     }
 }
 
-/// The answer to one request.
+/// Returns the response to one request.
 pub(super) async fn ask(address: SocketAddr, path: &str, cookie: Option<&str>) -> Answer {
     Connection::open(address, request(path, cookie)).await.1
 }
 
-/// A connection for every task, to one side.
+/// The connections to one side, one for each task.
 #[derive(Clone)]
 pub(super) struct Connections {
     all: Arc<[Mutex<Connection>]>,
-    /// Serves for as long as somebody asks.
+    /// Keeps the server running.
     _server: Arc<Runtime>,
 }
 
 impl Connections {
-    /// One for each of the cookies, and what was answered there.
+    /// Opens one connection for each cookie and returns the first responses too.
     pub(super) async fn open(
         server: Arc<Runtime>,
         address: SocketAddr,
@@ -155,8 +155,8 @@ impl Connections {
         (Self { all: all.into(), _server: server }, answers)
     }
 
-    /// Asks on the connection of a task.
+    /// Sends the request on the connection of a task.
     pub(super) async fn exchange(&self, task: usize) {
-        must(timeout(PATIENCE, self.all[task].lock().await.exchange()).await);
+        expect_ok(timeout(PATIENCE, self.all[task].lock().await.exchange()).await);
     }
 }

@@ -1,4 +1,4 @@
-//! axum-login's side.
+//! The axum-login side.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -14,16 +14,18 @@ use tower_sessions::{MemoryStore, SessionManagerLayer};
 
 use super::{PATH, SUBJECT, answer, client, keep_private};
 use crate::remote::TASKS;
-use crate::tokens::must;
+use crate::tokens::expect_ok;
 
 const LOGIN: &str = "/login";
 const ID: i64 = 7;
 
-/// As hosts keep them. axum-login takes a copy for the request, and one for each that asks for the session.
+/// A user as the application keeps it.
+///
+/// axum-login clones it for the request, and for every extractor of the session.
 #[derive(Debug, Clone)]
 struct User {
     name: String,
-    /// Changes with the password, so that the sessions from before end: as short as a digest of what is stored.
+    /// Changes with the password, so that earlier sessions end. It is as short as a digest.
     password_digest: [u8; 32],
 }
 
@@ -64,12 +66,12 @@ async fn me(session: AuthSession<Backend>) -> Response {
 }
 
 async fn start(mut session: AuthSession<Backend>) -> StatusCode {
-    let user = must(session.authenticate(()).await);
-    must(session.login(&user.unwrap_or_else(|| unreachable!("there is this user"))).await);
+    let user = expect_ok(session.authenticate(()).await);
+    expect_ok(session.login(&user.unwrap_or_else(|| unreachable!("there is this user"))).await);
     StatusCode::OK
 }
 
-/// As its documentation has it, with what is the default.
+/// Returns the router as in the documentation of axum-login, with default settings.
 pub(super) fn router() -> Router {
     let user = User { name: SUBJECT.to_owned(), password_digest: [0xA5; 32] };
     let backend = Backend(Arc::new(HashMap::from([(ID, user)])));
@@ -81,7 +83,7 @@ pub(super) fn router() -> Router {
         .layer(AuthManagerLayerBuilder::new(backend, sessions).build())
 }
 
-/// The cookies of as many logins as there are tasks.
+/// Logs in once for each task and returns the cookies.
 pub(super) async fn log_in(address: SocketAddr) -> Vec<String> {
     let mut cookies = Vec::new();
     for _ in 0..TASKS {

@@ -1,4 +1,4 @@
-//! How fast a million expired sessions go, and what those who log in meanwhile notice.
+//! The speed of purging a million expired sessions, and its effect on concurrent logins.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use super::crowd::{Life, fill_postgres};
 use super::{CONNECTIONS, auth, login, postgres_server, postgres_store};
 use crate::remote::runtime;
 use crate::report::Finding;
-use crate::tokens::must;
+use crate::tokens::expect_ok;
 use async_trait::async_trait;
 use authcore::store::{
     InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore, StoreError,
@@ -21,18 +21,18 @@ use tokio::task::JoinHandle;
 const NAME: &str = "session.postgres.purge";
 const TABLE: &str = "authcore_sessions";
 const EXPIRED: usize = 1_000_000;
-/// How many log in all the time.
+/// The number of tasks that log in continuously.
 const TASKS: usize = 16;
-/// How long they are watched before there is a purge.
+/// The length of the observation before the purge.
 const BEFORE: Duration = Duration::from_secs(10);
-/// How long a purge is watched at most.
+/// The maximum length of the observation during the purge.
 const LONGEST: Duration = Duration::from_secs(60);
 
 pub(super) fn find() -> Finding {
     let (runtime, server) = (runtime(), postgres_server());
     let store = runtime.block_on(async {
         let (pool, store) = postgres_store(&server, TABLE, CONNECTIONS).await;
-        must(auth(store.clone()).login(login(0)).await);
+        let _ = expect_ok(auth(store.clone()).login(login(0)).await);
         fill_postgres(&pool, TABLE, EXPIRED, Life::Expired).await;
         store
     });
@@ -47,11 +47,11 @@ pub(super) fn find() -> Finding {
         .with("ratio", meanwhile / before)
 }
 
-/// Purges as an application would, until nothing is left or it took too long; gives how many went a second.
+/// Purges like an application until nothing is left or the time is up; returns the removals per second.
 async fn purge(store: PostgresStore) -> f64 {
     let removed = Arc::new(AtomicUsize::new(0));
     let purger = Purger::builder(Watched { store, removed: Arc::clone(&removed) });
-    let task = tokio::spawn(must(purger.interval(Duration::from_millis(1)).build()).run());
+    let task = tokio::spawn(expect_ok(purger.interval(Duration::from_millis(1)).build()).run());
     let start = Instant::now();
     while removed.load(Ordering::Relaxed) < EXPIRED && start.elapsed() < LONGEST {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -61,14 +61,14 @@ async fn purge(store: PostgresStore) -> f64 {
     removed.load(Ordering::Relaxed) as f64 / took.as_secs_f64()
 }
 
-/// How long every login took, in nanoseconds, while something else was done.
+/// Returns the time of every login in nanoseconds while `other` runs.
 fn logins_during(runtime: &Arc<Runtime>, store: &PostgresStore, other: impl AsyncFnOnce()) -> Vec<f64> {
     let (auth, ended) = (auth(store.clone()), Arc::new(AtomicBool::new(false)));
     let tasks: Vec<_> =
         (0..TASKS).map(|task| log_in_until(runtime, auth.clone(), task, Arc::clone(&ended))).collect();
     runtime.block_on(other());
     ended.store(true, Ordering::Relaxed);
-    tasks.into_iter().flat_map(|task| must(runtime.block_on(task))).collect()
+    tasks.into_iter().flat_map(|task| expect_ok(runtime.block_on(task))).collect()
 }
 
 fn log_in_until(
@@ -81,7 +81,7 @@ fn log_in_until(
         let mut times = Vec::new();
         while !ended.load(Ordering::Relaxed) {
             let start = Instant::now();
-            must(auth.login(login(task * 10_000 + times.len() % 10_000)).await);
+            let _ = expect_ok(auth.login(login(task * 10_000 + times.len() % 10_000)).await);
             times.push(start.elapsed().as_nanos() as f64);
         }
         times
@@ -93,7 +93,7 @@ fn p99(times: &mut [f64]) -> f64 {
     times[times.len() * 99 / 100]
 }
 
-/// A store whose purges are counted.
+/// A store that counts purged sessions.
 #[derive(Debug)]
 struct Watched {
     store: PostgresStore,

@@ -1,7 +1,7 @@
-//! authcore with actix-web, by hand: what any framework needs, and nothing but the core crate. Try it by
-//! `curl -c jar --json '{"username":"ada","password":"demo-only-not-secret"}' http://127.0.0.1:8080/login`,
-//! and then `curl -b jar http://127.0.0.1:8080/me`. Another line for `Auth` is another strategy, and nothing
-//! else changes.
+//! authcore with actix-web: an integration by hand that uses only the core crate, as for any framework. Try
+//! it with `curl -c jar --json '{"username":"ada","password":"demo-only-not-secret"}'
+//! http://127.0.0.1:8080/login`, and then `curl -b jar http://127.0.0.1:8080/me`. To use another strategy,
+//! change the line that creates `Auth`.
 
 use actix_web::cookie::{Cookie, CookieBuilder, SameSite, time::Duration};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -21,10 +21,10 @@ struct State {
     auth: Auth,
     hasher: PasswordHasher,
     throttle: MemoryThrottle,
-    hash_of_ada: PasswordHash, // A database would have one for each account.
+    hash_of_ada: PasswordHash, // In a real application: a database column.
 }
 
-/// The client learns nothing but the status; the log learns why (rule C6).
+/// The client learns only the status; the reason goes to the log (rule C6).
 fn refuse(kind: ErrorKind, reason: impl std::fmt::Debug) -> Error {
     eprintln!("refused: {reason:?}");
     let (mut response, header) = match kind {
@@ -34,21 +34,21 @@ fn refuse(kind: ErrorKind, reason: impl std::fmt::Debug) -> Error {
     InternalError::from_response("refused", response.insert_header(header).finish()).into()
 }
 
-/// The credentials of a request, by the name as sent. Two are none: a neighbour may have planted one (rule
-/// C5).
+/// Returns the credentials of a request, by the exact cookie name. Two of them count as none, since a sibling
+/// domain may have planted one (rule C5).
 fn cookies(request: &HttpRequest) -> Vec<String> {
     let pairs = request.headers().get_all("cookie").flat_map(|line| line.as_bytes().split(|c| *c == b';'));
     let ours = pairs.filter_map(|pair| pair.trim_ascii().strip_prefix(b"__Host-session="));
     ours.map(|value| String::from_utf8_lossy(value).into_owned()).collect()
 }
 
-/// No script reads it, no other host sees it, no foreign page sends it, and it ends with the browser (C1,
-/// A13).
+/// Creates the session cookie: scripts cannot read it, other hosts and sites do not get it, and it ends with
+/// the browser (rules C1, A13).
 fn cookie(value: &str) -> CookieBuilder<'_> {
     Cookie::build("__Host-session", value).http_only(true).secure(true).same_site(SameSite::Lax).path("/")
 }
 
-/// Who sent the request: a handler that takes one is protected.
+/// The logged-in user. A handler that takes this argument is protected.
 struct Caller(Principal);
 
 impl FromRequest for Caller {
@@ -75,7 +75,7 @@ async fn login(state: Data<State>, request: HttpRequest, form: Json<Value>) -> R
     if !matches!(state.throttle.admit(attempt, SystemClock.now()).await, Ok(Admission::Granted)) {
         return Ok(HttpResponse::TooManyRequests().insert_header(("Retry-After", "60")).finish());
     }
-    let hash = (name == "ada").then_some(&state.hash_of_ada); // `None` takes as long (rule P2).
+    let hash = (name == "ada").then_some(&state.hash_of_ada); // `None` takes as long (P2).
     let verdict = state.hasher.verify(password, hash).await.map_err(|error| refuse(error.kind(), error))?;
     if verdict == Verdict::Mismatch {
         let _ = state.throttle.failed(attempt, SystemClock.now()).await;
@@ -83,12 +83,12 @@ async fn login(state: Data<State>, request: HttpRequest, form: Json<Value>) -> R
     }
     let _ = state.throttle.succeeded(attempt, SystemClock.now()).await;
     let login = Login::new(name).map_err(|error| refuse(ErrorKind::Internal, error))?;
-    let login = if let [one] = &cookies(&request)[..] { login.replacing(one) } else { login }; // Ends it (A10).
+    let login = if let [one] = &cookies(&request)[..] { login.replacing(one) } else { login }; // A10
     let issued = state.auth.login(login).await.map_err(|error| refuse(error.kind(), error))?;
     Ok(HttpResponse::Ok().cookie(cookie(issued.credential().expose()).finish()).finish())
 }
 
-/// Clears the cookie whatever becomes of the session, and says if nobody knows that: 202 (rule C7).
+/// Clears the cookie in any case. Returns 202 if it is unknown whether the session has ended (rule C7).
 async fn logout(state: Data<State>, request: HttpRequest) -> HttpResponse {
     let unknown = match &cookies(&request)[..] {
         [one] => state.auth.logout(one).await.is_err_and(|error| error.kind() != ErrorKind::Unauthenticated),
@@ -99,7 +99,7 @@ async fn logout(state: Data<State>, request: HttpRequest) -> HttpResponse {
     response.cookie(gone).insert_header(("Clear-Site-Data", "\"cache\"")).finish()
 }
 
-/// No page of another site makes a browser change something here (rule C4). Neither header means: not a
+/// Refuses state changes from pages of other sites (rule C4). A request with neither header is not from a
 /// browser.
 async fn same_origin(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, Error> {
     let header = |name: &str| request.headers().get(name).map(|value| value.as_bytes());
@@ -118,7 +118,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let state = Data::new(State { auth, hasher, hash_of_ada, throttle });
     let app = move || {
         let headers = DefaultHeaders::new().add(("Cache-Control", "no-store")).add(("Vary", "Cookie"));
-        let json = JsonConfig::default().error_handler(|_, _| ErrorBadRequest("")); // Not what serde says.
+        let json = JsonConfig::default().error_handler(|_, _| ErrorBadRequest("")); // Hides serde's message.
         let app = App::new().app_data(state.clone()).app_data(json).wrap(from_fn(same_origin)).wrap(headers);
         app.route("/me", get().to(me)).route("/login", post().to(login)).route("/logout", post().to(logout))
     };

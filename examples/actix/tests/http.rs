@@ -1,4 +1,4 @@
-//! The example as a user starts it: log in, show the cookie, log out, and what is refused.
+//! The example as a user runs it: login, cookie, logout and refusals.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -14,7 +14,7 @@ impl Server {
         Self(Application::start(env!("CARGO_BIN_EXE_authcore-example-actix"), &["127.0.0.1:0"]))
     }
 
-    /// The answer's head and body.
+    /// Returns the head and the body of the response.
     fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(self.0.address()).unwrap();
         let (host, length) = (self.0.address(), body.len());
@@ -73,14 +73,14 @@ fn c1_c3_c6_a_login_holds_until_the_logout() {
     let me = server.me(&first);
     assert!(status(&me) == 200 && me.ends_with("You are ada."), "{me}");
 
-    // A10: the next login in the same browser ends it.
+    // A10: the next login in the same browser ends the session.
     let second = cookie(&server.log_in(&format!("cookie: {first}\r\n"), PASSWORD));
     assert_eq!(status(&server.me(&first)), 401);
-    // C5: two of them are none.
+    // C5: two cookies count as none.
     assert_eq!(status(&server.me(&format!("{second}; {second}"))), 401);
     assert_eq!(status(&server.me(&second)), 200);
 
-    // C7: nobody knows which of two was meant, and the session lives on.
+    // C7: it is unclear which of two cookies is meant, and the session stays.
     let unconfirmed = server.ask("POST", "/logout", &format!("cookie: {second}; __Host-session=x\r\n"), "");
     assert_eq!(status(&unconfirmed), 202);
     assert!(set_cookie(&unconfirmed).contains("Max-Age=0"), "{unconfirmed}");
@@ -110,7 +110,7 @@ fn c4_other_sites_change_nothing() {
         assert!(answer.contains("cache-control: no-store"), "{headers}: {answer}");
         let answer = server.ask("POST", "/logout", headers, "");
         assert_eq!(status(&answer), if allowed { 204 } else { 403 }, "{headers}: {answer}");
-        // Reading is for everybody, and an upgrade leads to more than that. Nobody is logged in here.
+        // Reads are allowed from other sites, upgrades are not. No user is logged in here.
         for (upgrade, answer) in [("", 401), ("upgrade: websocket\r\n", if allowed { 401 } else { 403 })] {
             let me = server.ask("GET", "/me", &format!("{headers}{upgrade}"), "");
             assert_eq!(status(&me), answer, "{headers}{upgrade}: {me}");
@@ -118,7 +118,7 @@ fn c4_other_sites_change_nothing() {
     }
 }
 
-/// Browsers keep the prefix from sibling hosts as it is spelled, and actix-web would decode the name.
+/// Browsers reserve the prefix only as it is spelled, and actix-web would decode the name.
 #[test]
 fn c1_the_name_of_the_cookie_is_compared_as_sent() {
     let server = Server::start();

@@ -1,4 +1,4 @@
-//! How to use a server: the page that it shows, and the commands that it prints when it starts.
+//! Instructions for using a server: its start page, and the commands that it prints at the start.
 
 use crate::accounts::{DEMO_EMAIL, DEMO_PASSWORD};
 use crate::strategies::Strategy;
@@ -22,8 +22,8 @@ POST   /auth/refresh             refresh_token: fresh tokens for it
 ";
 
 const NO_DEVICES: &str = "
-There is no list of devices, and no logout of others: without a store nobody knows to whom tokens were given. What
-asks for that answers 501.
+There is no list of devices and no logout of other devices: without a store, the server keeps no record of the
+tokens that it has issued. Those routes return 501.
 ";
 
 pub(super) fn text(strategy: Strategy, url: &str) -> String {
@@ -35,10 +35,10 @@ pub(super) fn text(strategy: Strategy, url: &str) -> String {
     format!("An example server of authcore.\n\n{ROUTES}{more}\n{}", try_it(strategy, url))
 }
 
-/// Commands that work when pasted into a shell, one after the other.
+/// Returns commands to paste into a shell, one after the other.
 pub(crate) fn try_it(strategy: Strategy, url: &str) -> String {
     let login = format!("-d email={DEMO_EMAIL} -d password={DEMO_PASSWORD} -d device=curl {url}/auth/login");
-    // The answers end without a new line.
+    // The responses do not end with a newline.
     let curl = r"curl -w '\n'";
     let commands = match strategy {
         Strategy::Sessions => vec![
@@ -66,7 +66,7 @@ pub(crate) fn try_it(strategy: Strategy, url: &str) -> String {
         }
     };
     let note = if strategy == Strategy::Hybrid {
-        "\nA refresh replaces the refresh token, unless that is younger than 30 seconds: then the same one comes again.\n"
+        "\nA refresh replaces the refresh token. A token younger than 30 seconds is returned again instead.\n"
     } else {
         ""
     };

@@ -1,4 +1,5 @@
-//! The hybrid strategy: a short-lived access token, and a refresh token whose session is in a store.
+//! Server with the hybrid strategy: a short-lived access token, and a refresh token whose session is in a
+//! store.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! A page on which the three strategies can be tried side by side, with a browser.
+//! A web page for trying the three strategies side by side in a browser.
 
 use std::process::ExitCode;
 

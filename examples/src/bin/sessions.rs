@@ -1,4 +1,5 @@
-//! The stateful strategy: an opaque token in a cookie, and a session in a store that every request reads.
+//! Server with the stateful strategy: an opaque token in a cookie, and a session that every request reads
+//! from a store.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The stateless strategy: a signed token that says everything, and no store.
+//! Server with the stateless strategy: a self-contained signed token, without a store.
 
 use std::process::ExitCode;
 

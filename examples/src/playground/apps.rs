@@ -1,4 +1,4 @@
-//! The three applications: the same route, the same accounts, another strategy.
+//! The three applications: the same route and accounts, with different strategies.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,19 +16,19 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-/// Short, so that whoever watches the countdown sees its end.
+/// The lifetime of access tokens. It is short, so that a user of the page sees the countdown end.
 const ACCESS_LIFETIME: Duration = Duration::from_secs(60);
-/// Short, so that a replay is late after a moment. The default is 30 seconds.
+/// The grace window. It is short, so that a replay is soon late. The default is 30 seconds.
 const GRACE: Duration = Duration::from_secs(2);
 
 impl Strategy {
-    /// Where its routes of authentication are.
+    /// Returns the path of the authentication routes.
     pub(super) fn routes(self) -> String {
         format!("/{}/auth", self.name())
     }
 }
 
-/// The application of a strategy, and the playground's routes beside it.
+/// Creates the application of a strategy, with the playground's routes.
 pub(super) async fn app(
     strategy: Strategy,
     store: Arc<dyn SessionStore>,
@@ -59,7 +59,7 @@ fn auth(strategy: Strategy, store: impl SessionStore) -> Result<Auth, Failure> {
 fn jwt() -> Result<Jwt, Failure> {
     let keys = KeyRing::new(Key::generate("playground-1", Algorithm::HS256)?);
     let jwt = Jwt::builder(keys).issuer("https://auth.example.com").audience("playground");
-    // No leeway: one machine has one clock, and the countdown on the page shall be the truth.
+    // No leeway: there is only one clock, and the countdown on the page must be exact.
     Ok(jwt.lifetime(ACCESS_LIFETIME).leeway(Duration::ZERO).build()?)
 }
 

@@ -1,4 +1,4 @@
-//! The page: files that are part of the program, and what a browser may do with them.
+//! The files of the page, which are part of the program, and their content security policy.
 
 use axum::Router;
 use axum::extract::Request;
@@ -10,18 +10,19 @@ use axum::middleware::Next;
 use axum::response::Response;
 use axum::routing::get;
 
-/// Only files of this server, and nothing inline: what somebody smuggled into the page would not run.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The content security policy: only files of this server and nothing inline, so that injected scripts do not
+/// run.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// Path, content type and text.
+/// The files: path, content type and text.
 const FILES: [(&str, &str, &str); 9] = [
     ("/", "text/html; charset=utf-8", include_str!("page/index.html")),
     ("/style.css", "text/css; charset=utf-8", include_str!("page/style.css")),
     ("/icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
-    // Where browsers look for it when what they show is no page.
+    // Browsers request this path when they show something other than a page.
     ("/favicon.ico", "image/svg+xml", include_str!("page/icon.svg")),
     ("/app.js", JAVASCRIPT, include_str!("page/app.js")),
     ("/actions.js", JAVASCRIPT, include_str!("page/actions.js")),
@@ -32,7 +33,7 @@ const FILES: [(&str, &str, &str); 9] = [
 
 pub(super) fn routes() -> Router {
     FILES.into_iter().fold(Router::new(), |router, (path, kind, text)| {
-        // Asked for again each time, so that a new version of the program shows its own page.
+        // Fetched again each time, so that a new version of the program shows its own page.
         router.route(
             path,
             get(move || async move { ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], text) }),
@@ -40,7 +41,7 @@ pub(super) fn routes() -> Router {
     })
 }
 
-/// Adds what browsers are told with every answer.
+/// Adds the security headers to every response.
 pub(super) async fn restrict(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let told: [(HeaderName, &str); 3] = [

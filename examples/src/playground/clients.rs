@@ -1,4 +1,4 @@
-//! Simulated clients, each with cookies of its own: another device, and a thief with a copy of somebody's cookies.
+//! Simulated clients, each with its own cookies: another device, and a thief with a copy of a user's cookies.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ use super::envelope::{envelope, observe, request_line};
 use super::held::{Held, Kind, kind};
 use crate::strategies::Strategy;
 
-/// How many are kept; beyond that the oldest is forgotten.
+/// The maximum number of clients; beyond it the oldest is dropped.
 const MAX_CLIENTS: usize = 64;
 
 /// The simulated clients of one application.
@@ -43,8 +43,9 @@ impl Clients {
         Self { strategy, app, kept: Mutex::default() }
     }
 
-    /// Keeps a client, and gives the number by which the page names it. That need not be hard to guess: who could use
-    /// it can log in too, by the password that stands on the page.
+    /// Stores a client and returns its number, by which the page names it.
+    ///
+    /// The number may be guessable: any user of the page can log in with the password that it shows.
     pub(super) fn keep(&self, client: Client) -> u64 {
         let mut kept = self.kept();
         kept.last += 1;
@@ -70,9 +71,10 @@ impl Clients {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a client's request, keeps the cookies that come back, and gives the answer in its envelope.
+    /// Sends a client's request, stores the cookies of the response, and returns the response in its
+    /// envelope.
     ///
-    /// `page` is the request of the page that wanted it: it comes from the same address, for the same host.
+    /// `page` is the request of the page, whose client address and host are used.
     pub(super) async fn send(&self, client: &mut Client, page: &Parts, mut request: Request<Body>) -> Value {
         let headers = request.headers_mut();
         headers.insert(USER_AGENT, HeaderValue::from_static("simulated by the playground"));
@@ -92,12 +94,12 @@ impl Clients {
 }
 
 impl Client {
-    /// One that holds these.
-    pub(super) const fn with(cookies: Vec<Held>) -> Self {
+    /// Creates a client with these cookies.
+    pub(super) fn with(cookies: Vec<Held>) -> Self {
         Self(cookies)
     }
 
-    /// Adds the cookies whose path is the request's.
+    /// Adds the cookies whose path matches the request.
     fn show(&self, strategy: Strategy, request: &mut Request<Body>) {
         let to_routes = request.uri().path().starts_with(&format!("{}/", strategy.routes()));
         let sent = self.0.iter().filter(|held| to_routes || held.kind == Kind::Access);
@@ -107,7 +109,7 @@ impl Client {
         }
     }
 
-    /// Keeps what an answer sets, and drops what it clears.
+    /// Stores the cookies that a response sets and removes those that it clears.
     fn take(&mut self, strategy: Strategy, headers: &HeaderMap) {
         for header in headers.get_all(SET_COOKIE) {
             let Some(cookie) = header.to_str().ok().and_then(|text| Cookie::parse(text).ok()) else {

@@ -1,4 +1,4 @@
-//! A store that notes its calls in the request that made them.
+//! A store that records its calls in the trace of the current request.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use authcore::store::{
 };
 use authcore::{SessionId, Subject, Timestamp};
 
-/// Any store, watched. What runs outside a request, as the removal of expired sessions does, is not noted.
+/// A wrapper around any store. Calls outside a request, such as the removal of expired sessions, are not
+/// recorded.
 #[derive(Debug)]
 pub(super) struct Counted(pub(super) Arc<dyn SessionStore>);
 

@@ -1,7 +1,7 @@
-//! An answer together with what the server did for it.
+//! A response together with a trace of its request.
 //!
-//! The page asks for its answers in an envelope, by a header. A 401 that is shown and explained is no error of the page,
-//! and a browser would write one to its console for every status of 400 and above.
+//! The page requests the envelope with a header. It explains a 401 instead of failing, and the envelope keeps
+//! browsers from logging an error to the console for every status of 400 and above.
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ use crate::log;
 
 const ENVELOPE: HeaderName = HeaderName::from_static("playground-envelope");
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
-/// More than any answer here has.
+/// The maximum size of a body, larger than any response here.
 const LARGEST_BODY: usize = 256 * 1024;
 
 tokio::task_local! {
@@ -33,7 +33,7 @@ tokio::task_local! {
 
 static RECORDER: LazyLock<Dispatch> = LazyLock::new(|| log::lines(note_line));
 
-/// What was seen while a request was answered.
+/// The trace of a request.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     reads: u32,
@@ -43,7 +43,7 @@ pub(super) struct Seen {
     time: Duration,
 }
 
-/// Notes a call of the store that reads.
+/// Records a store call that reads.
 pub(super) fn note_read(call: &'static str) {
     note(|seen| {
         seen.reads += 1;
@@ -51,7 +51,7 @@ pub(super) fn note_read(call: &'static str) {
     });
 }
 
-/// Notes a call of the store that writes.
+/// Records a store call that writes.
 pub(super) fn note_write(call: &'static str) {
     note(|seen| {
         seen.writes += 1;
@@ -59,17 +59,17 @@ pub(super) fn note_write(call: &'static str) {
     });
 }
 
-/// Notes a line of the log.
+/// Records a log line.
 fn note_line(line: String) {
     note(|seen| seen.log.push(line));
 }
 
 fn note(change: impl FnOnce(&mut Seen)) {
-    // Outside a request there is nobody to tell.
+    // Outside a request there is no trace.
     let _ = SEEN.try_with(|seen| change(&mut seen.lock().unwrap_or_else(PoisonError::into_inner)));
 }
 
-/// Answers, and watches.
+/// Runs a request and returns its response and trace.
 pub(super) async fn observe(answering: impl Future<Output = Response>) -> (Response, Seen) {
     let seen = Arc::new(Mutex::new(Seen::default()));
     let start = Instant::now();
@@ -79,7 +79,7 @@ pub(super) async fn observe(answering: impl Future<Output = Response>) -> (Respo
     (response, seen)
 }
 
-/// Wraps the answers of requests that ask for it.
+/// Wraps the responses of requests that ask for it.
 pub(super) async fn wrap(request: Request, next: Next) -> Response {
     if !request.headers().contains_key(ENVELOPE) {
         return next.run(request).await;
@@ -101,7 +101,7 @@ pub(super) fn request_line(request: &Request<Body>) -> String {
     format!("{} {}", request.method(), request.uri().path())
 }
 
-/// The answer and what was seen, as JSON.
+/// Returns the response and the trace as JSON.
 pub(super) async fn envelope(
     line: &str,
     status: StatusCode,

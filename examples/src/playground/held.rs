@@ -1,4 +1,5 @@
-//! What the browser holds, as its request shows it: no script can read these cookies, so the server tells the page.
+//! The credentials that the browser holds. No script can read these cookies, so the server reports them to
+//! the page.
 
 use crate::strategies::Strategy;
 use authcore::clock::{Clock as _, SystemClock};
@@ -18,13 +19,13 @@ pub(super) struct Held {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Goes with every request.
+    /// Sent with every request.
     Access,
-    /// Goes to the routes of authentication only.
+    /// Sent only to the authentication routes.
     Refresh,
 }
 
-/// The cookies of this strategy that a request carried, the one of every request first.
+/// Returns the cookies of this strategy in a request, the one sent with every request first.
 pub(super) fn held(strategy: Strategy, headers: &HeaderMap) -> Vec<Held> {
     let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
@@ -47,7 +48,7 @@ pub(super) fn kind(strategy: Strategy, name: &str) -> Option<Kind> {
     }
 }
 
-/// What the page shows of them.
+/// Returns the description of the cookies for the page.
 pub(super) fn shown(strategy: Strategy, headers: &HeaderMap) -> Value {
     let cookies: Vec<_> = held(strategy, headers).iter().map(|held| cookie(strategy, held)).collect();
     json!({ "now_ms": SystemClock.now().as_millis(), "cookies": cookies })
@@ -68,7 +69,8 @@ fn cookie(strategy: Strategy, held: &Held) -> Value {
     })
 }
 
-/// Header and claims of a token, which are no secret: who has the token can read them. Nothing is verified here.
+/// Returns the header and claims of a token without verification. They are readable for everyone with the
+/// token.
 fn jwt(token: &str) -> Option<Value> {
     let mut parts = token.split('.');
     let (header, claims) = (decoded(parts.next()?)?, decoded(parts.next()?)?);
@@ -79,13 +81,14 @@ fn decoded(part: &str) -> Option<Value> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
-/// How often a refresh token was replaced: it stands behind its format (1 byte) and its session's id (16 bytes).
+/// Returns the generation of a refresh token, which follows the format (1 byte) and the session id (16
+/// bytes).
 fn generation(token: &str) -> Option<u64> {
     let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix("acr_")?).ok()?;
     Some(u64::from_be_bytes(bytes.get(17..25)?.try_into().ok()?))
 }
 
-/// Enough of a secret to tell it from another, and not enough to use it.
+/// Shortens a secret, so that it can be told apart from others but not used.
 pub(super) fn shortened(value: &str) -> String {
     let part = |part: &str| match (part.get(..8), part.get(part.len().saturating_sub(4)..)) {
         (Some(start), Some(end)) if part.len() >= 24 => format!("{start}…{end}"),
@@ -94,7 +97,7 @@ pub(super) fn shortened(value: &str) -> String {
     value.split('.').map(part).collect::<Vec<_>>().join(".")
 }
 
-/// A `Set-Cookie` with its value shortened.
+/// Returns a `Set-Cookie` header with its value shortened.
 pub(super) fn shortened_cookie(cookie: &str) -> String {
     let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -102,7 +105,8 @@ pub(super) fn shortened_cookie(cookie: &str) -> String {
     format!("{name}={value};{attributes}")
 }
 
-/// A forgery: in a token the role is changed and the signature kept; in anything else the last character is another.
+/// Returns a forgery: a token with another role under the same signature, or any other value with another
+/// last character.
 pub(super) fn tampered(value: &str) -> String {
     forged_role(value).unwrap_or_else(|| {
         let (rest, last) = value.split_at(value.len().saturating_sub(1));

@@ -1,5 +1,7 @@
-//! By which names the playground answers. Whoever owns a domain can let its name lead to 127.0.0.1, and the pages under that
-//! name would then be of one origin with this server (DNS rebinding): they could use all that the page can.
+//! The host names that the playground accepts.
+//!
+//! The owner of a domain can point its name to 127.0.0.1 (DNS rebinding). Pages under that name would then
+//! share an origin with this server and could do whatever the page can.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -10,18 +12,18 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-const SAID: &str = "The playground answers on this machine only, as localhost, 127.0.0.1 or [::1].\n";
+const REFUSAL: &str = "The playground answers only on this machine, as localhost, 127.0.0.1 or [::1].\n";
 
-/// Answers requests for this machine, and no others.
+/// Refuses requests for other hosts than this machine.
 pub(super) async fn loopback_only(request: Request, next: Next) -> Response {
     if is_for_loopback(request.uri(), request.headers()) {
         next.run(request).await
     } else {
-        (StatusCode::MISDIRECTED_REQUEST, SAID).into_response()
+        (StatusCode::MISDIRECTED_REQUEST, REFUSAL).into_response()
     }
 }
 
-/// Whether all that names a host names this machine, and something does.
+/// Returns whether the request names a host and every host that it names is this machine.
 fn is_for_loopback(uri: &Uri, headers: &HeaderMap) -> bool {
     let headers = headers.get_all(HOST).iter().map(|value| Authority::try_from(value.as_bytes()).ok());
     let mut all = uri.authority().cloned().map(Some).into_iter().chain(headers).peekable();

@@ -1,5 +1,7 @@
-//! The routes that only the page uses. They stand among the routes of authentication, where the refresh cookie goes, and
-//! behind the guard: a page of another site cannot use them either.
+//! The routes that only the page uses.
+//!
+//! They are among the authentication routes, to which browsers send the refresh cookie, and behind the guard,
+//! so that pages of other sites cannot use them.
 
 use std::sync::Arc;
 
@@ -16,14 +18,15 @@ use super::clients::{Client, Clients};
 use super::held::{self, Kind};
 use crate::strategies::Strategy;
 
-/// What the routes share.
+/// The shared state of the routes.
 #[derive(Debug, Clone)]
 struct Lab {
     strategy: Strategy,
     clients: Arc<Clients>,
 }
 
-/// `simulated` is the application that the simulated clients use: the same as the browser's, on the same store.
+/// Creates the routes. `simulated` is the application of the simulated clients, on the same store as the
+/// browser's.
 pub(super) fn routes<S>(strategy: Strategy, simulated: Router) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -43,7 +46,7 @@ async fn show_held(State(lab): State<Lab>, headers: HeaderMap) -> impl IntoRespo
     ([(CACHE_CONTROL, "no-store")], Json(held::shown(lab.strategy, &headers)))
 }
 
-/// Who logs in on the second device.
+/// The login data for the second device.
 #[derive(Deserialize)]
 struct Demo {
     email: String,
@@ -63,14 +66,14 @@ async fn open_device(State(lab): State<Lab>, request: Request) -> Response {
     Json(json!({ "client": opened, "answer": answer })).into_response()
 }
 
-/// Copies the browser's cookies, as a thief would who got at them once.
+/// Copies the browser's cookies, like a thief with one-time access to them.
 async fn copy(State(lab): State<Lab>, headers: HeaderMap) -> Json<Value> {
     let held = held::held(lab.strategy, &headers);
     let copied = (!held.is_empty()).then(|| lab.clients.keep(Client::with(held)));
     Json(json!({ "client": copied }))
 }
 
-/// What a simulated client can be told to do.
+/// The actions of a simulated client.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Act {
@@ -80,7 +83,7 @@ enum Act {
 
 async fn act(State(lab): State<Lab>, Path((number, what)): Path<(u64, Act)>, request: Request) -> Response {
     let parts = request.into_parts().0;
-    // It was forgotten, or was one of an earlier run.
+    // The client was dropped, or belongs to an earlier run.
     let Some(mut client) = lab.clients.find(number) else { return StatusCode::NOT_FOUND.into_response() };
     let request = match what {
         Act::Me => lab.me(),

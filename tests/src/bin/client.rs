@@ -1,11 +1,11 @@
-//! A process of an application, for tests that end it in the middle of what it does.
+//! An application process, for tests that kill it at any point.
 //!
-//! `client load URL` logs in and revokes until it is killed, and writes to standard output what it was
-//! promised: `in SUBJECT TOKEN` after a login, `ask SUBJECT` before all of a subject's sessions are revoked
-//! and `out SUBJECT` after. `client hold FILE` keeps a SQLite database locked until its standard input ends,
-//! and writes `held` when it does.
+//! `client load URL` logs in and revokes until it is killed. It writes every acknowledged result to standard
+//! output: `in SUBJECT TOKEN` after a login, `ask SUBJECT` before it revokes all sessions of a subject, and
+//! `out SUBJECT` after that. `client hold FILE` locks a SQLite database until standard input ends, and writes
+//! `held` once the lock is taken.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what goes wrong ends the process")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "any failure ends the process")]
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -22,14 +22,14 @@ async fn main() {
     match arguments[..] {
         ["load", url] => load(url).await,
         ["hold", file] => hold(file).await,
-        _ => panic!("what is to be done?"),
+        _ => panic!("expected `load URL` or `hold FILE`"),
     }
 }
 
-/// Writes a line at once: whoever reads must know it when the next thing happens.
-fn say(line: &str) {
+/// Writes and flushes a line, so that the reader has it before the next call.
+fn print_line(line: &str) {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).expect("somebody listens");
+    writeln!(out, "{line}").and_then(|()| out.flush()).expect("standard output is open");
 }
 
 async fn open(url: &str) -> Arc<dyn SessionStore> {
@@ -44,7 +44,7 @@ async fn load(url: &str) {
     let auth = Auth::with_sessions(ServerSessions::builder(open(url).await).build().unwrap());
     let tasks: Vec<_> = (0..8).map(|task| tokio::spawn(turns(auth.clone(), task))).collect();
     for task in tasks {
-        task.await.expect("it goes on for ever");
+        task.await.expect("the task never ends");
     }
 }
 
@@ -52,15 +52,15 @@ async fn turns(auth: Auth, task: usize) {
     for turn in 0_usize.. {
         let subject = format!("user-{}-{task}-{turn}", std::process::id());
         for _ in 0..3 {
-            let issued =
-                auth.login(Login::new(&*subject).unwrap()).await.expect("nothing fails but this process");
-            say(&format!("in {subject} {}", issued.credential().expose()));
+            let issued = auth.login(Login::new(&*subject).unwrap()).await.expect("the store is available");
+            print_line(&format!("in {subject} {}", issued.credential().expose()));
         }
         if turn % 3 != 0 {
-            say(&format!("ask {subject}"));
-            let revoked = auth.admin().revoke_all(&subject.parse().unwrap()).await.expect("nothing fails");
+            print_line(&format!("ask {subject}"));
+            let revoked =
+                auth.admin().revoke_all(&subject.parse().unwrap()).await.expect("the store is available");
             assert_eq!(revoked.sessions.len(), 3);
-            say(&format!("out {subject}"));
+            print_line(&format!("out {subject}"));
         }
     }
 }
@@ -69,7 +69,7 @@ async fn hold(file: &str) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
     let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
-    say("held");
+    print_line("held");
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).expect("standard input can be read");
     sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.unwrap();
 }

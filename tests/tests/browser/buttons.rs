@@ -160,7 +160,7 @@ async fn a_wrong_password_is_refused_and_then_slowed_down() {
     world.browser.script("document.querySelector('#password').value = 'wrong'").await;
     let mut panel = Panel::new(&world, "sessions");
     panel.expect("login", "401", "Not logged in", (0, 0)).await;
-    assert!(world.settled("sessions").await.text.contains("rejection: no such account, or not its password"));
+    assert!(world.settled("sessions").await.text.contains("rejection: unknown account or wrong password"));
     for _ in 0..20 {
         if panel.press("login").await.badge.starts_with("429") {
             let shown = world.settled("sessions").await;

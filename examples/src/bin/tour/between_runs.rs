@@ -1,4 +1,4 @@
-//! The session that one run of the tour leaves to the next, on a store that outlives the process.
+//! The session that one run of the tour leaves for the next, in a store that outlives the process.
 
 use crate::client::{Answer, Call, Client};
 use crate::guide::{Failure, Guide};
@@ -8,25 +8,27 @@ use crate::token_file::TokenFile;
 use authcore::clock::{Clock as _, SystemClock};
 use authcore_examples::strategies::{self, Strategy};
 
-/// What stands before the token in the browser's header.
+/// The prefix of the token in the `Cookie` header.
 const COOKIE: &str = "__Host-session=";
 
-/// Ada's browser, of which each run is one start.
+/// Ada's browser, which starts once in each run.
 pub(crate) struct Browser {
     client: Client,
     file: TokenFile,
-    /// The token of the run before, if it is still good.
+    /// The token of the previous run, if it is still valid.
     token: Option<String>,
 }
 
 impl Browser {
-    /// Looks whether an earlier run left a session; `None` if this store cannot have any.
+    /// Checks whether an earlier run left a session. Returns `None` if this store does not outlive the
+    /// process.
     pub(crate) async fn start(guide: &mut Guide) -> Result<Option<Self>, Failure> {
         let Some(file) = TokenFile::of(guide.choice()) else { return Ok(None) };
-        // On the system's clock, not on the one that the tour moves on: by that one, sessions would end between runs.
+        // Uses the system clock: with the clock that the tour advances, sessions would end between runs.
         let auth = strategies::sessions(guide.lasting_store("between_runs").await?)?;
-        let text = "This store outlives the process, so a login does too. The last step of a run logs Ada in, and her\n\
-            browser keeps the token on its disk; the first step of the next run shows it to a new server.";
+        let text = "This store outlives the process, so a login does too. The last step of a run logs Ada\n\
+            in, and her browser keeps the token on disk. The first step of the next run sends it to a new\n\
+            server.";
         let title = "Before chapter 1: what the last run left";
         let url = guide.chapter(title, text, Strategy::Sessions, auth, SystemClock).await?;
         let mut browser = Self { client: Client::new("laptop", &url)?, token: file.read()?, file };
@@ -46,13 +48,13 @@ impl Browser {
             let age = human(age(&answer)?);
             return guide.check(&format!("the session of the last run still works; it is {age} old"), true);
         }
-        // After its idle timeout, or because the database is another one now.
+        // After its idle timeout, or because the database has been replaced.
         guide.note("An earlier run left a session, but it has ended since.");
         self.token = None;
         Ok(())
     }
 
-    /// Leaves a session to the next run.
+    /// Leaves a session for the next run.
     pub(crate) async fn leave(self, guide: &mut Guide) -> Result<(), Failure> {
         guide.back_to_the_present();
         guide.section("After chapter 3: what this run leaves");
@@ -61,13 +63,14 @@ impl Browser {
         let token = need(cookie.strip_prefix(COOKIE), "token")?;
         self.file.write(token)?;
         guide.note(&format!(
-            "And does not log out. Her token is in {}, for the next run on this store; delete the file to forget it.",
+            "She does not log out. Her token stays in {} for the next run on this store; delete the file to \
+             forget it.",
             self.file.path().display()
         ));
         Ok(())
     }
 
-    /// The call with the cookie of the run before; a login replaces that session.
+    /// Adds the cookie of the previous run to a call; a login replaces that session.
     fn with_token(&self, call: Call) -> Call {
         match &self.token {
             Some(token) => call.with_cookie(&format!("{COOKIE}{token}")),
@@ -76,7 +79,7 @@ impl Browser {
     }
 }
 
-/// How long ago the session began, in seconds.
+/// Returns the age of the session in seconds.
 fn age(answer: &Answer) -> Result<u64, Failure> {
     let since = need(answer.body["authenticated_at"].as_u64(), "time of the login")?;
     Ok(SystemClock.now().as_secs().saturating_sub(since))

@@ -1,4 +1,4 @@
-//! A device that talks to a server: a browser with its cookies, or an app with its tokens.
+//! A client device: a browser with cookies, or an app with tokens.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,19 +24,19 @@ pub(crate) struct Client {
     pub(crate) refresh: Option<String>,
 }
 
-/// A request that has not been sent yet, and what to show of it.
+/// A request before it is sent, and its description.
 pub(crate) struct Call {
     pub(crate) line: String,
     pub(crate) credential: Option<String>,
     pub(crate) request: reqwest::RequestBuilder,
 }
 
-/// What the server answered.
+/// The response of the server.
 pub(crate) struct Answer {
     pub(crate) status: reqwest::StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
-    /// What the server wrote to its log meanwhile.
+    /// The lines that the server logged meanwhile.
     pub(crate) log: Vec<String>,
 }
 
@@ -64,7 +64,7 @@ impl Client {
         self.call(Method::DELETE, path)
     }
 
-    /// A login with the demo account's password.
+    /// Returns a login with the demo account's password.
     pub(crate) fn login(&self) -> Call {
         self.login_as(DEMO_EMAIL, DEMO_PASSWORD)
     }
@@ -73,26 +73,26 @@ impl Client {
         self.post("/auth/login").form(&[("email", email), ("password", password), ("device", self.name)])
     }
 
-    /// A refresh with this refresh token.
+    /// Returns a refresh with this refresh token.
     pub(crate) fn refresh_with(&self, token: &str) -> Call {
-        // Only the refresh token counts, so the access token stays at home.
+        // Only the refresh token counts, so the access token is not sent.
         let bare = Call { credential: None, ..self.bare(Method::POST, "/auth/refresh") };
         bare.json("refresh_token", token)
     }
 
-    /// Remembers the tokens of an answer, as an app does.
+    /// Stores the tokens of a response, like an app.
     pub(crate) fn keep(&mut self, answer: &Answer) {
         self.access = answer.text("access_token").or(self.access.take());
         self.refresh = answer.text("refresh_token").or(self.refresh.take());
     }
 
-    /// The browser's cookie: name and value.
+    /// Returns the browser's cookie: name and value.
     pub(crate) fn cookie(&self) -> Option<String> {
         let header = self.jar.cookies(&self.url.parse().ok()?)?;
         header.to_str().ok().map(ToOwned::to_owned)
     }
 
-    /// A request without any credential but the browser's cookies.
+    /// Returns a request without credentials except the browser's cookies.
     fn bare(&self, method: Method, path: &str) -> Call {
         let line = format!("{method} {path}");
         let credential = self.cookie().map(|cookie| show_cookie(&cookie));
@@ -119,14 +119,14 @@ impl Call {
         self
     }
 
-    /// Sends this cookie, whatever the browser has.
+    /// Sends this cookie instead of the browser's.
     pub(crate) fn with_cookie(mut self, cookie: &str) -> Self {
         self.credential = Some(show_cookie(cookie));
         self.request = self.request.header(COOKIE, cookie);
         self
     }
 
-    /// Sends a header that is no credential.
+    /// Sends a header that is not a credential.
     pub(crate) fn header(mut self, name: &'static str, value: &'static str) -> Self {
         self.line = format!("{}   {name}: {value}", self.line);
         self.request = self.request.header(name, value);
@@ -148,7 +148,7 @@ impl Call {
 }
 
 impl Answer {
-    /// A text of the body.
+    /// Returns a string member of the body.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.body[name].as_str().map(ToOwned::to_owned)
     }

@@ -1,4 +1,4 @@
-//! Leads through the steps: sends each request, shows it, and insists on the expected answer.
+//! Runs the steps: sends each request, shows it, and checks the response.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,9 +23,9 @@ pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 /// The state of the tour.
 pub(crate) struct Guide {
     screen: Screen,
-    /// The servers' clock, which the tour moves on.
+    /// The servers' clock, which the tour advances.
     clock: ShiftedClock,
-    /// What the servers have logged since the last step.
+    /// The lines that the servers have logged since the last step.
     log: Arc<Mutex<Vec<String>>>,
     stores: StoreChoice,
     steps: usize,
@@ -37,31 +37,32 @@ impl Guide {
         Self { screen, clock, log: Arc::default(), stores, steps: 0 }
     }
 
-    /// An empty store for a chapter. Every run takes the same one, so that a database does not fill with tables.
+    /// Returns an empty store for a chapter. Every run uses the same one, so that a database does not fill
+    /// with tables.
     pub(crate) async fn store(&self, chapter: &str) -> Result<Arc<dyn SessionStore>, Failure> {
         let store = self.stores.open(&format!("authcore_tour_{chapter}"), self.clock.clone()).await?;
-        // What a run left that did not come to its end.
+        // Removes what an aborted run has left.
         store.remove_all(&Subject::new(DEMO_SUBJECT)?, None).await?;
         Ok(store)
     }
 
-    /// A store as earlier runs left it, for what must not notice that the tour moves its clock.
+    /// Returns a store as earlier runs left it, on the system clock.
     pub(crate) async fn lasting_store(&self, name: &str) -> Result<Arc<dyn SessionStore>, Failure> {
         self.stores.open(&format!("authcore_tour_{name}"), SystemClock).await
     }
 
-    /// The store of the command line.
-    pub(crate) const fn choice(&self) -> &StoreChoice {
+    /// Returns the store of the command line.
+    pub(crate) fn choice(&self) -> &StoreChoice {
         &self.stores
     }
 
     pub(crate) fn welcome(&self) {
-        self.screen.title("authcore: a tour through the three strategies");
+        self.screen.title("authcore: a tour of the three strategies");
         self.screen.text(
-            "Each chapter starts a real HTTP server on this machine and drives it as browsers and apps would.\n\
-             The handlers are the same in all three; only the line that builds `Auth` differs.\n\
-             Secrets are shortened. `log` is what the server's operator reads; clients are never told.\n\
-             When time passes, only the servers' clock is moved.",
+            "Each chapter starts a real HTTP server on this machine and sends it requests like a browser or\n\
+             an app. The handlers are the same in all three; only the line that builds `Auth` differs.\n\
+             Secrets are shortened. `log` shows the server's log, which clients never see.\n\
+             To let time pass, the tour advances only the servers' clock.",
         );
     }
 
@@ -69,7 +70,7 @@ impl Guide {
         self.clock.clone()
     }
 
-    /// Opens a chapter: starts the server of a strategy, by this clock, and gives its address.
+    /// Opens a chapter: starts the server of a strategy on this clock and returns its address.
     pub(crate) async fn chapter(
         &self,
         title: &str,
@@ -91,28 +92,28 @@ impl Guide {
         Ok(url)
     }
 
-    /// Goes on under a title of its own, with the servers that there are.
+    /// Opens a section with its own title, on the running servers.
     pub(crate) fn section(&self, title: &str) {
         self.screen.chapter(title);
     }
 
-    /// Shows times by the system's clock again. The servers that the tour's clock was made for keep theirs.
+    /// Shows times by the system clock again. Running servers keep the tour's clock.
     pub(crate) fn back_to_the_present(&mut self) {
         self.clock = ShiftedClock::default();
     }
 
-    /// Lets time pass.
+    /// Advances the servers' clock.
     pub(crate) fn later(&self, by: Duration) {
         self.clock.advance(by);
         self.screen.interlude(&format!("{} later", human(by.as_secs())));
     }
 
-    /// Sends a request, shows it and its answer, and insists on the status.
+    /// Sends a request, shows it with its response, and checks the status.
     pub(crate) async fn step(&mut self, title: &str, call: Call, expected: u16) -> Result<Answer, Failure> {
         self.step_either(title, call, &[expected]).await
     }
 
-    /// As `step`, where each of several statuses is right.
+    /// Like `step`, with several allowed statuses.
     pub(crate) async fn step_either(
         &mut self,
         title: &str,
@@ -149,18 +150,18 @@ impl Guide {
         Err(self.unexpected(title, &names(), &got))
     }
 
-    /// Insists on something that the status does not say.
+    /// Checks a condition that the status does not show.
     pub(crate) fn check(&self, what: &str, good: bool) -> Result<(), Failure> {
         self.screen.check(what, good);
-        if good { Ok(()) } else { Err(self.unexpected(what, "this to be so", "that it is not")) }
+        if good { Ok(()) } else { Err(self.unexpected(what, "this to hold", "that it does not")) }
     }
 
-    /// Explains the step before.
+    /// Explains the previous step.
     pub(crate) fn note(&self, text: &str) {
         self.screen.lines("note", text);
     }
 
-    /// Shows what is in an access token.
+    /// Shows the contents of an access token.
     pub(crate) fn show_token(&self, token: &str) -> Result<(), Failure> {
         let (header, payload) = crate::jwt::decode(token)?;
         self.screen.token(&header, &payload, self.clock.now());
@@ -189,7 +190,7 @@ fn status_name(code: u16) -> String {
     StatusCode::from_u16(code).map_or_else(|_| code.to_string(), |status| status.to_string())
 }
 
-/// A `Set-Cookie` with its value shortened, and its attributes on a line of their own.
+/// Returns a `Set-Cookie` header with a shortened value and the attributes on a separate line.
 fn show_set_cookie(cookie: &str) -> String {
     let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -1,4 +1,4 @@
-//! What anybody can do with an access token: read it, and try to forge one.
+//! Reading and forging access tokens.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use crate::guide::Failure;
 
-/// The header as it is written and the payload of a token; nothing is verified.
+/// Returns the encoded header and the decoded payload of a token, without verification.
 pub(crate) fn decode(token: &str) -> Result<(String, Value), Failure> {
     let [header, payload, _] = segments(token)?;
     Ok((String::from_utf8(URL_SAFE_NO_PAD.decode(header)?)?, json(payload)?))
 }
 
-/// The token with its role changed, under the signature that it had.
+/// Returns the token with another role and the original signature.
 pub(crate) fn with_role(token: &str, role: &str) -> Result<String, Failure> {
     let [header, payload, signature] = segments(token)?;
     let mut claims = json(payload)?;
@@ -20,7 +20,7 @@ pub(crate) fn with_role(token: &str, role: &str) -> Result<String, Failure> {
     Ok(format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode(claims.to_string())))
 }
 
-/// The token with `alg` set to `none`, under the signature that it had or under none.
+/// Returns the token with `alg` set to `none`, with the original signature or none.
 pub(crate) fn unsigned(token: &str, keep_signature: bool) -> Result<String, Failure> {
     let [header, payload, signature] = segments(token)?;
     let mut header = json(header)?;

@@ -1,5 +1,5 @@
-//! A guided tour: starts each of the three example servers on a loopback port, drives it over HTTP as its clients
-//! would, and shows every step. Exits with 1 at the first answer that is not the expected one.
+//! A guided tour: starts each of the three example servers on a loopback port, sends it requests like its
+//! clients, and shows every step. Exits with 1 at the first unexpected response.
 
 mod between_runs;
 mod client;
@@ -19,13 +19,15 @@ use authcore_examples::stores::{STORES, StoreChoice};
 use crate::between_runs::Browser;
 use crate::guide::{Failure, Guide};
 
-const HELP: &str = "A tour through authcore's three strategies: starts the example servers, drives them over HTTP,\n\
-    and shows every request and answer. Without options it needs no server, no database and no network.\n\n\
+const HELP: &str = "A tour of authcore's three strategies: starts the example servers, sends them requests\n\
+    over HTTP and shows every request and response. Without options it needs no server, database or\n\
+    network.\n\n\
     Usage: cargo run -p authcore-examples --bin tour -- [options]\n\n  \
-    --store <store>    where the sessions of the first and the third chapter live:\n                     ";
+    --store <store>    the store for the sessions of the first and third chapter:\n                     ";
 
-const ON_OTHER_STORES: &str = "On a store that outlives the process, a run leaves one session logged in for the next one to find, and its\n\
-    token in a file: beside the database of SQLite, or in ~/.local/state/authcore-tour. One run at a time on a store.";
+const ON_OTHER_STORES: &str = "In a store that outlives the process, each run leaves a session for the next\n\
+    run to find, and its token in a file: next to the SQLite database, or in ~/.local/state/authcore-tour.\n\
+    Run only one tour at a time per store.";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -35,12 +37,13 @@ async fn main() -> ExitCode {
         [] => Ok(StoreChoice::Memory),
         ["--help" | "-h"] => {
             println!(
-                "{HELP}{STORES}\n  --help             this text\n\n{ON_OTHER_STORES}\n\nColours are for terminals; set NO_COLOR to have none."
+                "{HELP}{STORES}\n  --help             this text\n\n{ON_OTHER_STORES}\n\n\
+                 Colours are used only on terminals; set NO_COLOR to disable them."
             );
             return ExitCode::SUCCESS;
         }
         ["--store", store] => StoreChoice::parse(store),
-        ["--store"] => Err(format!("--store wants {STORES}")),
+        ["--store"] => Err(format!("--store must be {STORES}")),
         [other, ..] => Err(format!("unknown argument {other}; there are --store and --help")),
     };
     match stores {
@@ -56,7 +59,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Says how the tour ended, to the reader and to whoever started the process.
+/// Reports how the tour ended, on the screen and as the exit status.
 fn conclude(guide: &Guide, outcome: Result<(), Failure>) -> ExitCode {
     match outcome {
         Ok(()) => {

@@ -1,4 +1,4 @@
-//! How the tour looks.
+//! The output of the tour.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -6,18 +6,18 @@ use authcore::Timestamp;
 use cookie::time::OffsetDateTime;
 use serde_json::{Map, Value};
 
-/// Prints a line. A reader who has seen enough and closed the pipe is no error.
+/// Prints a line. A closed pipe is not an error.
 macro_rules! put {
     ($($text:tt)*) => {{
         let _ = writeln!(std::io::stdout(), $($text)*);
     }};
 }
 
-/// How wide the screen is taken to be. What has a label is broken before that, below its own beginning.
+/// The assumed width of the screen. Labelled text is wrapped before it, with an indent.
 const WIDTH: usize = 100;
-/// How wide a label is.
+/// The width of a label.
 const LABEL: usize = 9;
-/// In which order members are shown; others follow.
+/// The order in which members are shown; others follow.
 const ORDER: &str = "error iss aud sub client_id iat exp auth_time jti sid epoch subject role session_id \
     authenticated_at expires_at access_token token_type expires_in refresh_token refresh_expires_in \
     ended_sessions effective effective_at";
@@ -71,7 +71,7 @@ impl Screen {
         );
     }
 
-    /// A line under a label, or several if it is long.
+    /// Prints a labelled text, wrapped if it is long.
     pub(crate) fn line(&self, label: &str, text: &str) {
         let indent = " ".repeat(8);
         for (index, line) in wrapped(text, WIDTH - indent.len() - LABEL - 1).into_iter().enumerate() {
@@ -80,14 +80,14 @@ impl Screen {
         }
     }
 
-    /// Lines of which the first is under a label.
+    /// Prints lines, the first with a label.
     pub(crate) fn lines(&self, label: &str, text: &str) {
         for (index, line) in text.lines().enumerate() {
             self.line(if index == 0 { label } else { "" }, line);
         }
     }
 
-    /// Status and body of an answer.
+    /// Prints the status and body of a response.
     pub(crate) fn answer(&self, status: &str, body: &Value, now: Timestamp) {
         let status = self.paint(Style::Bold, status);
         match body {
@@ -110,7 +110,7 @@ impl Screen {
         }
     }
 
-    /// An access token, decoded.
+    /// Prints a decoded access token.
     pub(crate) fn token(&self, header: &str, payload: &Value, now: Timestamp) {
         self.line("decoded", &format!("header   {header}"));
         if let Value::Object(members) = payload {
@@ -161,7 +161,7 @@ impl Screen {
     }
 }
 
-/// Both ends of a secret, and how long it is.
+/// Returns both ends of a secret and its length.
 pub(crate) fn shorten(secret: &str) -> String {
     const START: usize = 10;
     const END: usize = 4;
@@ -174,7 +174,7 @@ pub(crate) fn shorten(secret: &str) -> String {
     format!("{start}…{end} ({len} chars)")
 }
 
-/// A length of time as people say it.
+/// Returns a duration in words.
 pub(crate) fn human(seconds: u64) -> String {
     let (count, unit) = match seconds {
         0..60 => (seconds, "second"),
@@ -185,7 +185,7 @@ pub(crate) fn human(seconds: u64) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
-/// A moment, and how far away it is.
+/// Returns a time and its distance from now.
 fn moment(seconds: u64, now: Timestamp) -> String {
     let Some(date) = i64::try_from(seconds).ok().and_then(|s| OffsetDateTime::from_unix_timestamp(s).ok())
     else {
@@ -221,7 +221,7 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// Breaks a line where there is a space before the width. What has none stays whole.
+/// Wraps a line at spaces before the width. A word longer than that stays whole.
 fn wrapped(text: &str, width: usize) -> Vec<&str> {
     let (mut lines, mut rest) = (Vec::new(), text);
     while let Some((end, _)) = rest.char_indices().nth(width) {

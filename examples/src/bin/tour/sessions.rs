@@ -13,7 +13,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) async fn tour(guide: &mut Guide) -> Result<(), Failure> {
     let auth = strategies::sessions(guide.store("sessions").await?)?;
     let text = "An opaque random token in a cookie, and a session in a store that every request reads.\n\
-        Revoked at once; one read of the store for each request.";
+        Revocation takes effect at once. Every request costs one read of the store.";
     let url = guide.chapter("Chapter 1: sessions", text, Strategy::Sessions, auth, guide.clock()).await?;
     let (laptop, phone) = (Client::new("laptop", &url)?, Client::new("phone", &url)?);
 
@@ -23,7 +23,7 @@ pub(crate) async fn tour(guide: &mut Guide) -> Result<(), Failure> {
     endings(guide, &laptop, &phone).await
 }
 
-/// Logs in on two devices, and ends one from the other.
+/// Logs in on two devices and ends one from the other.
 async fn devices(guide: &mut Guide, laptop: &Client, phone: &Client) -> Result<(), Failure> {
     guide.step("Ada logs in on her laptop", laptop.login(), 200).await?;
     guide.note("The store keeps only a digest of the token's secret. No script can read the cookie.");
@@ -38,7 +38,7 @@ async fn devices(guide: &mut Guide, laptop: &Client, phone: &Client) -> Result<(
     Ok(())
 }
 
-/// What does not work.
+/// Attempts that fail.
 async fn attacks(guide: &mut Guide, laptop: &Client) -> Result<(), Failure> {
     let cookie = need(laptop.cookie(), "cookie")?;
     let last = if cookie.ends_with('A') { 'Q' } else { 'A' };
@@ -46,21 +46,19 @@ async fn attacks(guide: &mut Guide, laptop: &Client) -> Result<(), Failure> {
     guide.step("A token with one character changed", laptop.get("/me").with_cookie(&forged), 401).await?;
     let call = laptop.post("/auth/logout").header("sec-fetch-site", "cross-site");
     guide.step("Another site's page tries to log Ada out", call, 403).await?;
-    guide
-        .step("There is nothing to refresh, and the server says so", laptop.post("/auth/refresh"), 501)
-        .await?;
+    guide.step("This strategy has no refresh", laptop.post("/auth/refresh"), 501).await?;
     guide.step("Ada logs in once more in the same browser", laptop.login(), 200).await?;
     guide.check("a login always makes a new token", laptop.cookie().as_ref() != Some(&cookie))?;
     let call = laptop.get("/me").with_cookie(&cookie);
-    guide.step("The token that the browser held before", call, 401).await?;
+    guide.step("The token that the browser held before the new login", call, 401).await?;
     guide.note("The new login has replaced it.");
     Ok(())
 }
 
-/// How sessions end.
+/// The ways in which sessions end.
 async fn endings(guide: &mut Guide, laptop: &Client, phone: &Client) -> Result<(), Failure> {
     guide.later(8 * DAY);
-    guide.step("A session that was not used for 7 days", laptop.get("/me"), 401).await?;
+    guide.step("A session after 7 days without use", laptop.get("/me"), 401).await?;
 
     guide.step("Ada logs in on her laptop", laptop.login(), 200).await?;
     guide.step("Ada logs in on her phone", phone.login(), 200).await?;
@@ -76,7 +74,7 @@ async fn endings(guide: &mut Guide, laptop: &Client, phone: &Client) -> Result<(
     guide.step("Ada logs out", laptop.post("/auth/logout"), 200).await?;
     guide.check("the cookie is gone from the browser", laptop.cookie().is_none())?;
     let call = laptop.get("/me").with_cookie(&stolen);
-    guide.step("A copy of the cookie that somebody kept", call, 401).await?;
+    guide.step("A copy of the old cookie", call, 401).await?;
 
     guide.step("Ada logs in on her laptop", laptop.login(), 200).await?;
     guide.step("Ada logs in on her phone", phone.login(), 200).await?;

@@ -1,4 +1,4 @@
-//! Where a session token waits for the next run of the tour, as a browser keeps its cookie on its own disk.
+//! The file that keeps a session token for the next run of the tour, like the cookie store of a browser.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -8,13 +8,14 @@ use authcore_examples::stores::StoreChoice;
 
 use crate::guide::Failure;
 
-/// A file that holds one session token, which nobody but its owner may read.
+/// A file with one session token, readable only for its owner.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TokenFile(PathBuf);
 
 impl TokenFile {
-    /// The file that belongs to a store: beside the database if that is a file, and among the files of this user if the
-    /// store is a server's. `None` if the store ends with the process, or if this user has no folder.
+    /// Returns the file for a store: next to a database file, or in the user's state folder for a server.
+    ///
+    /// `None` if the store ends with the process or the user has no such folder.
     pub(crate) fn of(store: &StoreChoice) -> Option<Self> {
         match store {
             StoreChoice::Sqlite(path) if path == ":memory:" => None,
@@ -30,25 +31,25 @@ impl TokenFile {
         &self.0
     }
 
-    /// The token of an earlier run.
+    /// Reads the token of an earlier run.
     pub(crate) fn read(&self) -> Result<Option<String>, Failure> {
         match fs::read_to_string(&self.0) {
             Ok(token) if is_token(&token) => Ok(Some(token)),
-            // Perhaps somebody else's, and the next step would be to write over it.
+            // It may be another file, and the next step would overwrite it.
             Ok(_) => Err(self.failure("be used", &"it holds no session token; move it away")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.failure("be read", &error)),
         }
     }
 
-    /// Keeps a token in the place of the one before.
+    /// Replaces the stored token.
     pub(crate) fn write(&self, token: &str) -> Result<(), Failure> {
         self.create()
             .and_then(|mut file| file.write_all(token.as_bytes()))
             .map_err(|error| self.failure("be written", &error))
     }
 
-    /// Always a new file: one that is there already may be open to others, and would stay so.
+    /// Always creates a new file: an existing one may be readable for others and would stay so.
     fn create(&self) -> io::Result<File> {
         if let Some(folder) = self.0.parent() {
             private(DirBuilder::new().recursive(true)).create(folder)?;
@@ -64,15 +65,16 @@ impl TokenFile {
     }
 }
 
-/// Where programs keep what should outlive them and is of no use on another machine. Not the folder of temporary files,
-/// which is everybody's: another user could have put a file there first.
+/// Returns the user's state folder.
+///
+/// The shared folder for temporary files would not be safe, since another user could create the file first.
 fn folder() -> Option<PathBuf> {
     let given = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
     let folder = given.or_else(|| Some(std::env::home_dir()?.join(".local").join("state")))?;
     Some(folder.join("authcore-tour"))
 }
 
-/// The URL as a file's name, without its password and options.
+/// Returns the URL as a file name, without password and options.
 fn name_of(url: &str) -> String {
     const LONGEST: usize = 100;
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
@@ -96,7 +98,7 @@ fn private_file(options: &mut OpenOptions) -> &mut OpenOptions {
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600)
 }
 
-/// What a user's own folder lets others do is right there.
+/// Folders of the user keep the permissions that the user has chosen.
 #[cfg(not(unix))]
 fn private(folder: &mut DirBuilder) -> &mut DirBuilder {
     folder

@@ -12,7 +12,7 @@ use crate::steps::{closed_doors, need};
 pub(crate) async fn tour(guide: &mut Guide) -> Result<(), Failure> {
     let auth = strategies::tokens()?;
     let text = "A signed token (JWT) that carries its own claims, and no store at all.\n\
-        No read for any request; nothing can end a token before it expires.";
+        No request reads a store. Nothing can end a token before it expires.";
     let url = guide.chapter("Chapter 2: tokens", text, Strategy::Tokens, auth, guide.clock()).await?;
     let mut laptop = Client::new("laptop", &url)?;
 
@@ -21,7 +21,7 @@ pub(crate) async fn tour(guide: &mut Guide) -> Result<(), Failure> {
     laptop.keep(&answer);
     let token = need(laptop.access.clone(), "access token")?;
     guide.show_token(&token)?;
-    guide.note("The payload is signed, not hidden: anybody who holds the token can read it.");
+    guide.note("The payload is signed but not encrypted: any holder of the token can read it.");
     guide.step("The protected page", laptop.get("/me"), 200).await?;
 
     forgeries(guide, &token, &url).await?;
@@ -33,16 +33,16 @@ pub(crate) async fn tour(guide: &mut Guide) -> Result<(), Failure> {
     guide
         .check("the server does not claim that this takes effect now", answer.body["effective"] == "later")?;
     guide.note(
-        "The client forgets its token. Nothing ends a copy of it before it expires, and it is taken for \
-         30 seconds more, since clocks differ.",
+        "The client discards its token. A copy stays valid until it expires, plus 30 seconds of leeway, \
+         since clocks differ.",
     );
-    guide.step("A copy of the token that somebody kept", laptop.get("/me"), 200).await?;
+    guide.step("A copy of the token", laptop.get("/me"), 200).await?;
     guide.later(Duration::from_secs(16 * 60));
     guide.step("The same copy", laptop.get("/me"), 401).await?;
     Ok(())
 }
 
-/// Tokens that were tampered with, and the reason that only the log knows.
+/// Forged tokens, whose reason of refusal appears only in the log.
 pub(crate) async fn forgeries(guide: &mut Guide, token: &str, url: &str) -> Result<(), Failure> {
     let mallory = Client::new("mallory", url)?;
     let promoted = jwt::with_role(token, "admin")?;
@@ -56,7 +56,7 @@ pub(crate) async fn forgeries(guide: &mut Guide, token: &str, url: &str) -> Resu
     Ok(())
 }
 
-/// What needs a store.
+/// Routes that need a store.
 async fn unsupported(guide: &mut Guide, laptop: &Client) -> Result<(), Failure> {
     guide.step("A list of devices needs sessions", laptop.get("/auth/sessions"), 501).await?;
     guide.step("So does a logout everywhere", laptop.post("/auth/logout-everywhere"), 501).await?;

@@ -1,4 +1,4 @@
-// What each button does: the requests, and the words for what came of them.
+// The actions of the buttons: the requests and the explanation of their outcome.
 
 import { held, send, simulate, statusLine } from "./server.js";
 import { explain } from "./words.js";
@@ -93,7 +93,7 @@ export const actions = {
     const now = await held(panel.base);
     if (now?.cookies.every((cookie) => cookie.generation === null)) return nothingHeld();
     const steps = ["The thief copies the cookies."];
-    // A token that was made a moment ago is given again and not replaced.
+    // A new token is returned again instead of being replaced.
     await pause(AFTER_GRACE);
     const first = await refresh(panel);
     steps.push(`This browser refreshes: ${statusLine(first)}.`);
@@ -125,7 +125,8 @@ async function steal(panel) {
 const copyOf = (panel) => simulate(`${panel.base}/auth/lab/copies`);
 
 /** There was nothing to copy, or nobody knows whether there was. */
-const notCopied = (panel, action, answer) => answer.status === 200 ? nothingHeld() : outcome(panel, action, answer);
+const notCopied = (panel, action, answer) =>
+  answer.status === 200 ? nothingHeld() : outcome(panel, action, answer);
 
 async function bySecond(panel, what) {
   if (panel.second === null) return idle("There is no second device yet", "Open one first.");

@@ -1,4 +1,4 @@
-// Builds the three panels, and lets the buttons act.
+// Builds the three panels and connects the buttons.
 
 import { actions, revoke } from "./actions.js";
 import { held } from "./server.js";
@@ -55,7 +55,7 @@ document.querySelector("#panels").append(...panels.map((panel) => panel.element)
 lookAll();
 setInterval(() => panels.forEach((panel) => view.tick(panel.element, panel.held)), 250);
 
-// Another tab may have logged in or out meanwhile, and a page that the browser kept as it was is out of date.
+// Another tab may have logged in or out, and a page restored by the browser may be out of date.
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && lookAll());
 window.addEventListener("pageshow", (event) => {
   if (!event.persisted) return;

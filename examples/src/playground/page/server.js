@@ -1,4 +1,4 @@
-// Requests to the server, and its answers in their envelopes.
+// Requests to the server, and the responses in their envelopes.
 
 /** Sends a request; gives the answer and what the server did for it. */
 export async function send(method, path, body) {
@@ -16,7 +16,7 @@ export async function send(method, path, body) {
   }
 }
 
-/** Sends a request that makes a simulated client send one: gives that one's answer, and the client's number. */
+/** Lets a simulated client send a request; returns its response and the number of the client. */
 export async function simulate(path, body) {
   const outer = await send("POST", path, body);
   const { client = null, answer = outer } = outer.body ?? {};

@@ -1,4 +1,4 @@
-// The page's elements. All text goes in as text, never as markup.
+// The elements of the page. All text is inserted as text, never as markup.
 
 import { statusLine } from "./server.js";
 
@@ -52,9 +52,10 @@ export function happened(element, outcome) {
   ];
   if (outcome.steps) parts.push(make("ol.steps", ...outcome.steps.map((step) => make("li", step))));
   result.replaceChildren(...parts);
-  element.querySelector(".details").replaceChildren(...(outcome.answer?.status > 0 ? details(outcome.answer) : []));
+  const shown = outcome.answer?.status > 0 ? details(outcome.answer) : [];
+  element.querySelector(".details").replaceChildren(...shown);
   showDevices(element, outcome);
-  // On a phone it is below the buttons.
+  // On a phone, the result is below the buttons.
   element.querySelector(".happened").scrollIntoView({ block: "nearest" });
 }
 
@@ -89,7 +90,7 @@ function exchange(answer) {
   const cookies = answer.set_cookies.map((cookie) => `set-cookie: ${cookie}`);
   const body = typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body, null, 2);
   const text = [statusLine(answer), ...headers, ...cookies, "", body].join("\n");
-  const calls = answer.calls.length > 0 ? `Calls of the store: ${answer.calls.join(", ")}` : "No call of the store";
+  const calls = answer.calls.length > 0 ? `Store calls: ${answer.calls.join(", ")}` : "No store call";
   return make("details", make("summary", answer.request), make("pre", text), make("p.small", calls));
 }
 
@@ -100,7 +101,7 @@ function showDevices(element, { devices, ended }) {
   if (devices) list.replaceChildren(...devices.map(device));
   for (const id of ended ?? []) {
     const line = [...list.children].find((line) => line.dataset.id === id);
-    // Who pressed its button by keyboard goes on from here.
+    // Keyboard users continue from here.
     if (line?.contains(document.activeElement)) section.querySelector("h3").focus();
     line?.remove();
   }
@@ -109,7 +110,8 @@ function showDevices(element, { devices, ended }) {
 
 function device(session) {
   const since = new Date(session.created_at * 1000).toLocaleTimeString();
-  const line = make("li", make("span", make("b", session.device ?? "Unnamed"), " ", make("span.since", `since ${since}`)));
+  const device = make("b", session.device ?? "Unnamed");
+  const line = make("li", make("span", device, " ", make("span.since", `since ${since}`)));
   line.dataset.id = session.id;
   if (session.current) {
     line.append(make("span.badge", "this one"));
@@ -128,7 +130,7 @@ export function held(element, now, strategy) {
   if (now === null) return;
   const { cookies } = now;
   const key = JSON.stringify(cookies);
-  // What is as before stays: the focus may be in it.
+  // Unchanged elements stay, since one of them may have the focus.
   if (element.dataset.held !== key) {
     element.dataset.held = key;
     showCookies(element, cookies, strategy);
@@ -178,7 +180,8 @@ function oneCookie(cookie, strategy) {
 /** The three parts of a token in three colours. */
 function coloured(value) {
   const parts = value.split(".");
-  return parts.flatMap((part, i) => [i > 0 ? "." : null, make(`span.part${parts.length > 1 ? i : ""}`, part)]).filter(Boolean);
+  const name = (i) => `span.part${parts.length > 1 ? i : ""}`;
+  return parts.flatMap((part, i) => [i > 0 ? "." : null, make(name(i), part)]).filter(Boolean);
 }
 
 function token({ header, claims }) {
@@ -188,7 +191,8 @@ function token({ header, claims }) {
   const left = make("p.countdown", make("span.left"), meter);
   left.dataset.exp = claims.exp;
   const pre = (part, value) => make(`pre.part${part}`, JSON.stringify(value, null, 2));
-  return [left, make("details.jwt", make("summary", "Decoded: anyone who has it can read this"), pre(0, header), pre(1, claims))];
+  const summary = make("summary", "Decoded: anyone who has the token can read this");
+  return [left, make("details.jwt", summary, pre(0, header), pre(1, claims))];
 }
 
 /** Lets the countdowns go on, by the server's clock. */

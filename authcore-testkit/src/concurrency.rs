@@ -1,4 +1,4 @@
-//! Doing many things at the same moment, on real threads.
+//! Running many tasks at the same moment, on real threads.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::task::{JoinHandle, yield_now};
 
-/// Runs all of `tasks` on the runtime's threads, beginning none before all are there, and gives their outcomes
-/// in order. A panic in one of them is the caller's.
-pub(crate) async fn at_once<T, F>(tasks: impl IntoIterator<Item = F>) -> Vec<T>
+/// Runs all `tasks` on the threads of the runtime and returns their outcomes in order.
+///
+/// No task begins before all of them are spawned. If a task panics, the panic resumes in the caller.
+pub(crate) async fn run_concurrently<T, F>(tasks: impl IntoIterator<Item = F>) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
@@ -35,13 +36,13 @@ where
     outcomes
 }
 
-/// The outcome of a task, or its panic with the message it had.
+/// Returns the outcome of a task, or resumes its panic with the original message.
 async fn join<T>(task: JoinHandle<T>) -> T {
     match task.await {
         Ok(outcome) => outcome,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
-            Err(error) => panic!("a task of the check was cancelled: {error}"),
+            Err(error) => panic!("the testkit: a task of the check was cancelled: {error}"),
         },
     }
 }

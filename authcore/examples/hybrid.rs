@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A retry within the grace window (30 seconds) gets the same successor and logs nobody out. Later, the old
     // token can only come from a thief or a broken client: its session ends, and the subject should be told.
     clock.advance(Duration::from_secs(60));
-    let error = auth.refresh(stolen).await.unwrap_err();
+    let Err(error) = auth.refresh(stolen).await else { panic!("a replayed token was accepted") };
     let incident = error.incident().ok_or("no incident")?;
     println!("{} of a refresh token of {}: the session ended", incident.kind(), incident.subject());
 

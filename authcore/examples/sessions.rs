@@ -45,7 +45,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert!(auth.authenticate(second.credential().expose()).await.is_err());
 
     auth.logout(credential).await?;
-    let error = auth.authenticate(credential).await.unwrap_err();
+    let Err(error) = auth.authenticate(credential).await else { panic!("the session ended") };
     println!("after logout: {error}, because {}", error.rejection().ok_or("no rejection")?);
     Ok(())
 }

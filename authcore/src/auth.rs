@@ -25,7 +25,7 @@ use crate::session::sessions::Sessions;
 use crate::strategy::{CallContext, SessionStrategy, TokenStrategy};
 use crate::{Error, Realm, RefreshTokens, ServerSessions, SessionKind, Subject};
 
-/// Authentication with server-side sessions, with tokens, or with a hybrid of both.
+/// The entry point: logs users in, authenticates their requests and logs them out.
 ///
 /// `Auth` is cheap to clone and has no type parameters, so that it fits into an application's state. Handlers
 /// are the same for all strategies: only the code that builds `Auth` chooses one. [`Auth::supports`] tells
@@ -189,7 +189,7 @@ impl Auth {
         self
     }
 
-    /// Returns the same `Auth` for the applications and users of `realm` (rule A12).
+    /// Returns an `Auth` for `realm` that shares everything else with this one (rule A12).
     ///
     /// This is cheap: an application with many tenants calls it for each request. Credentials, principals,
     /// subjects and limits of one realm mean nothing in another, with every strategy and every store. Tokens

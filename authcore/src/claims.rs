@@ -19,7 +19,7 @@ pub(crate) use mismatch::is_readable;
 pub(crate) use reserved::Reserved;
 pub(crate) use secret_names::SecretNames;
 
-/// The application's JSON object about a subject (role, tenant, ...), given at login.
+/// The claims of a session: the application's JSON object about a subject, such as `{"role": "admin"}`.
 ///
 /// Each member keeps the exact text of its value, so changing one member never rounds a number in another.
 ///

@@ -6,8 +6,10 @@ use crate::error::Incident;
 use crate::secret::SecretString;
 use crate::{Principal, Timestamp};
 
-/// A secret that authenticates its holder: a session token, an access token or an API key.
+/// A credential issued to a client: a session token, an access token or an API key.
 ///
+/// The methods of [`Auth`](crate::Auth) take its text, as the client sends it back: see
+/// [`Credential::expose`].
 /// `Debug` redacts it, and it is wiped from memory when dropped.
 ///
 /// ```
@@ -21,7 +23,7 @@ use crate::{Principal, Timestamp};
 #[derive(Debug, Clone)]
 pub struct Credential(SecretString);
 
-/// A secret that obtains new credentials: the refresh token of the hybrid strategy.
+/// A refresh token, which a client of the hybrid strategy exchanges for new credentials.
 ///
 /// `Debug` redacts it, and it is wiped from memory when dropped.
 #[derive(Debug, Clone)]
@@ -31,7 +33,7 @@ pub struct RefreshCredential(SecretString);
 ///
 /// `Debug` redacts the secrets, and they are wiped from memory when dropped.
 #[derive(Debug, Clone)]
-#[must_use = "the client needs these credentials: without them nobody holds the session"]
+#[must_use = "send the credentials to the client: without them nobody can use the session"]
 pub struct IssuedCredentials {
     pub(crate) credential: Credential,
     pub(crate) issued_at: Timestamp,

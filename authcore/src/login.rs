@@ -10,7 +10,7 @@ use crate::secret::SecretString;
 use crate::session::details::{MAX_METHOD_LEN, MAX_METHODS, MAX_TEXT_LEN, SessionDetails, is_detail};
 use crate::{Device, SessionKind, Subject, Timestamp};
 
-/// A login to be opened: the subject that has been authenticated, and what the application says about it.
+/// The parameters of a login: the authenticated subject, its claims, its device and the kind of session.
 ///
 /// How the subject was authenticated is up to the application. Pass the login to
 /// [`Auth::login`](crate::Auth::login).

@@ -19,7 +19,7 @@ use crate::{Error, Realm, SessionId, SessionKind, Subject, Timestamp};
 pub(crate) use facts::{Origin, Source, TokenFacts};
 pub(crate) use session_ref::SessionRef;
 
-/// The authenticated party of a request: what a verified credential says.
+/// The authenticated user of a request, as [`Auth::authenticate`](crate::Auth::authenticate) returns it.
 ///
 /// A principal does not outlive its credential. Operations that change or list sessions refuse a principal
 /// whose credential has expired, and check it against the store again (rule A11).

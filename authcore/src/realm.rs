@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// The application or tenant that a login, its session and its tokens are for (rule A12).
+/// A tenant or application whose users and sessions are separate from all others (rule A12).
 ///
 /// Realms share a store and may have the same subject names: no credential, list, limit or logout of one
 /// realm affects another. A realm needs no table, prefix or registration, so there can be any number of them.
@@ -81,7 +81,7 @@ impl fmt::Debug for Realm {
     }
 }
 
-/// The error of a text that cannot name a realm.
+/// The error for an invalid realm name.
 ///
 /// For applications that take realm names from outside, such as from a host name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

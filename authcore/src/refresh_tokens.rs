@@ -19,10 +19,12 @@ use crate::store::{RecordParts, ReplaceOutcome, SessionRecord, SessionStore, Sto
 use crate::strategy::{CallContext, OpenedSession, Renewal, Sessions};
 use crate::{Error, Login, Principal, SessionId, SessionKind, SessionPolicy, Timestamp};
 
-/// The sessions of the hybrid strategy, authenticated by a refresh token that each use replaces (rules R1 to
-/// R12).
+/// The store-backed sessions of the hybrid strategy, each authenticated by a refresh token that rotates.
 ///
-/// A token younger than the grace window is returned again instead. The successor is derived, not random:
+/// A use replaces the token by its successor, unless the token is younger than the grace window (rules R1 to
+/// R12). [`RefreshTokensBuilder`] sets timeouts, kinds, the grace window and the refresh hook.
+///
+/// The successor is derived, not random:
 /// presenting the same token again within the grace window returns the same successor. Two tabs, a lost
 /// response or a retried request therefore log no one out and do not fork the chain. A replaced
 /// token that is used after the window suggests theft, and ends its session.
@@ -340,8 +342,7 @@ fn stored(secret: &SecretBytes<32>, mac_key: &SecretBytes<32>, now: Timestamp) -
     }
 }
 
-/// The builder of [`RefreshTokens`], returned by [`RefreshTokens::builder`]: an application sets policies and
-/// the grace window on it.
+/// Builds [`RefreshTokens`]: sets policies, kinds, the grace window and the refresh hook.
 #[derive(Debug)]
 #[must_use]
 pub struct RefreshTokensBuilder {

@@ -125,7 +125,7 @@ impl SecretString {
 
 impl fmt::Debug for SecretString {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
+        f.write_str("[secret; call expose()]")
     }
 }
 
@@ -180,6 +180,6 @@ mod tests {
     #[test]
     fn debug_shows_no_secret() {
         assert_eq!(format!("{:?}", SecretBytes::from(*b"hunter2")), "[7 secret bytes]");
-        assert_eq!(format!("{:?}", SecretString::new("hunter2".into())), "[secret]");
+        assert_eq!(format!("{:?}", SecretString::new("hunter2".into())), "[secret; call expose()]");
     }
 }

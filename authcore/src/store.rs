@@ -1,6 +1,7 @@
 //! Session stores: the [`SessionStore`] trait, the records that a store keeps, and its errors.
 //!
-//! For authors of a store. An application needs nothing from this module. It passes a ready-made store to
+//! Mostly for authors of a store. An application uses [`SessionStore`] as a bound, and reads [`StoreError`],
+//! [`SessionDetails`] and [`PurgeOutcome`]. It passes a ready-made store to
 //! [`ServerSessions::builder`](crate::ServerSessions::builder) or
 //! [`RefreshTokens::builder`](crate::RefreshTokens::builder): the embedded
 //! [`MemoryStore`](crate::MemoryStore), a store of `authcore-redis` (Redis, Valkey) or one of `authcore-sql`

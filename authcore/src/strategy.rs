@@ -4,8 +4,8 @@
 //! For authors of a strategy: one that wraps a built-in strategy to add a check or an audit line, or one that
 //! issues tokens in another format. An application chooses a built-in strategy,
 //! [`ServerSessions`](crate::ServerSessions), [`Jwt`](crate::jwt::Jwt) or
-//! [`RefreshTokens`](crate::RefreshTokens). From this module it needs only [`RefreshHook`], which decides
-//! about each refresh of a session.
+//! [`RefreshTokens`](crate::RefreshTokens). From this module it needs the builders for its settings,
+//! and [`RefreshHook`] and [`RefreshDecision`] to decide about each refresh of a session.
 
 pub(crate) mod call_context;
 pub(crate) mod session_strategy;

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::Realm;
 use crate::error::LoginError;
 
-/// An authenticated user's identifier, the `sub` of RFC 7519, within a [`Realm`].
+/// A user's identifier (`sub` in RFC 7519), within a [`Realm`].
 ///
 /// The text is non-empty UTF-8 of at most [`Subject::MAX_LEN`] bytes without NUL. Two subjects are equal only
 /// if their realms and texts are equal byte for byte: case, accents and trailing spaces count (rules A12,

@@ -8,7 +8,10 @@ use super::session_management::listed;
 use crate::store::PurgeOutcome;
 use crate::{Error, SessionId, Subject};
 
-/// The operations that act on any subject without a principal; see [`Auth::admin`].
+/// Operations on any user's sessions, for administrators and maintenance, returned by [`Auth::admin`].
+///
+/// They take a [`Subject`]: `Subject::new("ada")?`, or
+/// [`Principal::to_subject`](crate::Principal::to_subject).
 ///
 /// # Security
 ///

@@ -10,7 +10,9 @@ use crate::strategy::{CallContext, SessionStrategy as _, Usage};
 use crate::{Error, Principal};
 
 impl Auth {
-    /// Returns the principal of the request that carried this credential.
+    /// Verifies a credential and returns the principal that it authenticates.
+    ///
+    /// `credential` is the text that the client sent; in a test, `issued.credential().expose()`.
     ///
     /// Sessions that [do not represent a login](crate::SessionPolicy::not_a_login) are refused; see
     /// [`Auth::authenticate_any_kind`].
@@ -39,7 +41,7 @@ impl Auth {
     }
 
     /// Like [`Auth::authenticate`], but also accepts sessions that do not represent a login (rule A13): those
-    /// of guests, and of users between password and second factor.
+    /// of guests, and of users who have entered a password but not yet a second factor.
     ///
     /// # Security
     ///

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// An operation that some strategies do not support; see [`Auth::supports`](crate::Auth::supports).
+/// A group of [`Auth`](crate::Auth) methods that not every strategy supports, for
+/// [`Auth::supports`](crate::Auth::supports).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {

@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 ///
 /// Arithmetic saturates, so no clock and no configured duration can make it wrap. The largest value fits a
 /// signed 64-bit database column.
+///
+/// To format it, convert it to a [`SystemTime`] or to a type of the application's date library.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(u64);
 

@@ -56,7 +56,9 @@ pub enum Error {
     NoEntropy,
 }
 
-/// How an application responds to an [`Error`].
+/// The category of an [`Error`], which determines the response to the client.
+///
+/// Treat a kind that you do not know as [`ErrorKind::Internal`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -22,7 +22,8 @@ pub type AccountsError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// # Contract
 ///
-/// An implementation
+/// Put `#[async_trait::async_trait]` on the `impl`, and the crate `async-trait` among the dependencies. An
+/// implementation
 ///
 /// - **must** read the latest committed data in every method, never a replica or a cache: login reads the
 ///   hash a second time to notice that the password was changed meanwhile (rule P5);
@@ -104,6 +105,11 @@ pub type AccountsError = Box<dyn std::error::Error + Send + Sync>;
 /// }
 /// ```
 #[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not implement `Accounts`",
+    label = "expected the application's accounts",
+    note = "implement `authcore::password::Accounts` for `{Self}`, with `#[async_trait::async_trait]` on the `impl`"
+)]
 pub trait Accounts: fmt::Debug + Send + Sync + 'static {
     /// Finds the account for a login identifier, such as a user name or email address, in this realm.
     ///

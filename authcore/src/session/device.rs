@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-/// The device that logged in, as it described itself: shown to the subject, never trusted.
+/// The label, user agent and IP address of a login: for display only, never trusted.
 ///
 /// Texts are cleaned when set: control characters are dropped, and text beyond [`Device::MAX_LEN`] bytes is
 /// cut. A client can therefore neither make its own login fail nor inflate the store.
@@ -21,12 +21,12 @@ impl Device {
     /// The maximum length of each text, in bytes.
     pub const MAX_LEN: usize = 255;
 
-    /// Creates a device of which nothing is known.
+    /// Creates an empty device description.
     pub fn unknown() -> Self {
         Self(None)
     }
 
-    /// Sets a free text that the subject will recognise, such as 'Ada's phone'.
+    /// Sets a label that the subject will recognize, such as 'Ada's phone'.
     #[must_use]
     pub fn with_label(mut self, text: &str) -> Self {
         self.parts().label = clean(text);

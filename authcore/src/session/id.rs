@@ -65,7 +65,7 @@ impl fmt::Debug for SessionId {
     }
 }
 
-/// The error of a text that is not a session id.
+/// The error for an invalid session id.
 ///
 /// For applications that receive ids from clients, such as in the path of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -103,7 +103,7 @@ impl fmt::Debug for SessionKind {
     }
 }
 
-/// The error of a text that cannot name a kind of session.
+/// The error for an invalid name of a session kind.
 ///
 /// For applications that define kinds of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

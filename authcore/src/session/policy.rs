@@ -122,7 +122,8 @@ impl SessionPolicy {
     /// Sets the share of the idle timeout after which a use is recorded: above 0, at most 0.5, 0.25 by
     /// default.
     ///
-    /// A session may end that much earlier than its idle timeout says (rules A4, A5).
+    /// A session may end earlier than its idle timeout says, by this share or by the precision of the last use,
+    /// whichever is shorter (rules A4, A5).
     #[must_use]
     pub fn with_slide_share(mut self, share: f64) -> Self {
         self.slide_share = share;
@@ -186,7 +187,7 @@ impl SessionPolicy {
     }
 
     /// Marks sessions of this kind as not representing a login, such as a guest with a shopping cart, or a
-    /// user between password and second factor.
+    /// user who has entered a password but not yet a second factor.
     ///
     /// [`Auth::authenticate`](crate::Auth::authenticate) refuses such a session;
     /// [`Auth::authenticate_any_kind`](crate::Auth::authenticate_any_kind) accepts it.

@@ -124,8 +124,7 @@ impl SessionStrategy for ServerSessions {
     }
 }
 
-/// The builder of [`ServerSessions`], returned by [`ServerSessions::builder`]: an application sets policies
-/// on it.
+/// Builds [`ServerSessions`]: sets policies and kinds.
 #[derive(Debug)]
 #[must_use]
 pub struct ServerSessionsBuilder {

@@ -14,7 +14,9 @@ use crate::{SessionId, Subject, Timestamp};
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a session store",
-    label = "expected a store, such as `MemoryStore::new()`"
+    label = "expected a store, such as `MemoryStore::new()`",
+    note = "the crates `authcore-sql` and `authcore-redis` have stores for databases",
+    note = "to choose a store at run time, pass an `Arc<dyn SessionStore>`"
 )]
 pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Writes a new record; never overwrites an existing one (rule S1).

@@ -26,7 +26,9 @@ use crate::{Error, Principal, SessionId, Subject, Timestamp};
 ///   controls `token`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a token strategy",
-    label = "expected a strategy, such as `Jwt::builder(keys).issuer(..).audience(..).build()?`"
+    label = "expected a built strategy, such as `Jwt::builder(keys).issuer(..).audience(..).build()?`",
+    note = "for `ServerSessions`, call `Auth::with_sessions(sessions)`",
+    note = "`Auth::with_hybrid` takes the `Jwt` first and the `RefreshTokens` second"
 )]
 pub trait TokenStrategy: fmt::Debug + Send + Sync + 'static {
     /// Issues an access token.

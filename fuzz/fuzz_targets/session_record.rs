@@ -124,9 +124,9 @@ fuzz_target!(|stored: Stored| {
     }
 
     let store = MemoryStore::new();
-    if block_on(store.insert(&record)).unwrap() == InsertOutcome::Inserted {
-        if let Some(kept) = block_on(store.load(record.id())).unwrap() {
-            assert_eq!(kept.as_bytes(), bytes);
-        }
+    if block_on(store.insert(&record)).unwrap() == InsertOutcome::Inserted
+        && let Some(kept) = block_on(store.load(record.id())).unwrap()
+    {
+        assert_eq!(kept.as_bytes(), bytes);
     }
 });

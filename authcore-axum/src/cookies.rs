@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use crate::guard::is_path;
 use authcore::Credential;
 use axum::extract::OriginalUri;
 use axum::http::header::{COOKIE, HOST};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Uri};
 use cookie::{Cookie, SameSite};
+
+use crate::guard::is_path;
 
 /// The longest cookie, name and value together, in bytes (rule C2).
 const MAX_LEN: usize = 4096;

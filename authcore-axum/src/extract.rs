@@ -3,14 +3,15 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::guard::{AuthState, Settings};
-use crate::protect::{Asked, Outcome};
-use crate::refusal::{Reason, Refusal};
 use authcore::Error;
 use authcore::error::Rejection;
 use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+
+use crate::guard::{AuthState, Settings};
+use crate::protect::{Asked, Outcome};
+use crate::refusal::{Reason, Refusal};
 
 /// Who sent the request, verified: [`authcore::Principal`], to which it derefs.
 ///

@@ -5,12 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::cookies::Cookies;
-use crate::credentials::Transport;
-use crate::csrf::CrossSite;
-use crate::mismatches::Mismatches;
-use crate::protect::Protect;
-use crate::{Passive, Require, routes};
 use authcore::clock::{Clock, SystemClock};
 use authcore::password::{LoginThrottle, MemoryThrottle, PasswordLogin};
 use authcore::{Auth, Realm};
@@ -18,6 +12,13 @@ use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::http::request::Parts;
 use tower_http::csrf::CsrfLayer;
+
+use crate::cookies::Cookies;
+use crate::credentials::Transport;
+use crate::csrf::CrossSite;
+use crate::mismatches::Mismatches;
+use crate::protect::Protect;
+use crate::{Passive, Require, routes};
 
 /// Bodies of the ready-made routes are short.
 const LARGEST_BODY: usize = 16 * 1024;

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, PoisonError};
 
-use crate::refusal::named;
 use authcore::Principal;
 use authcore::error::ClaimsMismatch;
+
+use crate::refusal::named;
 
 /// How many sessions are logged; one more line says that there are others.
 const MAX_LOGGED: usize = 65_536;

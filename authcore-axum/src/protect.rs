@@ -9,9 +9,6 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
-use crate::credentials::{Transport, bearer};
-use crate::guard::{AuthState, Settings};
-use crate::refusal::{Reason, Refusal};
 use authcore::password::PasswordLogin;
 use authcore::{Auth, Realm};
 use axum::extract::{FromRequestParts, Request};
@@ -22,6 +19,10 @@ use axum::response::{IntoResponse as _, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
+
+use crate::credentials::{Transport, bearer};
+use crate::guard::{AuthState, Settings};
+use crate::refusal::{Reason, Refusal};
 
 /// What is known about the sender of a request. It is in the request's extensions for the handlers, and the
 /// layer keeps a copy for the answer.

@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use crate::cookies::original_uri;
-use crate::credentials::Transport;
-use crate::guard::Settings;
 use authcore::error::Rejection;
 use authcore::password::PasswordError;
 use authcore::{Error, ErrorKind};
@@ -15,6 +12,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
+
+use crate::cookies::original_uri;
+use crate::credentials::Transport;
+use crate::guard::Settings;
 
 /// When to try again while the store is out, in seconds.
 const STORE_OUT: Duration = Duration::from_secs(2);

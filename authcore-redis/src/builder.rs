@@ -3,6 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use authcore::store::StoreError;
+use redis::aio::ConnectionManager;
+use redis::cluster_async::ClusterConnection;
+
 use crate::cluster::Cluster;
 use crate::connect::ConnectOptions;
 use crate::connection::{Connection, DriverConnection};
@@ -11,9 +15,6 @@ use crate::keys::Prefix;
 use crate::server_info::{self, Eviction};
 use crate::single_node::SingleNode;
 use crate::store::RedisStore;
-use authcore::store::StoreError;
-use redis::aio::ConnectionManager;
-use redis::cluster_async::ClusterConnection;
 
 impl RedisStore {
     /// Connects to the server at `url` with the default options; see [`RedisStore::builder`].

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::command::{self, Access};
-use crate::error;
 use redis::aio::ConnectionLike as _;
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 use tokio::time::Instant;
+
+use crate::command::{self, Access};
+use crate::error;
 
 /// The pause before the first retry, while slots move or a replica takes over. Later pauses double, up to
 /// [`MAX_PAUSE`].

@@ -2,12 +2,6 @@
 
 use std::time::Duration;
 
-use crate::cluster::Cluster;
-use crate::connection::DriverConnection;
-use crate::error::{DATABASE_IN_CLUSTER, connect_error};
-use crate::server_info::{self, Eviction, ServerMode};
-use crate::single_node::{Reconnecting, SingleNode};
-use crate::url::{self, ProtocolChoice};
 use authcore::store::{StoreError, StoreErrorKind};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
@@ -15,6 +9,13 @@ use redis::io::tcp::TcpSettings;
 use redis::{
     AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion, RedisResult,
 };
+
+use crate::cluster::Cluster;
+use crate::connection::DriverConnection;
+use crate::error::{DATABASE_IN_CLUSTER, connect_error};
+use crate::server_info::{self, Eviction, ServerMode};
+use crate::single_node::{Reconnecting, SingleNode};
+use crate::url::{self, ProtocolChoice};
 
 /// How to connect.
 pub(crate) struct ConnectOptions {

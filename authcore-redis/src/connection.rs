@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use authcore::store::{StoreError, StoreErrorKind};
+use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value};
+use tokio::time::Instant;
+use tokio::time::error::Elapsed;
+
 use crate::cluster::Cluster;
 use crate::command::{self, Access};
 use crate::error::call_error;
 use crate::script::Script;
 use crate::single_node::SingleNode;
-use authcore::store::{StoreError, StoreErrorKind};
-use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value};
-use tokio::time::Instant;
-use tokio::time::error::Elapsed;
 
 /// A multiplexed connection that recovers by itself, and how long a call may take on it.
 #[derive(Clone)]

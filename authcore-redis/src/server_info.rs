@@ -1,8 +1,9 @@
 //! What the server says about itself, and whether this store can use it.
 
-use crate::error::connect_error;
 use authcore::store::{StoreError, StoreErrorKind};
 use redis::aio::ConnectionLike;
+
+use crate::error::connect_error;
 
 /// The first release with `SET ... PXAT`.
 const MIN_VERSION: (u32, u32) = (6, 2);

@@ -2,17 +2,18 @@
 
 use std::fmt;
 
-use crate::command::Access;
-use crate::connection::Connection;
-use crate::error::UNEXPECTED_ANSWER;
-use crate::keys::Prefix;
-use crate::script::{self, Script};
 use async_trait::async_trait;
 use authcore::store::{
     InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore, StoreError,
 };
 use authcore::{SessionId, Subject, Timestamp};
 use redis::Value;
+
+use crate::command::Access;
+use crate::connection::Connection;
+use crate::error::UNEXPECTED_ANSWER;
+use crate::keys::Prefix;
+use crate::script::{self, Script};
 
 /// A [`SessionStore`] in Redis or Valkey, on a single node or a Cluster.
 ///

@@ -5,6 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use authcore::store::{StoreError, StoreErrorKind};
+use sqlx::pool::PoolOptions;
+use sqlx::{Connection as _, Pool};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
 use crate::connection_handoff::ConnectionHandoff;
 use crate::connections::{Connections, LastConnectionFailure};
 use crate::driver::Driver;
@@ -14,11 +20,6 @@ use crate::names::{DEFAULT_TABLE, Names};
 use crate::sql::PoolMode;
 use crate::store::Store;
 use crate::url::UrlError;
-use authcore::store::{StoreError, StoreErrorKind};
-use sqlx::pool::PoolOptions;
-use sqlx::{Connection as _, Pool};
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
 /// The longest timeout. A longer one is a mistake, and could overflow the time that it is added to.
 const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);

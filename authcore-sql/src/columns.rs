@@ -5,9 +5,10 @@
 
 use std::borrow::Cow;
 
-use crate::sql::Value;
 use authcore::store::{RecordParts, RecordVersion, SecretBytes, SessionRecord, StoredCredential};
 use authcore::{Subject, Timestamp};
+
+use crate::sql::Value;
 
 pub(crate) const SESSION: &str = "session";
 pub(crate) const REFRESH: &str = "refresh";

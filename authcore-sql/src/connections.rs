@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use authcore::store::{StoreError, StoreErrorKind};
+use sqlx::Connection as _;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
 use crate::connection_handoff::ConnectionHandoff;
 use crate::driver::Driver;
 use crate::error::{ErrorDetail, FOREIGN_INDEX, Fault, Reporting};
 use crate::jitter;
 use crate::sql::PoolMode;
-use authcore::store::{StoreError, StoreErrorKind};
-use sqlx::Connection as _;
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
 /// The maximum number of attempts of a call, the first one included.
 const MAX_ATTEMPTS: u32 = 8;

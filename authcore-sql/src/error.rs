@@ -9,9 +9,10 @@ pub(crate) mod sqlite;
 
 use std::fmt;
 
-use crate::sql::PoolMode;
 use authcore::store::{StoreError, StoreErrorKind};
 use sqlx::error::DatabaseError;
+
+use crate::sql::PoolMode;
 
 /// What is known about a call that failed (rules S10, S16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

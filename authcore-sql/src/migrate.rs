@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use authcore::store::StoreError;
+use tokio::time::Instant;
+
 use crate::connections::{Effect, Operation};
 use crate::driver::Driver;
 use crate::error::LOCK_TIMEOUT;
 use crate::schema::{InspectSchema, SchemaState};
 use crate::store::Store;
-use authcore::store::StoreError;
-use tokio::time::Instant;
 
 /// The time that a migration may take, with the time for which it waits for other processes.
 const TIMEOUT: Duration = Duration::from_secs(120);

@@ -1,9 +1,10 @@
 //! The operations of a store on one connection.
 
+use sqlx::{Connection as _, SqlStr};
+
 use crate::connections::Operation;
 use crate::driver::Driver;
 use crate::sql::{Sql, Value};
-use sqlx::{Connection as _, SqlStr};
 
 /// Runs a statement and returns the number of affected rows.
 pub(crate) struct Execute<'a> {

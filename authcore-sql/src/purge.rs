@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::jitter;
 use authcore::clock::{Clock, SystemClock};
 use authcore::store::{SessionStore, StoreError, StoreErrorKind};
+
+use crate::jitter;
 
 /// Removes expired sessions from a store at intervals (rule S11).
 ///

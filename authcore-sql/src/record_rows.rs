@@ -1,12 +1,13 @@
 //! Records read back from rows.
 
-use crate::columns::{API_KEY, IN_REALM, NO_LOGIN, REALM_SEPARATOR, REFRESH, ReadColumn, SESSION, kind_text};
-use crate::driver::Driver;
-use crate::error::Reporting;
 use authcore::store::{
     RecordParts, RecordVersion, SecretBytes, SessionDetails, SessionRecord, StoreError, StoredCredential,
 };
 use authcore::{Device, Realm, SessionId, Subject, Timestamp};
+
+use crate::columns::{API_KEY, IN_REALM, NO_LOGIN, REALM_SEPARATOR, REFRESH, ReadColumn, SESSION, kind_text};
+use crate::driver::Driver;
+use crate::error::Reporting;
 
 const NOT_A_SESSION: StoreError = StoreError::corrupt("a row of the sessions table is not a valid session");
 

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use authcore::store::{StoreError, StoreErrorKind};
+use tokio::time::Instant;
+
 use crate::connections::{Connections, Effect, Operation};
 use crate::dialect::Statements;
 use crate::driver::Driver;
@@ -9,8 +12,6 @@ use crate::error::{OTHER_TABLE, RUN_MIGRATE};
 use crate::operations::{Execute, FetchOne};
 use crate::sql::Value;
 use crate::store::Store;
-use authcore::store::{StoreError, StoreErrorKind};
-use tokio::time::Instant;
 
 /// The tables that a database holds under the names of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

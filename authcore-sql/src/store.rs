@@ -2,6 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
+use authcore::store::{
+    InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, StoreError,
+};
+use authcore::{SessionId, Subject, Timestamp};
+use tokio::time::Instant;
+
 use crate::columns::{self, EncodedRecord, ReadColumn};
 use crate::connections::{Connections, Effect, Failure};
 use crate::dialect::{RemoveAll, Statements};
@@ -10,11 +16,6 @@ use crate::names::Names;
 use crate::operations::{Execute, FetchAll, FetchOne, SelectThenDelete};
 use crate::record_rows;
 use crate::sql::{PoolMode, Sql, Value};
-use authcore::store::{
-    InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, StoreError,
-};
-use authcore::{SessionId, Subject, Timestamp};
-use tokio::time::Instant;
 
 /// The maximum number of records that one purge removes, as it holds their locks until it ends.
 const MAX_PURGED: usize = 10_000;

@@ -42,7 +42,7 @@ macro_rules! session_store {
             /// Returns a builder for a store on an existing pool, whose options stay as they are. The store's
             /// timeout still limits each call.
             ///
-            /// The pool must be of the sqlx release that this crate uses, which is [`crate::sqlx`].
+            /// The pool must be of the sqlx release that this crate uses, which is [`sqlx`](crate::sqlx).
             ///
             $(#[$pool_docs])*
             pub fn with_pool(pool: $pool) -> $builder {

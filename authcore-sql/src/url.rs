@@ -321,7 +321,8 @@ impl ServerParameters {
                      without a port, or leave out `{first}`"
                 )))
             }
-            None if !host.name.is_empty() => Err(UrlError::from(format!(
+            // A URL with a user needs a host, which is `localhost` where a parameter names the server.
+            None if !host.name.is_empty() && host.name != "localhost" => Err(UrlError::from(format!(
                 "the URL names the server twice, as the host before the path and as `{first}`: leave out \
                  one of them"
             ))),

@@ -3,13 +3,14 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::Fixture;
-use crate::assertions::OrFail as _;
-use crate::records::{describe, next_with};
 use authcore::store::{
     InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore,
 };
 use authcore::{SessionId, Subject, Timestamp};
+
+use crate::Fixture;
+use crate::assertions::OrFail as _;
+use crate::records::{describe, next_with};
 
 /// The store under test, and the rule that is being checked.
 #[derive(Debug, Clone)]

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::assertions::OrFail as _;
 use authcore::clock::{Clock as _, SystemClock};
 use authcore::store::{
     RecordParts, RecordVersion, SecretBytes, SessionDetails, SessionRecord, StoredCredential,
 };
 use authcore::{Device, Realm, SessionId, SessionKind, Subject, Timestamp};
+
+use crate::assertions::OrFail as _;
 
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 

@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // At login the client gets two credentials.
     let issued = auth.login(Login::new("ada")?).await?;
-    let stolen = issued.refresh_token().ok_or("no refresh token")?.expose();
+    let first = issued.refresh_token().ok_or("no refresh token")?.expose();
 
     // Requests are verified without the store, until the access token expires after 15 minutes.
     println!("{} is logged in", auth.authenticate(issued.credential().expose()).await?.subject());
@@ -27,13 +27,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert!(auth.authenticate(issued.credential().expose()).await.is_err());
 
     // The client refreshes: a fresh access token, and the successor of the refresh token.
-    let next = auth.refresh(stolen).await?;
+    let next = auth.refresh(first).await?;
     println!("refreshed; valid for {:?}", next.expires_in());
 
     // A retry within the grace window (30 seconds) gets the same successor and logs nobody out. Later, the old
     // token can only come from a thief or a broken client: its session ends, and the subject should be told.
     clock.advance(Duration::from_secs(60));
-    let Err(error) = auth.refresh(stolen).await else { panic!("a replayed token was accepted") };
+    let Err(error) = auth.refresh(first).await else { panic!("a replayed token was accepted") };
     let incident = error.incident().ok_or("no incident")?;
     println!("{} of a refresh token of {}: the session ended", incident.kind(), incident.subject());
 

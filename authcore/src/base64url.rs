@@ -3,12 +3,11 @@
 use std::sync::LazyLock;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::NO_PAD;
-
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 use base64::engine::GeneralPurpose as Best;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use base64::engine::Simd as Best;
+use base64::engine::general_purpose::NO_PAD;
 
 /// The fastest engine for this machine, chosen once.
 static ENGINE: LazyLock<Best> = LazyLock::new(|| {

@@ -7,17 +7,16 @@ mod secret_names;
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub(crate) use mismatch::ClaimsMismatch;
+pub(crate) use mismatch::is_readable;
+pub(crate) use reserved::Reserved;
+pub(crate) use secret_names::SecretNames;
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::LoginError;
 use crate::store::SessionRecord;
-
-pub(crate) use mismatch::ClaimsMismatch;
-pub(crate) use mismatch::is_readable;
-pub(crate) use reserved::Reserved;
-pub(crate) use secret_names::SecretNames;
 
 /// The claims of a session: the application's JSON object about a subject, such as `{"role": "admin"}`.
 ///

@@ -90,7 +90,6 @@ mod stored;
 mod text;
 mod throttle;
 
-pub use crate::store::ReplaceOutcome;
 pub use accounts::{Account, Accounts, AccountsError};
 pub use error::PasswordError;
 pub use hasher::{PasswordHasher, PasswordHasherBuilder, Verdict};
@@ -98,3 +97,5 @@ pub use login::{PasswordChanged, PasswordLogin};
 pub use stored::PasswordHash;
 pub use text::{InvalidPassword, NewPassword, Password};
 pub use throttle::{Admission, Attempt, LoginThrottle, MemoryThrottle, MemoryThrottleBuilder, Target};
+
+pub use crate::store::ReplaceOutcome;

@@ -6,7 +6,9 @@ pub(crate) mod session_ref;
 use std::borrow::Cow;
 use std::fmt;
 
+pub(crate) use facts::{Origin, Source, TokenFacts};
 use serde::Deserialize;
+pub(crate) use session_ref::SessionRef;
 
 use crate::claims::{ClaimsMismatch, is_readable};
 use crate::error::Rejection;
@@ -15,9 +17,6 @@ use crate::session::credential_kind::CredentialKind;
 use crate::store::SessionRecord;
 use crate::strategy::{SessionClaims, VerifiedToken};
 use crate::{Error, Realm, SessionId, SessionKind, Subject, Timestamp};
-
-pub(crate) use facts::{Origin, Source, TokenFacts};
-pub(crate) use session_ref::SessionRef;
 
 /// The authenticated user of a request, as [`Auth::authenticate`](crate::Auth::authenticate) returns it.
 ///

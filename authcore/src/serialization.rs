@@ -59,10 +59,11 @@ impl Serialize for Device {
 }
 
 impl Serialize for SessionInfo {
-    /// Writes an object of the fields, with those of `details` (`kind`, `client_id`, `actor`, `acr`, `amr`)
+    /// Writes an object of the fields, with those of `details` (`kind`, `is_login`, `client_id`, `actor`, `acr`,
+    /// `amr`)
     /// at the top level.
     fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
-        let mut object = output.serialize_struct("SessionInfo", 12)?;
+        let mut object = output.serialize_struct("SessionInfo", 13)?;
         object.serialize_field("id", &self.id)?;
         object.serialize_field("current", &self.current)?;
         object.serialize_field("created_at", &self.created_at)?;
@@ -71,6 +72,7 @@ impl Serialize for SessionInfo {
         object.serialize_field("device", &self.device)?;
         object.serialize_field("is_api_key", &self.is_api_key)?;
         object.serialize_field("kind", &self.details.kind)?;
+        object.serialize_field("is_login", &self.details.is_login)?;
         object.serialize_field("client_id", &self.details.client_id)?;
         object.serialize_field("actor", &self.details.actor)?;
         object.serialize_field("acr", &self.details.acr)?;

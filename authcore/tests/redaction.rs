@@ -179,7 +179,7 @@ async fn s10_debug_of_what_strategies_are_made_of_shows_no_secret() {
     search.secret(CLAIM);
     let sessions = ServerSessions::builder(MemoryStore::new()).build().unwrap();
     let opened = sessions.open(&login(), &[], &CallContext::new(&Realm::UNNAMED, NOW)).await.unwrap();
-    search.secret(opened.credential());
+    search.secret(opened.expose_credential());
     let credential = opened.record().credential();
     let StoredCredential::Session { secret_digest } = &credential else { panic!("a session") };
     search.secret_bytes(secret_digest.expose());
@@ -187,7 +187,9 @@ async fn s10_debug_of_what_strategies_are_made_of_shows_no_secret() {
     search.show(opened.record());
     search.show(&credential);
     search.show(sessions.sessions());
-    search.show(&sessions.find(opened.credential(), &CallContext::new(&Realm::UNNAMED, NOW)).await.unwrap());
+    search.show(
+        &sessions.find(opened.expose_credential(), &CallContext::new(&Realm::UNNAMED, NOW)).await.unwrap(),
+    );
 
     let claims = opened.record().claims_json();
     let mut grant = UnsignedToken::new("user-42", claims, NOW);
@@ -300,7 +302,7 @@ async fn s9_s10_a_corrupt_record_shows_nothing_of_itself() {
     let bytes = opened.record().as_bytes();
     let mut search = Search::default();
     search.secret(CLAIM);
-    search.secret(opened.credential());
+    search.secret(opened.expose_credential());
     let cut = bytes.len() - 1;
     let unclosed: Vec<_> = bytes.iter().map(|byte| if *byte == b'}' { b' ' } else { *byte }).collect();
     for bad in [&bytes[..cut], &bytes[1..], &[bytes, bytes].concat(), &unclosed] {

@@ -33,6 +33,7 @@ async fn sessions_and_revocations_are_written_without_secrets() {
             "device": { "label": "Ada's phone", "user_agent": null, "ip": "192.0.2.7" },
             "is_api_key": false,
             "kind": "default",
+            "is_login": true,
             "client_id": null,
             "actor": null,
             "acr": null,

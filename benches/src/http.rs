@@ -19,10 +19,6 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use self::client::{Answer, Connections};
-use crate::measure::Row;
-use crate::remote::{TASKS, in_turn, side, single};
-use crate::tokens::{expect_ok, jwt};
 use authcore::{Auth, Login, MemoryStore, RefreshTokens, ServerSessions};
 use authcore_axum::{Guard, Principal};
 use axum::http::HeaderValue;
@@ -34,6 +30,11 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+
+use self::client::{Answer, Connections};
+use crate::measure::Row;
+use crate::remote::{TASKS, in_turn, side, single};
+use crate::tokens::{expect_ok, jwt};
 
 mod client;
 mod peer;

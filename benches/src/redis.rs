@@ -9,9 +9,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::measure::Row;
-use crate::remote::{TASKS, in_turn, runtime, side, single};
-use crate::tokens::expect_ok;
 use authcore::{Auth, Login, ServerSessions};
 use authcore_redis::RedisStore;
 use authcore_tests::redis::{Cluster, PACKAGE, Server, is_installed};
@@ -23,6 +20,10 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::{Session, SessionStore as _};
 use tower_sessions_redis_store::RedisStore as TowerStore;
 use tower_sessions_redis_store::fred::prelude::{ClientLike as _, Config, Pool};
+
+use crate::measure::Row;
+use crate::remote::{TASKS, in_turn, runtime, side, single};
+use crate::tokens::expect_ok;
 
 /// The number of sessions over which the memory per session is averaged.
 const CROWD: usize = 100_000;

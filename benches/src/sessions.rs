@@ -9,8 +9,6 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::measure::{Row, Side};
-use crate::tokens::{expect_ok, ready};
 use authcore::{Auth, Device, Login, MemoryStore, ServerSessions};
 use serde::Deserialize;
 use serde_json::json;
@@ -18,6 +16,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::runtime::Runtime;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::{MemoryStore as TowerStore, Session, SessionStore as _};
+
+use crate::measure::{Row, Side};
+use crate::tokens::{expect_ok, ready};
 
 /// The number of tasks that share the two threads of a throughput measurement, each with its own session.
 const TASKS: usize = 16;

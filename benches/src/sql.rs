@@ -14,10 +14,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::measure::Row;
-use crate::remote::{Call, TASKS, in_turn, runtime, side, single};
-use crate::report::Finding;
-use crate::tokens::expect_ok;
 use authcore::store::SessionStore;
 use authcore::{Auth, Login, ServerSessions};
 use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
@@ -33,6 +29,11 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::{Session, SessionStore as TowerSessionStore};
 use tower_sessions_sqlx_store::sqlx as older;
 use tower_sessions_sqlx_store::{PostgresStore as TowerPostgres, SqliteStore as TowerSqlite};
+
+use crate::measure::Row;
+use crate::remote::{Call, TASKS, in_turn, runtime, side, single};
+use crate::report::Finding;
+use crate::tokens::expect_ok;
 
 pub(crate) mod crowd;
 mod list;

@@ -6,7 +6,6 @@
 
 use std::hint::black_box;
 
-use crate::measure::{Row, Side};
 use authcore::clock::{Clock, SystemClock};
 use authcore::jwt::{Algorithm, Jwt, Key, KeyRing, TokenBuffer};
 use authcore::strategy::TokenStrategy;
@@ -23,6 +22,8 @@ use oxitoken::validation::keystore::LocalKeystore;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::Sha256;
+
+use crate::measure::{Row, Side};
 
 const SECRET: [u8; 32] = [7; 32];
 const ISSUER: &str = "https://auth.example.com";

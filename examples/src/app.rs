@@ -4,8 +4,6 @@ pub(crate) mod page;
 
 use std::error::Error;
 
-use crate::accounts::{DemoAccounts, Role};
-use crate::strategies::Strategy;
 use authcore::Auth;
 use authcore::password::{PasswordHasher, PasswordLogin};
 use authcore_axum::{Claims, GuardBuilder, Principal};
@@ -13,6 +11,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
+
+use crate::accounts::{DemoAccounts, Role};
+use crate::strategies::Strategy;
 
 /// Creates the router: a protected route and a text page, in addition to the routes of `authcore-axum` for
 /// login, refresh, logout and devices.

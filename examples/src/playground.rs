@@ -27,13 +27,14 @@ mod lab;
 use std::error::Error;
 use std::process::ExitCode;
 
+use authcore::clock::SystemClock;
+use authcore::password::PasswordHasher;
+use axum::{Router, middleware};
+
 use crate::options::{self, Options, PORT, STORE};
 use crate::server::{listen, serve, url};
 use crate::stores::StoreChoice;
 use crate::strategies::Strategy;
-use authcore::clock::SystemClock;
-use authcore::password::PasswordHasher;
-use axum::{Router, middleware};
 
 type Failure = Box<dyn Error + Send + Sync>;
 

@@ -4,17 +4,18 @@ use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
-use crate::app::{self, page};
-use crate::log;
-use crate::options::{self, INSECURE_COOKIE, Options, PORT, STORE};
-use crate::stores::StoreChoice;
-use crate::strategies::{self, Strategy};
 use authcore::Auth;
 use authcore::clock::SystemClock;
 use authcore_axum::GuardBuilder;
 use axum::Router;
 use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use tokio::net::TcpListener;
+
+use crate::app::{self, page};
+use crate::log;
+use crate::options::{self, INSECURE_COOKIE, Options, PORT, STORE};
+use crate::stores::StoreChoice;
+use crate::strategies::{self, Strategy};
 
 type Failure = Box<dyn Error + Send + Sync>;
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::process::PATIENCE;
 use async_trait::async_trait;
 use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
 use authcore::store::{
@@ -17,6 +16,8 @@ use authcore::{
     Timestamp,
 };
 use tokio::task::JoinSet;
+
+use crate::process::PATIENCE;
 
 /// The number of tasks.
 const TASKS: usize = 12;

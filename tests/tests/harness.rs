@@ -25,8 +25,9 @@ macro_rules! harness {
         ask_limit: $ask_limit:expr,
     }) => {
         mod $name {
-            use super::*;
             use authcore_tests::$name::Server;
+
+            use super::*;
 
             #[tokio::test]
             async fn keeps_what_it_acknowledged_when_it_is_killed() {

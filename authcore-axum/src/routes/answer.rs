@@ -1,15 +1,16 @@
 //! What the routes answer: credentials, and what a revocation did.
 
-use crate::cookies::{Kind, Place};
-use crate::credentials::Transport;
-use crate::guard::Settings;
-use crate::refusal::Reason;
 use authcore::{IssuedCredentials, RefreshCredential, Revocation, RevocationEffect, SessionInfo};
 use axum::Json;
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+
+use crate::cookies::{Kind, Place};
+use crate::credentials::Transport;
+use crate::guard::Settings;
+use crate::refusal::Reason;
 
 impl Settings {
     /// Gives the client its credentials: as cookies or in the body, never both (rule C8). `page` is where a

@@ -3,11 +3,6 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::body;
-use crate::credentials::Transport;
-use crate::guard::{AuthState, Settings};
-use crate::protect::Asked;
-use crate::refusal::{Reason, Refusal, local_path};
 use authcore::error::Rejection;
 use authcore::password::{Admission, Attempt, Password, PasswordError, Target};
 use authcore::{Device, IssuedCredentials, Login, SessionKind};
@@ -16,6 +11,12 @@ use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use axum::response::Response;
 use serde::Deserialize;
+
+use super::body;
+use crate::credentials::Transport;
+use crate::guard::{AuthState, Settings};
+use crate::protect::Asked;
+use crate::refusal::{Reason, Refusal, local_path};
 
 #[derive(Deserialize)]
 struct LoginForm {

@@ -1,5 +1,13 @@
 //! `POST /auth/logout`, `/auth/logout-others` and `/auth/logout-everywhere`
 
+use authcore::{Auth, Credential, Error, ErrorKind, Revocation, RevocationEffect};
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
 use super::answer::revoked;
 use super::body;
 use super::login::head;
@@ -9,13 +17,6 @@ use crate::credentials::{Held, Transport, bearer};
 use crate::guard::{AuthState, Settings};
 use crate::protect::Asked;
 use crate::refusal::{Reason, Refusal, see_other};
-use authcore::{Auth, Credential, Error, ErrorKind, Revocation, RevocationEffect};
-use axum::Json;
-use axum::extract::{Request, State};
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
-use serde::Deserialize;
-use serde_json::{Value, json};
 
 #[derive(Default, Deserialize)]
 struct LogoutForm {

@@ -1,11 +1,5 @@
 //! `POST /auth/password`
 
-use super::body;
-use super::login::head;
-use crate::Principal;
-use crate::guard::{AuthState, Settings};
-use crate::protect::Asked;
-use crate::refusal::{Reason, Refusal, local_path, see_other};
 use authcore::password::{Attempt, NewPassword, Password, PasswordChanged, Target};
 use axum::Json;
 use axum::extract::{Request, State};
@@ -13,6 +7,13 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::json;
+
+use super::body;
+use super::login::head;
+use crate::Principal;
+use crate::guard::{AuthState, Settings};
+use crate::protect::Asked;
+use crate::refusal::{Reason, Refusal, local_path, see_other};
 
 #[derive(Deserialize)]
 struct PasswordForm {

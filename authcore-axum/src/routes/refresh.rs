@@ -1,5 +1,11 @@
 //! `POST /auth/refresh`
 
+use authcore::IssuedCredentials;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::response::Response;
+use serde::Deserialize;
+
 use super::body;
 use super::login::head;
 use crate::cookies::{Kind, Site, Unusable};
@@ -7,11 +13,6 @@ use crate::credentials::{Transport, bearer};
 use crate::guard::{AuthState, Settings};
 use crate::protect::Asked;
 use crate::refusal::{Reason, Refusal, named};
-use authcore::IssuedCredentials;
-use axum::extract::{Request, State};
-use axum::http::request::Parts;
-use axum::response::Response;
-use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct RefreshForm {

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::log::Log;
-use crate::world::{ALL, Browser, Strategy, World, bearer, credentials, jwt, post, request};
 use async_trait::async_trait;
 use authcore::error::Rejection;
 use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
@@ -19,6 +17,9 @@ use axum::body::Body;
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Method, StatusCode};
 use serde_json::json;
+
+use crate::log::Log;
+use crate::world::{ALL, Browser, Strategy, World, bearer, credentials, jwt, post, request};
 
 /// Changes by an operator after the access tokens were issued: the key, the issuer and the audience, or the
 /// maximum accepted lifetime.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::world::{Strategy, World, bearer, credentials, post};
 use authcore::{Auth, MemoryStore, ServerSessions};
 use authcore_axum::{Claims, Guard, GuardBuilder};
 use axum::Router;
@@ -11,6 +10,8 @@ use axum::http::header::HOST;
 use axum::routing::get;
 use serde_json::json;
 use tower::ServiceExt as _;
+
+use crate::world::{Strategy, World, bearer, credentials, post};
 
 fn sessions() -> Auth {
     Auth::with_sessions(ServerSessions::builder(MemoryStore::new()).build().unwrap())

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use crate::log::Log;
-use crate::world::{ALL, Browser, PASSWORD, Strategy, World, bearer, credentials, guest, post, request};
 use authcore::{Device, Login, Subject};
 use authcore_axum::{Guard, Principal};
 use axum::Router;
@@ -13,6 +11,9 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use axum::http::{Method, Request, StatusCode};
 use axum::routing::get;
 use serde_json::{Value, json};
+
+use crate::log::Log;
+use crate::world::{ALL, Browser, PASSWORD, Strategy, World, bearer, credentials, guest, post, request};
 
 const STATEFUL: [Strategy; 2] = [Strategy::Sessions, Strategy::Hybrid];
 

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::world::{ALL, Browser, PASSWORD, Strategy, UNREADABLE_HASH, World, bearer, credentials, post};
 use authcore::{Login, Subject};
 use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
@@ -14,6 +13,8 @@ use serde_json::json;
 use tracing::Dispatch;
 use tracing::dispatcher::{DefaultGuard, set_default};
 use tracing_subscriber::Registry;
+
+use crate::world::{ALL, Browser, PASSWORD, Strategy, UNREADABLE_HASH, World, bearer, credentials, post};
 
 /// Captures all log lines of this thread, at every level.
 pub(crate) struct Log {

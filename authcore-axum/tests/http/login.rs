@@ -3,13 +3,14 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::world::{ALL, PASSWORD, Strategy, World, credentials, post, request};
 use authcore::password::MemoryThrottle;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{Method, Request, StatusCode};
 use serde_json::json;
+
+use crate::world::{ALL, PASSWORD, Strategy, World, credentials, post, request};
 
 fn form(body: &str, accept: &str) -> Request<Body> {
     let request = request(Method::POST, "/auth/login")

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::world::{ALL, Strategy, World, bearer, request};
 use authcore::{Auth, Login, MemoryStore, ServerSessions};
 use authcore_axum::{Guard, Principal};
 use axum::Router;
@@ -11,6 +10,8 @@ use axum::http::header::ACCEPT;
 use axum::http::{Method, StatusCode};
 use axum::routing::get;
 use tower::ServiceExt as _;
+
+use crate::world::{ALL, Strategy, World, bearer, request};
 
 #[tokio::test]
 async fn a_principal_protects_its_handler_in_every_strategy() {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::world::{ALL, Answer, Browser, PASSWORD, Strategy, World, credentials, post, request};
 use authcore::Realm;
 use authcore_axum::GuardBuilder;
 use axum::body::Body;
@@ -10,6 +9,8 @@ use axum::http::header::{COOKIE, HOST};
 use axum::http::request::Parts;
 use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
+
+use crate::world::{ALL, Answer, Browser, PASSWORD, Strategy, World, credentials, post, request};
 
 /// Returns the tenant of a host: `t1` for `t1.example.com`. There are two tenants.
 fn by_host(parts: &Parts) -> Option<Realm> {

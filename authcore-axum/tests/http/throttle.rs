@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::world::{PASSWORD, Strategy, World, credentials, post};
 use async_trait::async_trait;
 use authcore::Timestamp;
 use authcore::password::{Admission, Attempt, LoginThrottle, MemoryThrottle};
@@ -16,6 +15,8 @@ use axum::http::header::USER_AGENT;
 use axum::http::{Request, StatusCode};
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
+
+use crate::world::{PASSWORD, Strategy, World, credentials, post};
 
 fn wrong(username: &str) -> Value {
     json!({ "username": username, "password": "wrong password" })

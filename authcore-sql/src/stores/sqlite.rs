@@ -2,10 +2,11 @@
 
 use std::str::FromStr as _;
 
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+
 use crate::builder::{ConnectionPlan, Settings, Tables};
 use crate::dialect::sqlite::PARAMETERS;
 use crate::url::{self, UrlError};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
 session_store!(
     /// Sessions in a SQLite file. They survive a restart, and the processes of one machine can share them.

@@ -168,6 +168,13 @@ fn s18_a_url_names_one_server() {
         refused(check_server(url, &postgres::URL), url, says);
     }
     for url in [
+        "postgres://app:hunter2@localhost/app?host=/run/postgresql",
+        "postgres://app:hunter2@localhost:5433/app?hostaddr=127.0.0.1",
+        "postgres:///app?host=/run/postgresql",
+    ] {
+        assert!(check_server(url, &postgres::URL).is_ok(), "{url}");
+    }
+    for url in [
         "mysql://db/app?socket=/run/x",
         "mysql://app:hunter2@db:3306/app?socket=/run/x",
         "mysql://app:hunter2@localhost:3306/app?socket=/run/x",

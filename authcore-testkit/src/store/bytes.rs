@@ -2,11 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use authcore::store::{RecordVersion, SecretBytes, SessionRecord, StoredCredential};
+use authcore::{Device, Timestamp};
+
 use crate::Fixture;
 use crate::checked_store::CheckedStore;
 use crate::records::{SECRET_CLAIM, in_realm, largest_details, next_with, record_with, subject};
-use authcore::store::{RecordVersion, SecretBytes, SessionRecord, StoredCredential};
-use authcore::{Device, Timestamp};
 
 /// Claims that a store which parses JSON would write differently.
 const CLAIMS: &[&str] = &[

@@ -3,12 +3,13 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use crate::Fixture;
-use crate::checked_store::CheckedStore;
-use crate::records::{next, record, subject};
 use authcore::Subject;
 use authcore::store::{SessionRecord, SessionStore as _};
 use tokio::task::yield_now;
+
+use crate::Fixture;
+use crate::checked_store::CheckedStore;
+use crate::records::{next, record, subject};
 
 /// The number of awaits of one call that are tried.
 const MAX_AWAITS: usize = 40;

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use authcore::Timestamp;
+use authcore::store::ReplaceOutcome;
+
 use crate::Fixture;
 use crate::assertions::OrFail as _;
 use crate::checked_store::CheckedStore;
 use crate::records::{HOUR, next, next_with, real_now, record, record_with, record_with_life, subject};
-use authcore::Timestamp;
-use authcore::store::ReplaceOutcome;
 
 /// S6: the time to live counts from the last use by the caller's clock, however far the store's clock
 /// differs.

@@ -1,11 +1,12 @@
 //! S7 and S9: session details, and records in the formats of earlier releases.
 
+use authcore::SessionKind;
+use authcore::store::{SessionDetails, SessionRecord};
+
 use crate::Fixture;
 use crate::assertions::OrFail as _;
 use crate::checked_store::CheckedStore;
 use crate::records::{in_realm, largest_details, next_with, record_with, subject};
-use authcore::SessionKind;
-use authcore::store::{SessionDetails, SessionRecord};
 
 /// A session record in format 1.
 const SESSION_1: &[u8] =

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use authcore::store::{InsertOutcome, SessionStore as _};
+
 use crate::Fixture;
 use crate::assertions::OrFail as _;
 use crate::checked_store::CheckedStore;
 use crate::concurrency::run_concurrently;
 use crate::records::{record, record_with, subject, subjects_in_one_partition};
-use authcore::store::{InsertOutcome, SessionStore as _};
 
 const ROUNDS: usize = 20;
 

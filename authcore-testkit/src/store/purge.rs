@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use authcore::store::{ReplaceOutcome, SessionRecord, SessionStore as _};
+use futures_util::future::join;
+
 use crate::Fixture;
 use crate::assertions::OrFail as _;
 use crate::checked_store::CheckedStore;
 use crate::concurrency::run_concurrently;
 use crate::records::{HOUR, next_with, real_now, record_with, record_with_life, subject};
-use authcore::store::{ReplaceOutcome, SessionRecord, SessionStore as _};
-use futures_util::future::join;
 
 /// Fails the check unless all expired records were purged, or the fixture declares that the server drops
 /// them.

@@ -1,9 +1,10 @@
 //! A12: realms that share a store.
 
+use authcore::Subject;
+
 use crate::Fixture;
 use crate::checked_store::CheckedStore;
 use crate::records::{HOUR, in_realm, real_now, record, record_with_life, subject};
-use authcore::Subject;
 
 /// Returns subjects of several realms that a careless encoding of subject and realm takes for equal.
 fn colliding_subjects() -> Vec<Subject> {

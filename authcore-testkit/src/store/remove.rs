@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use authcore::store::{ReplaceOutcome, SessionStore as _};
+use futures_util::future::join;
+use tokio::task::yield_now;
+
 use crate::Fixture;
 use crate::assertions::OrFail as _;
 use crate::checked_store::CheckedStore;
 use crate::concurrency::run_concurrently;
 use crate::records::{next, record, subject};
-use authcore::store::{ReplaceOutcome, SessionStore as _};
-use futures_util::future::join;
-use tokio::task::yield_now;
 
 const ROUNDS: usize = 20;
 

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use authcore::store::{SessionRecord, SessionStore as _};
+use authcore::{SessionId, Subject};
+use futures_util::future::join;
+
 use crate::Fixture;
 use crate::assertions::OrFail as _;
 use crate::checked_store::CheckedStore;
 use crate::concurrency::run_concurrently;
 use crate::records::{fresh_id, record, subject, subjects_in_one_partition};
-use authcore::store::{SessionRecord, SessionStore as _};
-use authcore::{SessionId, Subject};
-use futures_util::future::join;
 
 const ROUNDS: usize = 20;
 

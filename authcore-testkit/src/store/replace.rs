@@ -1,11 +1,12 @@
 //! S2: compare-and-swap on the version.
 
+use authcore::store::{RecordVersion, ReplaceOutcome, SessionRecord, SessionStore as _};
+
 use crate::Fixture;
 use crate::assertions::OrFail as _;
 use crate::checked_store::CheckedStore;
 use crate::concurrency::run_concurrently;
 use crate::records::{next, next_with, record, record_with, subject};
-use authcore::store::{RecordVersion, ReplaceOutcome, SessionRecord, SessionStore as _};
 
 const ROUNDS: usize = 20;
 

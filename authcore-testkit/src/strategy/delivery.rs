@@ -2,16 +2,17 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::test_app::{AFTER_GRACE, GRACE, TestApp, id, policy, token};
-use crate::Fixture;
-use crate::assertions::{OrFail as _, expect_equal, expect_refusal};
-use crate::records::subject;
 use async_trait::async_trait;
 use authcore::error::LoginError;
 use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
 use authcore::store::{SessionRecord, SessionStore as _};
 use authcore::strategy::{RefreshDecision, RefreshHook};
 use authcore::{Auth, Claims, Error, Login, RefreshTokens};
+
+use super::test_app::{AFTER_GRACE, GRACE, TestApp, id, policy, token};
+use crate::Fixture;
+use crate::assertions::{OrFail as _, expect_equal, expect_refusal};
+use crate::records::subject;
 
 /// A hook that replaces the claims with a text of the given size, or keeps them if the size is 0.
 #[derive(Debug, Clone, Default)]

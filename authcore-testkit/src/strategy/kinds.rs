@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use super::test_app::{ABSOLUTE, IDLE, TICK, TestApp, id, named_key, policy, proof};
-use crate::assertions::{OrFail as _, expect_equal, expect_refusal, expect_unavailable};
-use crate::records::{HOUR, subject};
-use crate::{Call, Fault, Fixture};
 use authcore::clock::Clock as _;
 use authcore::error::Rejection;
 use authcore::store::SessionStore as _;
 use authcore::{Auth, Error, ServerSessions, SessionKind, SessionPolicy};
+
+use super::test_app::{ABSOLUTE, IDLE, TICK, TestApp, id, named_key, policy, proof};
+use crate::assertions::{OrFail as _, expect_equal, expect_refusal, expect_unavailable};
+use crate::records::{HOUR, subject};
+use crate::{Call, Fault, Fixture};
 
 const LONG: Duration = HOUR.saturating_mul(48);
 

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use authcore::error::Rejection;
+use authcore::store::SessionStore as _;
+use authcore::{Auth, Claims, Error};
+
 use super::test_app::{ABSOLUTE, IDLE, TICK, TestApp, id, policy};
 use crate::assertions::{OrFail as _, expect_equal, expect_refusal};
 use crate::concurrency::run_concurrently;
 use crate::records::HOUR;
 use crate::{Call, Fault, Fixture};
-use authcore::error::Rejection;
-use authcore::store::SessionStore as _;
-use authcore::{Auth, Claims, Error};
 
 /// A4: however often a session is used, it ends at its absolute timeout and not before.
 pub async fn a4_the_absolute_timeout_holds_to_the_millisecond(fixture: Fixture) {

@@ -1,13 +1,14 @@
 //! A1, A3, A7, A9 and A10: login.
 
+use authcore::error::Rejection;
+use authcore::store::SessionStore as _;
+use authcore::{Login, RefreshCredential, SessionPolicy};
+
 use super::test_app::{TestApp, id, policy, token};
 use crate::assertions::{OrFail as _, expect_equal, expect_refusal, expect_unavailable};
 use crate::concurrency::run_concurrently;
 use crate::records::subject;
 use crate::{Call, Fault, Fixture};
-use authcore::error::Rejection;
-use authcore::store::SessionStore as _;
-use authcore::{Login, RefreshCredential, SessionPolicy};
 
 /// A1: every login mints a new id and a new secret, and never adopts a credential that the client made up.
 pub async fn a1_login_always_mints(fixture: Fixture) {

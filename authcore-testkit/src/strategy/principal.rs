@@ -3,10 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::test_app::{AFTER_GRACE, TestApp, id, jwt, policy, token};
-use crate::assertions::{OrFail as _, expect_equal, expect_refusal};
-use crate::records::HOUR;
-use crate::{Call, Fixture};
 use async_trait::async_trait;
 use authcore::error::Rejection;
 use authcore::store::{
@@ -17,6 +13,11 @@ use authcore::{
     Auth, IssuedCredentials, Principal, RefreshCredential, RefreshTokens, ServerSessions, SessionId, Subject,
     Timestamp,
 };
+
+use super::test_app::{AFTER_GRACE, TestApp, id, jwt, policy, token};
+use crate::assertions::{OrFail as _, expect_equal, expect_refusal};
+use crate::records::HOUR;
+use crate::{Call, Fixture};
 
 /// A6: from the moment `renew` returns, the old credential is refused and the new one is accepted.
 pub async fn a6_the_old_credential_fails_after_renew(fixture: Fixture) {

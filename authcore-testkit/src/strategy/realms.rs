@@ -1,10 +1,11 @@
 //! A12: strategies of several realms on one store.
 
+use authcore::{IssuedCredentials, Login, RefreshCredential, SessionKind, SessionPolicy};
+
 use super::test_app::{ABSOLUTE, TestApp, id, policy, proof, token};
 use crate::Fixture;
 use crate::assertions::{OrFail as _, expect_equal, expect_refusal};
 use crate::records::subject;
-use authcore::{IssuedCredentials, Login, RefreshCredential, SessionKind, SessionPolicy};
 
 fn apps(fixture: &Fixture) -> [TestApp; 2] {
     TestApp::with_kinds(

@@ -6,17 +6,18 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::test_app::{AFTER_GRACE, GRACE, IDLE, TICK, TestApp, id, token};
-use crate::assertions::{OrFail as _, expect_equal, expect_refusal, expect_unavailable};
-use crate::concurrency::run_concurrently;
-use crate::records::HOUR;
-use crate::{Call, Fixture};
 use async_trait::async_trait;
 use authcore::clock::{Clock, ManualClock};
 use authcore::error::Rejection;
 use authcore::store::{SessionRecord, SessionStore as _, StoreError};
 use authcore::strategy::{RefreshDecision, RefreshHook};
 use authcore::{Claims, Error, IssuedCredentials, SessionPolicy, Timestamp};
+
+use super::test_app::{AFTER_GRACE, GRACE, IDLE, TICK, TestApp, id, token};
+use crate::assertions::{OrFail as _, expect_equal, expect_refusal, expect_unavailable};
+use crate::concurrency::run_concurrently;
+use crate::records::HOUR;
+use crate::{Call, Fixture};
 
 /// R1: each refresh issues the next generation, with a valid access token.
 pub async fn r1_each_refresh_issues_the_next_generation(fixture: Fixture) {

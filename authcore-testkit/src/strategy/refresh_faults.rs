@@ -1,11 +1,12 @@
 //! R7: rotation with a failing store.
 
+use authcore::store::SessionStore as _;
+use authcore::{Error, ErrorKind};
+
 use super::test_app::{AFTER_GRACE, GRACE, TestApp, id, token};
 use crate::assertions::{OrFail as _, expect_equal};
 use crate::records::subject;
 use crate::{Fault, Fixture};
-use authcore::store::SessionStore as _;
-use authcore::{Error, ErrorKind};
 
 /// R7: each store call of a refresh fails in turn, before or after its effect. The same token presented again
 /// works and returns the one successor, and the session continues.

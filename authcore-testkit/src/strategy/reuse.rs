@@ -1,11 +1,12 @@
 //! R3, R6 and R8: refresh tokens that are too old, too new or forged.
 
+use authcore::error::{IncidentKind, Rejection};
+use authcore::{Error, Login};
+
 use super::test_app::{AFTER_GRACE, GRACE, TestApp, id, token};
 use crate::assertions::{OrFail as _, expect_equal, expect_refusal, expect_unavailable};
 use crate::concurrency::run_concurrently;
 use crate::{Call, Fault, Fixture};
-use authcore::error::{IncidentKind, Rejection};
-use authcore::{Error, Login};
 
 fn incident(what: &str, reason: Rejection) -> (IncidentKind, authcore::SessionId) {
     match reason {

@@ -3,9 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::assertions::OrFail as _;
-use crate::records::{HOUR, real_now, realm};
-use crate::{FaultyStore, Fixture};
 use authcore::clock::ManualClock;
 use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
 use authcore::store::{SessionRecord, SessionStore, StoredCredential};
@@ -14,6 +11,10 @@ use authcore::{
     Auth, Device, IssuedCredentials, Login, Principal, RefreshCredential, RefreshTokens, ServerSessions,
     SessionId, SessionKind, SessionPolicy,
 };
+
+use crate::assertions::OrFail as _;
+use crate::records::{HOUR, real_now, realm};
+use crate::{FaultyStore, Fixture};
 
 /// The idle timeout. A use is written after a quarter of it, which is an hour.
 pub(crate) const IDLE: Duration = HOUR.saturating_mul(4);

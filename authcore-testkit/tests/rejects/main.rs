@@ -9,7 +9,6 @@ use std::sync::Once;
 
 use authcore::MemoryStore;
 use authcore_testkit::{Check, Fixture, store, strategy};
-
 use broken::{Broken, Defect};
 
 /// The name of the threads that run checks.

@@ -6,6 +6,7 @@ use super::{Auth, Strategy};
 use crate::error::Rejection;
 use crate::refresh_tokens::Refreshed;
 use crate::refresh_tokens::token::RefreshToken;
+#[cfg(feature = "password")]
 use crate::store::SessionRecord;
 use crate::strategy::{Renewal, SessionStrategy as _};
 use crate::{Error, IssuedCredentials, Principal};

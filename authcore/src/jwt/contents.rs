@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::json::Text;
 use serde::Deserialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+
+use crate::json::Text;
 
 /// The contents of a verified token, read on demand: its issuer, audiences, key id and other members (rule
 /// T16).

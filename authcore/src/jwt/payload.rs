@@ -130,19 +130,16 @@ impl<'de, 'p> Registered<'de, 'p> {
             Reserved::Jti | Reserved::ClientId | Reserved::Sid | Reserved::Azp | Reserved::Nonce => {
                 map.next_value::<Text<'de>>()?;
             }
-            Reserved::Act if self.policy.is_own() => map.next_value_seed(Actor)?,
-            Reserved::Acr if self.policy.is_own() => {
+            Reserved::Act => map.next_value_seed(Actor)?,
+            Reserved::Acr => {
                 map.next_value::<Text<'de>>()?;
             }
-            Reserved::Amr if self.policy.is_own() => map.next_value_seed(Methods)?,
+            Reserved::Amr => map.next_value_seed(Methods)?,
             Reserved::Epoch
             | Reserved::Cnf
             | Reserved::MayAct
             | Reserved::AuthRealm
-            | Reserved::SessionKind
-            | Reserved::Act
-            | Reserved::Acr
-            | Reserved::Amr => {
+            | Reserved::SessionKind => {
                 map.next_value::<IgnoredAny>()?;
             }
         }

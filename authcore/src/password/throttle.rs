@@ -28,6 +28,13 @@ pub struct Attempt<'a> {
     pub address: Option<IpAddr>,
 }
 
+impl<'a> Attempt<'a> {
+    /// Creates an attempt on `target` in `realm`, from `address` if the client's address is known.
+    pub fn new(realm: &'a Realm, target: Target<'a>, address: Option<IpAddr>) -> Self {
+        Self { realm, target, address }
+    }
+}
+
 /// The account that an attempt is for.
 ///
 /// The variants are counted separately even if their texts are equal. Otherwise a client that knows a

@@ -194,7 +194,7 @@ impl OpenedSession {
     /// # Security
     ///
     /// It authenticates its holder as the subject. Never log it.
-    pub fn credential(&self) -> &str {
+    pub fn expose_credential(&self) -> &str {
         self.credential.expose()
     }
 }

@@ -1,9 +1,10 @@
 //! A claims type that changed with a deployment (rule A16).
 
-use super::*;
 use authcore::{Claims, ErrorKind};
 use serde::Deserialize;
 use serde_json::json;
+
+use super::*;
 
 #[derive(Debug, Deserialize)]
 #[expect(dead_code, reason = "only read")]

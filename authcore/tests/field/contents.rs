@@ -1,10 +1,11 @@
 //! The contents of a verified credential can be read (rule T16).
 
-use super::*;
 use authcore::Principal;
 use authcore::jwt::TokenBuffer;
 use authcore::strategy::{TokenStrategy as _, UnsignedToken};
 use serde_json::{Value, json};
+
+use super::*;
 
 fn staff() -> authcore::Subject {
     "support-7".parse().unwrap()

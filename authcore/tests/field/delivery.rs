@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::*;
 use async_trait::async_trait;
 use authcore::error::LoginError;
 use authcore::store::{SessionRecord, SessionStore as _, StoreError};
 use authcore::strategy::{AccessToken, RefreshDecision, RefreshHook, TokenStrategy, UnsignedToken};
 use authcore::{Claims, ErrorKind, Principal};
 use serde_json::json;
+
+use super::*;
 
 /// A hook that returns a given number of roles.
 #[derive(Debug, Clone, Default)]

@@ -1,8 +1,9 @@
 //! A change of keys or settings logs nobody out (rule T17).
 
-use super::*;
 use authcore::RevocationEffect;
 use authcore::error::Rejection;
+
+use super::*;
 
 /// The same application after a change that makes every earlier access token unverifiable.
 fn changed_processes() -> Vec<(&'static str, Jwt)> {

@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::*;
 use authcore::error::LoginError;
 use authcore::store::{RecordParts, SessionDetails, SessionRecord, SessionStore as _, StoreErrorKind};
 use authcore::{Device, Principal, SessionKind, SessionPolicy};
 use authcore_testkit::{Fault, FaultyStore};
+
+use super::*;
 
 fn guest() -> SessionKind {
     SessionKind::new("guest").unwrap()

@@ -1,9 +1,10 @@
 //! Realms that share a store are isolated from each other (rule A12).
 
-use super::*;
 use authcore::error::LoginError;
 use authcore::store::SessionStore as _;
 use authcore::{Realm, RefreshCredential, RevocationEffect, SessionKind, SessionPolicy, Subject};
+
+use super::*;
 
 fn realm(name: &str) -> Realm {
     Realm::new(name).unwrap()

@@ -1,9 +1,10 @@
 //! Requests that do not count as uses, and a reliable time of last use (rules A14, A15).
 
-use super::*;
 use authcore::SessionPolicy;
 use authcore::store::SessionStore as _;
 use authcore_testkit::{Call, FaultyStore};
+
+use super::*;
 
 /// Case 7: a polling page does not keep a user logged in.
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! Change of password (rule P5).
 
-use super::faults::When;
-use super::{Kind, NEW, OLD, World, hash_with, is_wrong_password};
 use authcore::error::Rejection;
 use authcore::password::{NewPassword, Password, PasswordChanged, PasswordError};
 use authcore::store::SessionStore as _;
 use authcore::strategy::VerifiedToken;
 use authcore::{Error, ErrorKind, IssuedCredentials, Timestamp};
+
+use super::faults::When;
+use super::{Kind, NEW, OLD, World, hash_with, is_wrong_password};
 
 #[tokio::test]
 async fn p5_changing_the_password_ends_the_others_and_renews_the_own() {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Kind, NEW, OLD, World, is_wrong_password};
 use authcore::password::{
     Account, NewPassword, Password, PasswordChanged, PasswordError, PasswordHash, PasswordHasher,
     PasswordLogin,
 };
 use authcore::{ErrorKind, IssuedCredentials, Login};
+
+use super::{Kind, NEW, OLD, World, is_wrong_password};
 
 #[tokio::test]
 async fn p4_more_logins_than_may_wait_are_refused_at_once() {

@@ -1,11 +1,12 @@
 //! Login by password (rules P1, P2, P5).
 
-use super::faults::When;
-use super::{Kind, NEW, OLD, World, hash_with, is_wrong_password, weak_hash};
 use authcore::error::Rejection;
 use authcore::password::{Password, PasswordError};
 use authcore::store::StoreError;
 use authcore::{Device, ErrorKind, Login};
+
+use super::faults::When;
+use super::{Kind, NEW, OLD, World, hash_with, is_wrong_password, weak_hash};
 
 #[tokio::test]
 async fn a_login_hands_out_a_credential_for_the_right_password_only() {

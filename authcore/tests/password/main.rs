@@ -11,7 +11,6 @@ mod throttle;
 
 use std::sync::Arc;
 
-use self::faults::{FaultyStore, People};
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
 use authcore::error::Rejection;
 use authcore::jwt::{Jwt, Key, KeyRing};
@@ -20,6 +19,8 @@ use authcore::password::{
 };
 use authcore::store::{SessionRecord, SessionStore};
 use authcore::{Auth, Error, IssuedCredentials, MemoryStore, RefreshTokens, ServerSessions, SessionId};
+
+use self::faults::{FaultyStore, People};
 
 const OLD: &str = "the old password";
 

@@ -1,9 +1,10 @@
 //! `Auth::logout` with input that is not a credential.
 
-use crate::{login, refresh, refused};
 use authcore::error::Rejection;
 use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
 use authcore::{Auth, Error, MemoryStore, RefreshCredential, RevocationEffect, ServerSessions};
+
+use crate::{login, refresh, refused};
 
 fn jwt() -> Jwt {
     let keys = KeyRing::new(Key::hmac("k1", Algorithm::HS256, &[7; 32]).unwrap());

@@ -12,8 +12,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use self::audited::{Answer, Audited};
-use self::own_tokens::{Table, Tenant};
 use authcore::clock::ManualClock;
 use authcore::error::Rejection;
 use authcore::store::SessionRecord;
@@ -26,6 +24,9 @@ use authcore::{
     RefreshCredential, RefreshTokens, RevocationEffect, ServerSessions, SessionId, SessionPolicy, Timestamp,
 };
 use serde_json::{Value, json};
+
+use self::audited::{Answer, Audited};
+use self::own_tokens::{Table, Tenant};
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const LIFETIME: Duration = Duration::from_secs(600);

@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::LIFETIME;
 use authcore::error::{ClaimFault, Rejection};
 use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
 use authcore::strategy::{AccessToken, TokenStrategy, UnsignedToken, VerifiedToken};
@@ -15,6 +14,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use serde_json::Value;
+
+use crate::LIFETIME;
 
 /// A token strategy from scratch: random opaque tokens and a table of their contents.
 #[derive(Clone, Default)]

@@ -2,10 +2,6 @@
 
 use std::time::Duration;
 
-use super::{
-    ISSUER, NOW, OTHER_SECRET, SECRET, auth_at, builder, header, issue, jwt, key, payload, resign, sign,
-    sign_text, verify, verify_at, with, without,
-};
 use authcore::Error;
 use authcore::error::{ClaimFault, Rejection};
 use authcore::jwt::{Jwt, KeyRing, TokenBuffer};
@@ -13,6 +9,11 @@ use authcore::strategy::{TokenStrategy as _, UnsignedToken};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+
+use super::{
+    ISSUER, NOW, OTHER_SECRET, SECRET, auth_at, builder, header, issue, jwt, key, payload, resign, sign,
+    sign_text, verify, verify_at, with, without,
+};
 
 #[test]
 fn t5_an_expired_forgery_is_a_forgery() {

@@ -1,14 +1,15 @@
 //! The header of a token selects its key and nothing else (rules T1 to T4).
 
-use super::{
-    ISSUER, NOW, OTHER_SECRET, SECRET, builder, header, key, payload, sign, sign_text, verify, verify_at,
-    with, without,
-};
 use authcore::error::Rejection;
 use authcore::jwt::{Jwt, KeyRing, TrustedIssuer};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
+
+use super::{
+    ISSUER, NOW, OTHER_SECRET, SECRET, builder, header, key, payload, sign, sign_text, verify, verify_at,
+    with, without,
+};
 
 #[test]
 fn t1_the_algorithm_belongs_to_the_key() {

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{
-    ISSUER, NOW, OTHER_SECRET, SECRET, auth_at, builder, decode, issue, jwt, key, verify, verify_at,
-};
 use authcore::clock::ManualClock;
 use authcore::error::{ConfigError, LoginError, Rejection};
 use authcore::jwt::{Algorithm, Jwt, JwtBuilder, Key, KeyRing};
 use authcore::strategy::{TokenStrategy as _, UnsignedToken};
 use authcore::{Auth, Error, Login, RevocationEffect};
 use serde_json::{Value, json};
+
+use super::{
+    ISSUER, NOW, OTHER_SECRET, SECRET, auth_at, builder, decode, issue, jwt, key, verify, verify_at,
+};
 
 #[test]
 fn t7_the_lifetime_is_capped_at_issue() {

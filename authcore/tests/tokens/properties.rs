@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::{ISSUER, NOW, SECRET, header, payload, sign, sign_text, verify};
 use authcore::clock::ManualClock;
 use authcore::jwt::{Algorithm, Jwt, Key, KeyRing, TokenBuffer};
 use authcore::store::SessionRecord;
@@ -12,6 +11,8 @@ use futures_util::FutureExt as _;
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+
+use super::{ISSUER, NOW, SECRET, header, payload, sign, sign_text, verify};
 
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
 

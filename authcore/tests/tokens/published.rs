@@ -1,6 +1,5 @@
 //! Tokens from elsewhere: the published ones of the RFCs, and those of another library.
 
-use super::{ISSUER, NOW, SECRET, builder, header, issue, key, payload, sign, verify, verify_at, with};
 use authcore::clock::Clock as _;
 use authcore::error::{ClaimFault, Rejection};
 use authcore::jwt::{Algorithm, Jwt, Key, KeyRing, TrustedIssuer};
@@ -9,6 +8,8 @@ use authcore::{Auth, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+
+use super::{ISSUER, NOW, SECRET, builder, header, issue, key, payload, sign, verify, verify_at, with};
 
 #[test]
 fn a_good_token_of_another_library_is_good() {

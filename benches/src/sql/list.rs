@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use authcore::store::SessionStore as _;
+use authcore::{Auth, Subject};
+
 use super::crowd::{Life, fill_postgres};
 use super::{CONNECTIONS, auth, login, postgres_server, postgres_store};
 use crate::remote::{in_turn, runtime, single};
 use crate::report::Finding;
 use crate::tokens::expect_ok;
-use authcore::store::SessionStore as _;
-use authcore::{Auth, Subject};
 
 const NAME: &str = "session.postgres.list";
 const FEW: usize = 1_000;

@@ -4,11 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::crowd::{Life, fill_postgres};
-use super::{CONNECTIONS, auth, login, postgres_server, postgres_store};
-use crate::remote::runtime;
-use crate::report::Finding;
-use crate::tokens::expect_ok;
 use async_trait::async_trait;
 use authcore::store::{
     InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore, StoreError,
@@ -17,6 +12,12 @@ use authcore::{Auth, SessionId, Subject, Timestamp};
 use authcore_sql::{PostgresStore, Purger};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
+
+use super::crowd::{Life, fill_postgres};
+use super::{CONNECTIONS, auth, login, postgres_server, postgres_store};
+use crate::remote::runtime;
+use crate::report::Finding;
+use crate::tokens::expect_ok;
 
 const NAME: &str = "session.postgres.purge";
 const TABLE: &str = "authcore_sessions";

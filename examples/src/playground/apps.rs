@@ -3,10 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::counted::Counted;
-use super::{Failure, lab};
-use crate::accounts::{DemoAccounts, Role};
-use crate::strategies::Strategy;
 use authcore::jwt::{Algorithm, Jwt, Key, KeyRing};
 use authcore::password::{PasswordHasher, PasswordLogin};
 use authcore::store::SessionStore;
@@ -15,6 +11,11 @@ use authcore_axum::{AuthState, Claims, Guard, Principal};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
+
+use super::counted::Counted;
+use super::{Failure, lab};
+use crate::accounts::{DemoAccounts, Role};
+use crate::strategies::Strategy;
 
 /// The lifetime of access tokens. It is short, so that a user of the page sees the countdown end.
 const ACCESS_LIFETIME: Duration = Duration::from_secs(60);

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::envelope::{note_read, note_write};
 use async_trait::async_trait;
 use authcore::store::{
     InsertOutcome, PurgeOutcome, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore, StoreError,
 };
 use authcore::{SessionId, Subject, Timestamp};
+
+use super::envelope::{note_read, note_write};
 
 /// A wrapper around any store. Calls outside a request, such as the removal of expired sessions, are not
 /// recorded.

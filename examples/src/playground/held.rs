@@ -1,13 +1,14 @@
 //! The credentials that the browser holds. No script can read these cookies, so the server reports them to
 //! the page.
 
-use crate::strategies::Strategy;
 use authcore::clock::{Clock as _, SystemClock};
 use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+
+use crate::strategies::Strategy;
 
 /// A cookie of a strategy.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! The cookies as a browser keeps and sends them (rule C1).
 
-use crate::world::World;
 use authcore::password::{PasswordHasher, PasswordLogin};
 use authcore::{Auth, MemoryStore, ServerSessions};
 use authcore_axum::{Guard, Principal};
@@ -8,6 +7,8 @@ use authcore_examples::accounts::{DEMO_EMAIL, DEMO_PASSWORD, DemoAccounts};
 use axum::Router;
 use axum::routing::get;
 use serde_json::{Value, json};
+
+use crate::world::World;
 
 #[tokio::test]
 async fn c1_no_script_and_no_other_host_gets_them() {

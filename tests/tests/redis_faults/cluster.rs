@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{SLACK, TIMEOUT, alone, sleep_ms, store};
 use authcore::Subject;
 use authcore::store::SessionStore as _;
 use authcore_redis::RedisStore;
@@ -14,6 +13,8 @@ use authcore_tests::load::Load;
 use authcore_tests::redis::{Cluster, Server};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+
+use super::{SLACK, TIMEOUT, alone, sleep_ms, store};
 
 /// Returns the slot of a subject's keys.
 fn slot(subject: &str) -> u16 {

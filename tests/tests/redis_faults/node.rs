@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{SLACK, TIMEOUT, alone, patient_store, sleep_ms, store};
 use authcore::store::{SessionStore as _, StoreErrorKind};
 use authcore::{Auth, Error, Login, ServerSessions};
 use authcore_redis::RedisStore;
 use authcore_tests::Signal;
 use authcore_tests::load::{Account, Load};
 use authcore_tests::redis::Server;
+
+use super::{SLACK, TIMEOUT, alone, patient_store, sleep_ms, store};
 
 /// How many attempts to connect are refused before one succeeds.
 const REFUSALS: u64 = 12;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{alone, sleep_ms};
 use authcore::Subject;
 use authcore::store::{SessionStore as _, StoreErrorKind};
 use authcore_redis::RedisStore;
 use authcore_tests::Signal;
 use authcore_tests::redis::{Cluster, Server};
+
+use super::{alone, sleep_ms};
 
 /// A timeout that is longer than any test takes. A call that waits for it is noticed, however busy the
 /// machine is.

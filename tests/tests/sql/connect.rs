@@ -4,10 +4,11 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use super::{mysql_store, mysql_url, postgres_store, postgres_url, refuses, sqlite_file, sqlite_store};
 use authcore::store::{SessionStore as _, StoreErrorKind};
 use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
 use authcore_tests::{ClosedPort, mysql, postgres};
+
+use super::{mysql_store, mysql_url, postgres_store, postgres_url, refuses, sqlite_file, sqlite_store};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,9 +1,8 @@
 //! The contract of stores and the strategies over it, on each database.
 
+use authcore_sql::SqliteStore;
 use authcore_testkit::Fixture;
 use authcore_tests::fresh_table;
-
-use authcore_sql::SqliteStore;
 
 use super::{mysql_store, postgres_store, sqlite_store};
 

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::{PATIENCE, postgres_url, refuses, sqlite_file, sqlite_store};
 use authcore::store::{InsertOutcome, SessionRecord, SessionStore, StoreErrorKind};
 use authcore::{Auth, Device, Error, Login, MemoryStore, ServerSessions, SessionId, Timestamp};
 use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
 use authcore_tests::{fresh_table, mysql, postgres};
 use tokio::task::JoinSet;
+
+use super::{PATIENCE, postgres_url, refuses, sqlite_file, sqlite_store};
 
 const SHIBBOLETH: &str = "shibboleth";
 

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::{PATIENCE, mysql_store, postgres_store, refuses, sqlite_file, sqlite_store};
 use authcore::store::{
     InsertOutcome, RecordParts, RecordVersion, ReplaceOutcome, SessionRecord, SessionStore, StoreErrorKind,
     StoredCredential,
@@ -14,6 +13,8 @@ use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
 use authcore_tests::{fresh_table, mysql, postgres};
 use futures_util::future::join_all;
 use sqlx::Connection as _;
+
+use super::{PATIENCE, mysql_store, postgres_store, refuses, sqlite_file, sqlite_store};
 
 /// Asserts that a login and a verification succeed.
 async fn works(store: impl SessionStore) {

@@ -3,7 +3,6 @@
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use super::{PATIENCE, refuses};
 use authcore::store::{SessionStore, StoreError, StoreErrorKind};
 use authcore::{Auth, Error, Login, ServerSessions};
 use authcore_sql::{PostgresStore, PostgresStoreBuilder};
@@ -11,6 +10,8 @@ use authcore_testkit::Fixture;
 use authcore_tests::pgbouncer::Pooler;
 use authcore_tests::{fresh_table, postgres};
 use futures_util::future::{join_all, try_join_all};
+
+use super::{PATIENCE, refuses};
 
 /// Fewer sessions of the server than the stores open connections to the pooler.
 const FEW: &str = "default_pool_size = 3";

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::{sqlite_file, sqlite_store};
 use authcore::clock::{Clock as _, ManualClock};
 use authcore::store::SessionStore;
 use authcore::{Auth, Login, ServerSessions, SessionPolicy, Timestamp};
 use authcore_sql::Purger;
 use authcore_tests::{mysql, postgres};
+
+use super::{sqlite_file, sqlite_store};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

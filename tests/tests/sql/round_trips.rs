@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::PATIENCE;
 use authcore::store::SessionStore;
 use authcore::{Auth, Login, ServerSessions};
 use authcore_sql::{MySqlStore, PostgresStore};
 use authcore_tests::slow::DelayProxy;
 use authcore_tests::{mysql, postgres};
 use futures_util::future::join_all;
+
+use super::PATIENCE;
 
 /// The delay that the network adds to a round trip.
 const DELAY: Duration = Duration::from_millis(100);

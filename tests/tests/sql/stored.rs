@@ -1,6 +1,5 @@
 //! The stored rows, and how a store treats rows that were changed by hand.
 
-use super::{mysql_store, mysql_url, postgres_store, postgres_url, sqlite_file, sqlite_store};
 use authcore::clock::ManualClock;
 use authcore::jwt::{Jwt, Key, KeyRing};
 use authcore::store::{InsertOutcome, SessionStore, StoreErrorKind};
@@ -8,6 +7,8 @@ use authcore::{Auth, Device, Error, Login, MemoryStore, RefreshTokens, ServerSes
 use authcore_sql::SqliteStore;
 use authcore_tests::{fresh_table, mysql, postgres};
 use sqlx::Row as _;
+
+use super::{mysql_store, mysql_url, postgres_store, postgres_url, sqlite_file, sqlite_store};
 
 fn sessions(store: impl SessionStore) -> Auth {
     Auth::with_sessions(ServerSessions::builder(store).build().unwrap())

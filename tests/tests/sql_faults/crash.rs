@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
-use super::{PATIENCE, alone, sessions};
 use authcore::{Auth, Error};
 use authcore_sql::{MySqlStore, PostgresStore, SqliteStore};
 use authcore_tests::{mysql, postgres};
+
+use super::{PATIENCE, alone, sessions};
 
 const CRASHES: usize = 6;
 

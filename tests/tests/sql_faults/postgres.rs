@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{
-    PATIENCE, TIMEOUT, alone, eventually, is_unavailable, login, no_call_hung, sessions, sleep_ms, until,
-};
 use authcore::store::SessionStore as _;
 use authcore_sql::PostgresStore;
 use authcore_tests::Signal;
 use authcore_tests::load::Load;
 use authcore_tests::postgres::Server;
 use authcore_tests::slow::DelayProxy;
+
+use super::{
+    PATIENCE, TIMEOUT, alone, eventually, is_unavailable, login, no_call_hung, sessions, sleep_ms, until,
+};
 
 /// Returns a store on a migrated database, whose calls end after [`TIMEOUT`].
 async fn store(server: &Server) -> PostgresStore {

@@ -4,10 +4,11 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use super::{PATIENCE, TIMEOUT, alone, eventually, is_unavailable, login, no_call_hung, sessions, sleep_ms};
 use authcore::store::SessionStore as _;
 use authcore_sql::SqliteStore;
 use authcore_tests::load::Load;
+
+use super::{PATIENCE, TIMEOUT, alone, eventually, is_unavailable, login, no_call_hung, sessions, sleep_ms};
 
 /// Returns a store whose calls are to succeed, and its file.
 async fn patient_store() -> (tempfile::TempDir, String, SqliteStore) {

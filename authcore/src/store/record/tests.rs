@@ -1,8 +1,8 @@
 //! The formats, byte by byte, and the bytes that are refused.
 
-use proptest::prelude::*;
-
 use std::net::IpAddr;
+
+use proptest::prelude::*;
 
 use super::super::encoding::{DETAILED, DEVICE, IPV4, IPV6, LABEL, PLAIN};
 use super::*;

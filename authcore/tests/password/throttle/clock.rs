@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{CAFE, HOME, at, attempt, guess, nowhere, succeed};
 use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle};
+
+use super::{CAFE, HOME, at, attempt, guess, nowhere, succeed};
 
 const HOUR: u64 = 3600;
 

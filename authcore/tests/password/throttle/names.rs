@@ -1,8 +1,9 @@
 //! Which names belong to one account.
 
-use super::{guess, nowhere, succeed};
 use authcore::Realm;
 use authcore::password::{Attempt, MemoryThrottle, Target};
+
+use super::{guess, nowhere, succeed};
 
 #[tokio::test]
 async fn a_subject_is_no_name_that_reads_the_same() {

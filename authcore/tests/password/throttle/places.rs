@@ -1,7 +1,8 @@
 //! Guesses from elsewhere do not lock out an owner at a place of an earlier login.
 
-use super::{CAFE, HOME, attempt, guess, nowhere, succeed};
 use authcore::password::MemoryThrottle;
+
+use super::{CAFE, HOME, attempt, guess, nowhere, succeed};
 
 /// Guesses at the account from elsewhere until it is delayed.
 async fn make_wait(throttle: &MemoryThrottle, account: &str, secs: u64) {

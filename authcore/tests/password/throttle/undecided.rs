@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{CAFE, HOME, at, attempt, guess, nowhere, succeed};
 use authcore::password::{Admission, Attempt, LoginThrottle as _, MemoryThrottle};
+
+use super::{CAFE, HOME, at, attempt, guess, nowhere, succeed};
 
 async fn granted(throttle: &MemoryThrottle, attempt: Attempt<'_>, secs: u64) -> bool {
     throttle.admit(attempt, at(secs)).await.unwrap() == Admission::Granted

@@ -1,12 +1,13 @@
 //! The session that one run of the tour leaves for the next, in a store that outlives the process.
 
+use authcore::clock::{Clock as _, SystemClock};
+use authcore_examples::strategies::{self, Strategy};
+
 use crate::client::{Answer, Call, Client};
 use crate::guide::{Failure, Guide};
 use crate::screen::human;
 use crate::steps::need;
 use crate::token_file::TokenFile;
-use authcore::clock::{Clock as _, SystemClock};
-use authcore_examples::strategies::{self, Strategy};
 
 /// The prefix of the token in the `Cookie` header.
 const COOKIE: &str = "__Host-session=";

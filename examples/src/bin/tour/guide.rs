@@ -4,8 +4,6 @@ use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::client::{Answer, Call};
-use crate::screen::{Screen, human, shorten};
 use authcore::clock::{Clock, SystemClock};
 use authcore::store::SessionStore;
 use authcore::{Auth, Subject};
@@ -17,6 +15,9 @@ use authcore_examples::{app, log, server};
 use reqwest::StatusCode;
 use reqwest::header::SET_COOKIE;
 use serde_json::Value;
+
+use crate::client::{Answer, Call};
+use crate::screen::{Screen, human, shorten};
 
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 

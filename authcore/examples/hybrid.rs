@@ -30,14 +30,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let next = auth.refresh(first).await?;
     println!("refreshed; valid for {:?}", next.expires_in());
 
-    // A retry within the grace window (30 seconds) gets the same successor and logs nobody out. Later, the old
-    // token can only come from a thief or a broken client: its session ends, and the subject should be told.
+    // A retry within the grace window (30 seconds) gets the same successor and logs nobody out. Later, the
+    // old token can only come from a thief or a broken client: its session ends, and the subject should be
+    // told.
     clock.advance(Duration::from_secs(60));
     let Err(error) = auth.refresh(first).await else { panic!("a replayed token was accepted") };
     let incident = error.incident().ok_or("no incident")?;
     println!("{} of a refresh token of {}: the session ended", incident.kind(), incident.subject());
 
-    // The stolen session is gone. Ada logs in again, and out: now for the session, later for the access token.
+    // The stolen session is gone. Ada logs in again, and out: now for the session, later for the access
+    // token.
     let again = auth.login(Login::new("ada")?).await?;
     match auth.logout(again.credential().expose()).await?.effect {
         RevocationEffect::Now => println!("everything is refused from now on"),

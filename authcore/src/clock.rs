@@ -1,7 +1,7 @@
 //! Clocks that tell [`Auth`](crate::Auth) the time.
 //!
-//! Applications use the default, [`SystemClock`]. Tests set the time with a [`ManualClock`]. Direct calls of a
-//! login throttle take the time from a [`Clock`].
+//! Applications use the default, [`SystemClock`]. Tests set the time with a [`ManualClock`]. Direct calls of
+//! a login throttle take the time from a [`Clock`].
 
 pub(crate) mod timestamp;
 

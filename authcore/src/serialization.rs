@@ -59,7 +59,8 @@ impl Serialize for Device {
 }
 
 impl Serialize for SessionInfo {
-    /// Writes an object of the fields, with those of `details` (`kind`, `is_login`, `client_id`, `actor`, `acr`,
+    /// Writes an object of the fields, with those of `details` (`kind`, `is_login`, `client_id`, `actor`,
+    /// `acr`,
     /// `amr`)
     /// at the top level.
     fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {

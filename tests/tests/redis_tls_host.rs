@@ -1,4 +1,5 @@
-//! TLS to the server, in a process whose application has installed its own provider of cryptography (rule T11).
+//! TLS to the server, in a process whose application has installed its own provider of cryptography (rule
+//! T11).
 
 #![allow(clippy::unwrap_used, reason = "a failed test panics")]
 

@@ -14,8 +14,8 @@ use crate::strategy::{CallContext, SessionStrategy, TokenStrategy};
 use crate::{Error, ErrorKind, Principal, SessionId, Timestamp};
 
 impl Auth {
-    /// Logs out the client that presents this credential: ends its session, if it has one, and reports when the
-    /// credential stops working.
+    /// Logs out the client that presents this credential: ends its session, if it has one, and reports when
+    /// the credential stops working.
     ///
     /// Accepts a session token, an API key, an access token (even one that has expired), or a refresh token
     /// of any generation. If the session has already ended, that is not an error and [`Revocation::sessions`]

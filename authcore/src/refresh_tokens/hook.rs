@@ -23,8 +23,8 @@ pub enum RefreshDecision {
     Deny,
 }
 
-/// Decides about every refresh, so that revoking a role or disabling an account takes effect before the session
-/// expires (rule R10).
+/// Decides about every refresh, so that revoking a role or disabling an account takes effect before the
+/// session expires (rule R10).
 ///
 /// For applications of the hybrid strategy whose claims can change. The hook is called before the session is
 /// changed, and again if its claims were changed meanwhile.

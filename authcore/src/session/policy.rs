@@ -122,8 +122,8 @@ impl SessionPolicy {
     /// Sets the share of the idle timeout after which a use is recorded: above 0, at most 0.5, 0.25 by
     /// default.
     ///
-    /// A session may end earlier than its idle timeout says, by this share or by the precision of the last use,
-    /// whichever is shorter (rules A4, A5).
+    /// A session may end earlier than its idle timeout says, by this share or by the precision of the last
+    /// use, whichever is shorter (rules A4, A5).
     #[must_use]
     pub fn with_slide_share(mut self, share: f64) -> Self {
         self.slide_share = share;

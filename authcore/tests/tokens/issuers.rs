@@ -192,8 +192,8 @@ fn t6_t7_each_setting_is_refused_one_above_its_limit_by_name() {
     assert!(built(plain().issuer(ISSUER).audience("")).unwrap().contains("`audience` is empty"));
 }
 
-/// A member of another shape is refused and not treated as absent, or nobody would see that an actor acts (rule
-/// T6).
+/// A member of another shape is refused and not treated as absent, or nobody would see that an actor acts
+/// (rule T6).
 #[test]
 fn t6_other_issuers_members_of_another_shape_are_refused() {
     let partner = "https://partner.example.com";

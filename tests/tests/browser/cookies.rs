@@ -100,7 +100,8 @@ async fn by_default() -> Router {
     guard.protect(Router::new().route("/", get(async || "hello")).route("/me", me))
 }
 
-/// `__Host-` and `Secure` without HTTPS: Chromium trusts this very machine, so that development needs no option.
+/// `__Host-` and `Secure` without HTTPS: Chromium trusts this very machine, so that development needs no
+/// option.
 #[tokio::test]
 async fn c1_the_strictest_cookie_is_kept_from_loopback() {
     let world = World::of(by_default().await).await;

@@ -1,5 +1,5 @@
-//! Pages of other origins that send forms here (rule C4). `localhost` and `127.0.0.1` are two sites to a browser; two ports
-//! of one host are one site, whose cookies go to both.
+//! Pages of other origins that send forms here (rule C4). `localhost` and `127.0.0.1` are two sites to a
+//! browser; two ports of one host are one site, whose cookies go to both.
 
 use axum::Router;
 use axum::response::Html;

@@ -1,4 +1,5 @@
-//! The little of the WebDriver protocol that these tests use: JSON over HTTP (<https://www.w3.org/TR/webdriver2/>).
+//! The little of the WebDriver protocol that these tests use: JSON over HTTP
+//! (<https://www.w3.org/TR/webdriver2/>).
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};

@@ -108,7 +108,7 @@ pub type AccountsError = Box<dyn std::error::Error + Send + Sync>;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not implement `Accounts`",
     label = "expected the application's accounts",
-    note = "implement `authcore::password::Accounts` for `{Self}`, with `#[async_trait::async_trait]` on the `impl`"
+    note = "implement `authcore::password::Accounts` with `#[async_trait::async_trait]` on the `impl`"
 )]
 pub trait Accounts: fmt::Debug + Send + Sync + 'static {
     /// Finds the account for a login identifier, such as a user name or email address, in this realm.

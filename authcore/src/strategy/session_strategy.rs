@@ -75,7 +75,7 @@ use crate::{Error, Login, Principal, SessionId};
     label = "expected a built session strategy, such as `ServerSessions::builder(store).build()?`",
     note = "a builder becomes a strategy with `.build()?`",
     note = "for a `Jwt` without sessions, call `Auth::with_tokens(jwt)`",
-    note = "for a `Jwt` with refresh tokens, call `Auth::with_hybrid(jwt, RefreshTokens::builder(store).build()?)?`"
+    note = "for a `Jwt` with refresh tokens, call `Auth::with_hybrid(jwt, refresh_tokens)?`"
 )]
 pub trait SessionStrategy: fmt::Debug + Send + Sync + 'static {
     /// Opens a session with a new id and a new secret, never with anything that the client sent (rule A1).
